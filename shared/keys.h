@@ -1,0 +1,56 @@
+/*
+ * The key provider: where secret keys come from. Today a folder of files; a key management service can
+ * take its place behind the same functions.
+ *
+ *   jwt-<kid>.key.pem   RSA private key (3072 bits), only where tokens are signed
+ *   jwt-<kid>.pub.pem   its public key
+ *   tracking-<kid>.key  64 hex digits: the key of tracking tokens
+ *   data-<kid>.key      64 hex digits: AES-256 key for columns
+ *
+ * kid is 1 to 64 of [A-Za-z0-9_-]. All keys of a kind verify and decrypt; the one with the greatest kid
+ * (byte order) signs and encrypts. A loaded keyring is immutable: any thread may use it.
+ */
+#pragma once
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/error.h"
+
+#define OSY_KID_BYTES 65 /* with the NUL */
+#define OSY_SECRET_BYTES 32
+
+enum osy_key_kind { OSY_KEY_JWT = 0, OSY_KEY_TRACKING, OSY_KEY_DATA };
+
+struct osy_key {
+    char kid[OSY_KID_BYTES];
+    EVP_PKEY *pkey;    /* OSY_KEY_JWT; RSA of at least 2048 bits */
+    bool has_private;  /* pkey can sign */
+    uint8_t secret[OSY_SECRET_BYTES]; /* the other kinds */
+};
+
+struct osy_keyring;
+
+enum osy_keys_want {
+    OSY_KEYS_JWT_PUBLIC = 1 << 0,
+    OSY_KEYS_JWT_PRIVATE = 1 << 1, /* implies the public ones */
+    OSY_KEYS_TRACKING = 1 << 2,
+    OSY_KEYS_DATA = 1 << 3,
+};
+
+/* Loads the wanted kinds; at least one key of each must be there. A file that others can read, a bad
+ * name, a weak or broken key is an error that names the file. */
+struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err);
+void osy_keyring_destroy(struct osy_keyring *keyring); /* wipes the secrets; NULL is fine */
+/* Memory only. NULL when unknown. kid need not be NUL-terminated and may hold anything. */
+const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum osy_key_kind kind,
+                                       const char *kid, size_t kid_length);
+const struct osy_key *osy_keyring_active(const struct osy_keyring *keyring, enum osy_key_kind kind);
+size_t osy_keyring_count(const struct osy_keyring *keyring, enum osy_key_kind kind);
+const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy_key_kind kind, size_t i);
+
+/* Makes a new key of that kind in folder (created with 0700 when missing), files 0600, written whole or
+ * not at all. kid receives its name. */
+OSY_MUST_CHECK bool osy_keys_generate(const char *folder, enum osy_key_kind kind,
+                                      char kid[OSY_KID_BYTES], struct osy_error *err);
