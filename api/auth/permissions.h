@@ -1,0 +1,22 @@
+/*
+ * Who may do what: one table, role by permission (permissions.c). It answers only whether a role can ever
+ * do a thing; whether this restaurant or this order is theirs is the principal's scope (principal.h).
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "shared/jwt.h"
+
+enum api_permission {
+    API_PUBLIC = 0,        /* nothing is needed */
+    API_PERM_ORDER_READ,   /* one order */
+    API_PERM_ORDER_LIST,   /* a restaurant's orders */
+    API_PERM_ORDER_WRITE,  /* accept, reject, prepare, ready, complete */
+    API_PERM_ORDER_CANCEL,
+    API_PERMISSION_COUNT,
+};
+
+const char *api_permission_name(enum api_permission permission); /* "order:read" */
+bool api_role_has_permission(enum osy_role role, enum api_permission permission);
+/* The holder of a tracking token. */
+bool api_guest_has_permission(enum api_permission permission);

@@ -1,0 +1,45 @@
+/*
+ * Settings of ordersync-api, all subcommands: the table in config.c is the one place that knows their
+ * names, types, defaults and limits.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shared/error.h"
+
+struct api_config {
+    /* common */
+    char *database_url, *redis_url, *keys_dir, *log_level, *public_url, *environment;
+    /* serve */
+    char *listen, *trusted_proxies;
+    int64_t http_connections_max, http_header_bytes, http_body_bytes, http_pipeline_max;
+    int64_t http_header_ms, http_body_ms, http_idle_ms, http_write_ms;
+    int64_t shutdown_ms;
+    int64_t token_cache_entries;
+    int64_t worker_threads, worker_queue_max;
+    int64_t order_writers, order_queue_max, order_batch_max, order_linger_ms, order_deadline_ms;
+    int64_t stream_events_max; /* of a restaurant's Redis stream */
+    /* work */
+    char *admin_listen;
+    int64_t reconcile_interval_ms;
+};
+
+/* What a command cannot do without; the rest may be unset. */
+enum api_config_needs {
+    API_CONFIG_DATABASE = 1 << 0,
+    API_CONFIG_REDIS = 1 << 1,
+    API_CONFIG_KEYS = 1 << 2,
+};
+
+/* From the environment. OSY_ERR_INVALID names the variable. */
+OSY_MUST_CHECK bool api_config_load(struct api_config *config, unsigned needs, struct osy_error *err);
+void api_config_deinit(struct api_config *config);
+
+/*
+ * The start of every command that has no options of its own but --help, --version and --check-config
+ * (serve, work): handles those, loads the configuration and starts the log. True: go on, and deinit
+ * config at the end. False: exit with *exit_code. usage is printed before the settings.
+ */
+OSY_MUST_CHECK bool api_config_start(struct api_config *config, unsigned needs, const char *usage,
+                                     int argc, char **argv, int *exit_code);

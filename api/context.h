@@ -1,0 +1,25 @@
+/*
+ * What handlers get: the parts of the running process, wired once in serve.c or work.c. All pointers are
+ * borrowed and stay as they are while requests run. Workers use only what is marked as safe for them.
+ */
+#pragma once
+#include <uv.h>
+
+struct api_config;
+struct api_health;
+struct api_order_writer;
+struct api_workers;
+struct osy_keyring;
+struct osy_metrics;
+struct osy_redis;
+
+struct api_context {
+    uv_loop_t *loop;
+    const struct api_config *config;   /* any thread */
+    const struct osy_keyring *keyring; /* any thread */
+    struct osy_metrics *metrics;       /* any thread */
+    struct api_health *health;
+    struct osy_redis *redis;         /* loop; publication after commit */
+    struct api_workers *workers;     /* loop */
+    struct api_order_writer *writer; /* loop; NULL in `work` */
+};

@@ -1,0 +1,49 @@
+/* ordersync-api: finds the subcommand. argv[0] of a subcommand is its own name. */
+#include "api/main.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"serve", api_serve_main, "answer HTTP requests"},
+    {"work", api_work_main, "run background work: reconciler, partitions, expiry"},
+    {"migrate", api_migrate_main, "bring the database's schema up to date"},
+    {"seed", api_seed_main, "add the demo restaurant, or many for load tests"},
+    {"token", api_token_main, "print signed tokens"},
+    {"keys", api_keys_main, "make and list keys"},
+};
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "Usage: ordersync-api COMMAND [--help]\n"
+                 "       ordersync-api --help | --version\n\nCommands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].help);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("ordersync-api %s\n", ORDERSYNC_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
+    if (*name)
+        fprintf(stderr, "ordersync-api: unknown command '%s'\n\n", name);
+    print_usage(stderr);
+    return 2;
+}
