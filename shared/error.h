@@ -5,7 +5,7 @@
 #pragma once
 #include <stdbool.h>
 
-#define OSY_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define OSY_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #define OSY_MUST_CHECK __attribute__((warn_unused_result))
 
 enum osy_error_code {
