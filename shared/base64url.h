@@ -4,8 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shared/buffer.h"
-
 #define OSY_BASE64URL_LENGTH(bytes) (((bytes)*4 + 2) / 3)
 
 /* out must hold OSY_BASE64URL_LENGTH(length) + 1 characters; NUL-terminated. */

@@ -31,5 +31,5 @@ void osy_buffer_printf(struct osy_buffer *buffer, const char *fmt, ...) OSY_PRIN
  * text may be NULL: then `null`. */
 void osy_buffer_json_string(struct osy_buffer *buffer, const char *text);
 void osy_buffer_json_bytes(struct osy_buffer *buffer, const char *text, size_t length);
-/* Gives the content away (free it); the buffer is empty afterwards. Never NULL. */
+/* Gives the content away (free it); the buffer is empty afterwards. Never NULL. length may be NULL. */
 char *osy_buffer_take(struct osy_buffer *buffer, size_t *length);

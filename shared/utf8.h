@@ -1,4 +1,4 @@
-/* UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. Thread-safe. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,3 +13,7 @@ bool osy_utf8_feed(struct osy_utf8 *utf8, const char *bytes, size_t length);
 bool osy_utf8_complete(const struct osy_utf8 *utf8); /* the text does not end inside a character */
 bool osy_utf8_valid(const char *bytes, size_t length);
 size_t osy_utf8_count(const char *bytes, size_t length); /* code points of a valid text */
+/* Bytes of the character at the front (1 to 4); 0 when there is none or it is not UTF-8. */
+size_t osy_utf8_character(const char *bytes, size_t length);
+/* length, less the beginning of a character that the end cuts off (as a limited copy of a text has it). */
+size_t osy_utf8_trim(const char *bytes, size_t length);
