@@ -1,0 +1,247 @@
+/**
+ * The HTTP API (docs/openapi.yaml), typed. Every failure is an ApiError, whether the server refused, could not be
+ * reached, or answered with something that is not ours; so a caller has one thing to catch.
+ */
+import type { Order, OrderStatus } from './events.js';
+
+const TIMEOUT_MS = 15_000;
+
+export interface Customer {
+  name: string;
+  phone: string;
+  address: string;
+}
+
+/** What staff see of one order; the customer's own view lacks customer and note. */
+export interface OrderDetails extends Order {
+  customer?: Customer;
+  note?: string | null;
+}
+
+export interface NewOrder {
+  restaurant_id: string;
+  items: { item_id: string; quantity: number }[];
+  customer: Customer;
+  note?: string;
+}
+
+export interface PlacedOrder {
+  order: Order;
+  /** A position of the order's own stream. */
+  position: string;
+  tracking_token: string;
+  socket_url: string;
+}
+
+export interface OrderReply {
+  order: OrderDetails;
+  position: string;
+}
+
+export interface OrderPage {
+  orders: Order[];
+  next: string | null;
+  /** A position of the restaurant's stream, from the same snapshot as the orders. */
+  position: string;
+}
+
+export interface MenuItem {
+  item_id: string;
+  name: string;
+  unit_amount: number;
+  available: boolean;
+  /** null: not counted. */
+  stock: number | null;
+  version: number;
+}
+
+export interface Menu {
+  restaurant: { restaurant_id: string; name: string; currency: string; accepting: boolean };
+  items: MenuItem[];
+}
+
+export type OrderAction = 'accept' | 'reject' | 'prepare' | 'ready' | 'complete' | 'cancel';
+
+export interface ChangeOptions {
+  reason?: string;
+  /** The version the change starts from; another one is a conflict. */
+  version?: number;
+  /** Of an admin or of somebody with several restaurants: which one. */
+  restaurantId?: string;
+  /** The same key with the same change is done once, however often it is sent. */
+  idempotencyKey?: string;
+}
+
+export interface ListOptions {
+  status?: readonly OrderStatus[];
+  limit?: number;
+  after?: string;
+  restaurantId?: string;
+}
+
+/** The fields of an application/problem+json body (RFC 9457) that callers branch on. */
+export interface Problem {
+  status: number;
+  code: string;
+  detail: string;
+  request_id?: string;
+  [member: string]: unknown;
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+
+  constructor(
+    readonly problem: Problem,
+    /** What the server's Retry-After asks for. */
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(`${problem.code}: ${problem.detail}`);
+  }
+
+  /** 0: no answer at all. */
+  get status(): number {
+    return this.problem.status;
+  }
+
+  /** The stable upper-case name; `UNREACHABLE` and `UNEXPECTED_REPLY` are this client's own. */
+  get code(): string {
+    return this.problem.code;
+  }
+
+  /** Of an ORDER_CONFLICT: the order as it is now. */
+  get order(): Order | null {
+    return (this.problem['order'] as Order | undefined) ?? null;
+  }
+
+  /** Of an ORDER_CONFLICT: the role of whoever was first. */
+  get changedBy(): string | null {
+    return (this.problem['changed_by'] as string | undefined) ?? null;
+  }
+
+  /** Of a refused item: which one. */
+  get itemId(): string | null {
+    return (this.problem['item_id'] as string | undefined) ?? null;
+  }
+}
+
+export interface ApiOptions {
+  /** Default: the page's own origin. */
+  baseUrl?: string;
+  getToken?(): Promise<string> | string;
+  fetch?: typeof fetch;
+  /** The server's clock, from each reply that tells it; devices' own clocks are often wrong. */
+  onServerTime?(time: Date): void;
+}
+
+interface Call {
+  method: 'GET' | 'POST';
+  path: string;
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+  idempotencyKey?: string | undefined;
+}
+
+export class OrderSyncApi {
+  constructor(private readonly options: ApiOptions = {}) {}
+
+  createOrder(order: NewOrder, idempotencyKey?: string): Promise<PlacedOrder> {
+    return this.call({ method: 'POST', path: '/orders', body: order, idempotencyKey });
+  }
+
+  getOrder(orderId: string): Promise<OrderReply> {
+    return this.call({ method: 'GET', path: `/orders/${encodeURIComponent(orderId)}` });
+  }
+
+  changeOrder(orderId: string, action: OrderAction, options: ChangeOptions = {}): Promise<OrderReply> {
+    const { idempotencyKey, restaurantId, ...body } = options;
+    const owner = action === 'cancel' ? '/orders' : '/restaurants/me/orders';
+    return this.call({
+      method: 'POST',
+      path: `${owner}/${encodeURIComponent(orderId)}/${action}`,
+      query: { restaurant_id: restaurantId },
+      body,
+      idempotencyKey,
+    });
+  }
+
+  listOrders({ status, limit, after, restaurantId }: ListOptions = {}): Promise<OrderPage> {
+    return this.call({
+      method: 'GET',
+      path: '/restaurants/me/orders',
+      query: { status: status?.join(','), limit: limit?.toString(), after, restaurant_id: restaurantId },
+    });
+  }
+
+  /**
+   * Every page of the list. The position is that of the first page: later pages are later snapshots, and
+   * events which they contain already are recognised by the orders' versions.
+   */
+  async listAllOrders(options: Omit<ListOptions, 'after'> = {}): Promise<{ orders: Order[]; position: string }> {
+    const first = await this.listOrders(options);
+    const orders = new Map(first.orders.map((order) => [order.order_id, order]));
+    for (let next = first.next; next; ) {
+      const page = await this.listOrders({ ...options, after: next });
+      for (const order of page.orders) orders.set(order.order_id, order);
+      next = page.next;
+    }
+    return { orders: [...orders.values()], position: first.position };
+  }
+
+  getMenu(restaurantId: string): Promise<Menu> {
+    return this.call({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}/menu` });
+  }
+
+  private async call<Reply>(call: Call): Promise<Reply> {
+    const response = await this.send(call);
+    const date = response.headers.get('Date');
+    if (date) this.options.onServerTime?.(new Date(date));
+    const body = await readJson(response);
+    if (response.ok && body) return body as Reply;
+    throw new ApiError(asProblem(response.status, body), retryAfterMs(response.headers.get('Retry-After')));
+  }
+
+  private async send({ method, path, query, body, idempotencyKey }: Call): Promise<Response> {
+    const token = await this.options.getToken?.();
+    const headers: Record<string, string> = { Accept: 'application/json' };
+    if (token) headers['Authorization'] = `Bearer ${token}`;
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (idempotencyKey) headers['Idempotency-Key'] = idempotencyKey;
+    const url = `${this.options.baseUrl ?? ''}/api/v1${path}${queryString(query)}`;
+    const init: RequestInit = { method, headers, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS) };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    try {
+      return await (this.options.fetch ?? fetch)(url, init);
+    } catch (error) {
+      throw new ApiError({ status: 0, code: 'UNREACHABLE', detail: String(error) });
+    }
+  }
+}
+
+function queryString(query: Call['query'] = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, value);
+  const text = parameters.toString();
+  return text && `?${text}`;
+}
+
+/* null: not JSON, such as a proxy's own error page; or cut off on the way. */
+async function readJson(response: Response): Promise<object | null> {
+  try {
+    const value: unknown = await response.json();
+    return typeof value === 'object' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function asProblem(status: number, body: object | null): Problem {
+  const { code, detail } = (body ?? {}) as Partial<Problem>;
+  if (typeof code === 'string') return { ...body, status, code, detail: typeof detail === 'string' ? detail : '' };
+  return { status, code: 'UNEXPECTED_REPLY', detail: `HTTP ${status}` };
+}
+
+/* Seconds only: the other form, a date, depends on the device's clock. */
+function retryAfterMs(header: string | null): number | null {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : null;
+}

@@ -1,0 +1,81 @@
+/**
+ * Orders and the events that change them, as docs/protocol.md describes them. An event carries the
+ * order's whole public state after the change, so it is applied by replacing.
+ */
+export type OrderStatus =
+  | 'PENDING'
+  | 'ACCEPTED'
+  | 'PREPARING'
+  | 'READY'
+  | 'COMPLETED'
+  | 'REJECTED'
+  | 'CANCELLED';
+
+export interface OrderItem {
+  item_id: string;
+  name: string;
+  quantity: number;
+  /** In the currency's minor unit. */
+  unit_amount: number;
+}
+
+export interface Order {
+  order_id: string;
+  restaurant_id: string;
+  /** A short number for people: five characters. */
+  code: string;
+  status: OrderStatus;
+  /** Starts at 1 and grows by one with each change. */
+  version: number;
+  /** ISO 4217. */
+  currency: string;
+  /** In the currency's minor unit. */
+  total_amount: number;
+  items: OrderItem[];
+  reason: string | null;
+  /** RFC 3339, UTC. */
+  created_at: string;
+  updated_at: string;
+}
+
+const EVENT_TYPES = [
+  'order.created',
+  'order.accepted',
+  'order.rejected',
+  'order.preparing',
+  'order.ready',
+  'order.completed',
+  'order.cancelled',
+] as const;
+
+export type OrderEventType = (typeof EVENT_TYPES)[number];
+
+/** A CloudEvents 1.0 object. */
+export interface OrderEvent {
+  specversion: '1.0';
+  id: string;
+  source: string;
+  type: OrderEventType;
+  /** The order's id. */
+  subject: string;
+  time: string;
+  traceparent?: string;
+  data: Order;
+}
+
+/** What was read breaks docs/protocol.md. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+/** null for a type that this version does not know, which a client must ignore. */
+export function parseOrderEvent(value: unknown): OrderEvent | null {
+  const event = value as Partial<OrderEvent> | null;
+  if (typeof event !== 'object' || event === null || typeof event.type !== 'string')
+    throw new ProtocolError('an event without a type');
+  if (!EVENT_TYPES.includes(event.type)) return null;
+  const order = event.data;
+  if (typeof order?.order_id !== 'string' || !Number.isSafeInteger(order.version) || !Array.isArray(order.items))
+    throw new ProtocolError(`a ${event.type} event without its order`);
+  return event as OrderEvent;
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { test } from 'node:test';
+import { ApiError, OrderSyncApi } from '../dist/index.js';
+
+/** An API against a real HTTP server which answers with what respond returns; requests are kept. */
+async function setUp(t, respond) {
+  const requests = [];
+  const server = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    requests.push({ method: request.method, url: request.url, headers: request.headers, body });
+    const { status = 200, headers = {}, json, text } = respond(request);
+    response.writeHead(status, headers).end(text ?? JSON.stringify(json));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const times = [];
+  const api = new OrderSyncApi({
+    baseUrl: `http://127.0.0.1:${server.address().port}`,
+    getToken: () => 'secret',
+    onServerTime: (time) => times.push(time),
+  });
+  return { api, requests, times };
+}
+
+test('a change carries token, idempotency key, version and reason', async (t) => {
+  const { api, requests, times } = await setUp(t, () => ({ json: { order: { version: 2 }, position: 'p' } }));
+  const reply = await api.changeOrder('o1', 'reject', { reason: 'busy', version: 1, idempotencyKey: 'k1' });
+  assert.equal(reply.order.version, 2);
+  const [request] = requests;
+  assert.equal(request.method, 'POST');
+  assert.equal(request.url, '/api/v1/restaurants/me/orders/o1/reject');
+  assert.equal(request.headers.authorization, 'Bearer secret');
+  assert.equal(request.headers['idempotency-key'], 'k1');
+  assert.deepEqual(JSON.parse(request.body), { reason: 'busy', version: 1 });
+  assert.equal(times.length, 1);
+});
+
+test('a customer cancels under the path of the order itself', async (t) => {
+  const { api, requests } = await setUp(t, () => ({ json: { order: {}, position: 'p' } }));
+  await api.changeOrder('o1', 'cancel');
+  assert.equal(requests[0].url, '/api/v1/orders/o1/cancel');
+});
+
+test('the whole list is every page, with the position of the first', async (t) => {
+  const pages = {
+    first: { orders: [{ order_id: 'a' }, { order_id: 'b' }], next: 'c1', position: 'p1' },
+    c1: { orders: [{ order_id: 'b' }, { order_id: 'c' }], next: null, position: 'p2' },
+  };
+  const { api, requests } = await setUp(t, (request) => {
+    const after = new URL(request.url, 'http://x').searchParams.get('after');
+    return { json: pages[after ?? 'first'] };
+  });
+  const { orders, position } = await api.listAllOrders({ status: ['PENDING', 'READY'] });
+  assert.deepEqual(
+    orders.map((order) => order.order_id),
+    ['a', 'b', 'c'],
+  );
+  assert.equal(position, 'p1');
+  assert.equal(requests[0].url, '/api/v1/restaurants/me/orders?status=PENDING%2CREADY');
+});
+
+test('a conflict tells the present order and who was first', async (t) => {
+  const { api } = await setUp(t, () => ({
+    status: 409,
+    headers: { 'Content-Type': 'application/problem+json' },
+    json: { status: 409, code: 'ORDER_CONFLICT', detail: 'd', order: { version: 3 }, changed_by: 'staff' },
+  }));
+  const error = await api.changeOrder('o1', 'accept').catch((reason) => reason);
+  assert.ok(error instanceof ApiError);
+  assert.equal(error.code, 'ORDER_CONFLICT');
+  assert.equal(error.order.version, 3);
+  assert.equal(error.changedBy, 'staff');
+});
+
+test('Retry-After is told in milliseconds', async (t) => {
+  const { api } = await setUp(t, () => ({
+    status: 503,
+    headers: { 'Retry-After': '3' },
+    json: { code: 'OVERLOADED', detail: 'd' },
+  }));
+  const error = await api.getOrder('o1').catch((reason) => reason);
+  assert.equal(error.status, 503);
+  assert.equal(error.retryAfterMs, 3000);
+});
+
+test('a page of a proxy, or a reply that is not JSON, is an error of the same class', async (t) => {
+  const { api } = await setUp(t, () => ({ status: 502, text: '<html>Bad Gateway</html>' }));
+  const error = await api.getMenu('r').catch((reason) => reason);
+  assert.ok(error instanceof ApiError);
+  assert.equal(error.code, 'UNEXPECTED_REPLY');
+  assert.equal(error.status, 502);
+});
+
+test('no answer at all is an error of the same class', async () => {
+  const api = new OrderSyncApi({ baseUrl: 'http://127.0.0.1:1' });
+  const error = await api.getMenu('r').catch((reason) => reason);
+  assert.ok(error instanceof ApiError);
+  assert.equal(error.code, 'UNREACHABLE');
+  assert.equal(error.status, 0);
+});

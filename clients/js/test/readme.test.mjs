@@ -1,0 +1,49 @@
+/** The example in the README is what people copy, so it has to run. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { WebSocketServer } from 'ws';
+import { caughtUp, eventMessage, hello } from './fakes.mjs';
+
+/** An edge with one empty list of orders, and a hub that sends one event to whoever resumes. */
+async function startEdge(t) {
+  const server = http.createServer((request, response) =>
+    response.end(JSON.stringify({ orders: [], next: null, position: 'p0' })),
+  );
+  const hub = new WebSocketServer({ server });
+  hub.on('connection', (socket) =>
+    socket.on('message', (data) => {
+      if (JSON.parse(String(data)).type !== 'resume') return;
+      for (const message of [hello, caughtUp, eventMessage('p1', 'a', 1)]) socket.send(JSON.stringify(message));
+    }),
+  );
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const client of hub.clients) client.terminate();
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+test('the example in the README prints the state and each event', { timeout: 30_000 }, async (t) => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const [, example] = readme.match(/```js\n([^]*?)```/);
+  /* Inside the package, so that its own name resolves as well as `ws`. */
+  const folder = await mkdtemp(fileURLToPath(new URL('../dist/example-', import.meta.url)));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(`${folder}/example.mjs`, example);
+  const env = { ...process.env, EDGE_URL: await startEdge(t), TOKEN: 'token', RESTAURANT: 'r' };
+  const child = spawn(process.execPath, [`${folder}/example.mjs`], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill());
+  let output = '';
+  for await (const chunk of child.stdout) {
+    output += chunk;
+    if (output.includes('version 1')) break;
+  }
+  assert.match(output, /connection: live/);
+  assert.match(output, /order\.created version 1/);
+});

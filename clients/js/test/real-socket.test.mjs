@@ -1,0 +1,81 @@
+/** The same client over a real WebSocket, against a small hub: what a fake socket cannot show. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { WebSocket, WebSocketServer } from 'ws';
+import { Connection } from '../dist/index.js';
+import { caughtUp, eventMessage, hello } from './fakes.mjs';
+
+/** Calls onResume for each client that has authenticated and resumed. */
+async function startHub(t, onResume) {
+  const hub = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'ordersync.v1' });
+  await new Promise((resolve) => hub.once('listening', resolve));
+  t.after(() => {
+    for (const client of hub.clients) client.terminate();
+    hub.close();
+  });
+  hub.on('connection', (socket) => {
+    let token;
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data));
+      if (message.type === 'auth') token = message.token;
+      if (message.type === 'resume') onResume(socket, token, message.position);
+    });
+  });
+  return `ws://127.0.0.1:${hub.address().port}/ws/restaurants/r/orders`;
+}
+
+function sendFrame(socket, ...messages) {
+  socket.send(messages.map((message) => JSON.stringify(message)).join('\n'));
+}
+
+test('events arrive, and a torn connection is resumed behind the last of them', { timeout: 30_000 }, async (t) => {
+  const resumes = [];
+  const url = await startHub(t, (socket, token, position) => {
+    resumes.push([token, position]);
+    if (resumes.length === 1) {
+      sendFrame(socket, hello, caughtUp, eventMessage('p1', 'a', 1));
+      socket.once('message', () => socket.terminate()); /* the ack: p1 was handled */
+    } else {
+      sendFrame(socket, hello, eventMessage('p2', 'a', 2, 'accepted'), caughtUp);
+    }
+  });
+  const seen = [];
+  await new Promise((resolve) => {
+    const connection = new Connection({
+      url,
+      WebSocket,
+      getToken: async () => 'token',
+      onEvent: (event) => {
+        seen.push(event.id);
+        if (event.data.version === 2) resolve();
+      },
+      random: () => 0,
+    });
+    t.after(() => connection.close());
+    connection.connect();
+  });
+  assert.deepEqual(seen, ['a-1', 'a-2']);
+  assert.deepEqual(resumes, [
+    ['token', null],
+    ['token', 'p1'],
+  ]);
+});
+
+test('a hub that is not there is tried again', { timeout: 30_000 }, async (t) => {
+  const attempts = [];
+  await new Promise((resolve) => {
+    const connection = new Connection({
+      url: 'ws://127.0.0.1:1/ws/restaurants/r/orders',
+      WebSocket,
+      getToken: () => 'token',
+      onEvent: () => {},
+      onState: ({ state }) => {
+        if (state === 'waiting' && attempts.push(state) === 3) resolve();
+      },
+      random: () => 0,
+    });
+    t.after(() => connection.close());
+    connection.connect();
+  });
+  assert.equal(attempts.length, 3);
+});
