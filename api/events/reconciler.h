@@ -1,0 +1,34 @@
+/*
+ * The reconciler publishes what an API process committed but did not get out to Redis, because it died
+ * or Redis was away. Each pass compares the number of a restaurant's last event in PostgreSQL with the
+ * last id of its Redis stream, for the streams that changed since the pass before, and publishes the
+ * difference in order. This is the transactional outbox without a write per event.
+ * Any number of reconcilers and API processes may publish the same event: XADD takes it once.
+ * After a start, a failure, or when Redis was restarted (another run id), and every few minutes, a pass
+ * looks at all streams.
+ * Blocking; one thread at a time.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/error.h"
+
+struct osy_metrics;
+struct osy_pg;
+struct osy_redis_blocking;
+struct api_reconciler;
+
+struct api_reconciler_options {
+    struct osy_pg *pg;                /* borrowed */
+    struct osy_redis_blocking *redis; /* borrowed */
+    struct osy_metrics *metrics;
+    uint32_t grace_ms;   /* streams that changed more recently are the API's */
+    uint64_t stream_max; /* events that a Redis stream keeps; older ones are not published again */
+};
+
+struct api_reconciler *api_reconciler_create(const struct api_reconciler_options *options);
+void api_reconciler_destroy(struct api_reconciler *reconciler); /* NULL is fine */
+/* One pass. *published: events that Redis did not have. On failure the next pass looks at everything. */
+OSY_MUST_CHECK bool api_reconciler_pass(struct api_reconciler *reconciler, size_t *published,
+                                        struct osy_error *err);

@@ -1,0 +1,120 @@
+/*
+ * `ordersync-api work`: a loop thread that answers /health, /ready and /metrics on the admin port, and
+ * the background thread that does the work. SIGTERM or SIGINT ends it after the task under way.
+ */
+#include <stdlib.h>
+#include <uv.h>
+
+#include "api/config.h"
+#include "api/context.h"
+#include "api/health/health.h"
+#include "api/http/server.h"
+#include "api/http/service.h"
+#include "api/main.h"
+#include "api/work/background.h"
+#include "shared/log.h"
+#include "shared/metrics.h"
+
+static const char usage[] = "Usage: ordersync-api work [--check-config | --help]\n\n"
+                            "Publishes events that an API process could not, makes audit partitions\n"
+                            "ahead and deletes old idempotency records. Any number may run.\n";
+
+static const struct api_route *const route_tables[] = {api_health_routes, NULL};
+
+static const struct api_http_limits admin_limits = {
+    .header_bytes = 8192,
+    .url_bytes = 1024,
+    .body_bytes = 1024,
+    .pipeline_max = 4,
+    .connections_max = 64,
+    .header_ms = 5000,
+    .body_ms = 5000,
+    .idle_ms = 75000,
+    .write_ms = 10000,
+};
+
+struct worker_process {
+    uv_loop_t loop;
+    uv_signal_t sigterm, sigint;
+    struct api_config config;
+    struct api_context context;
+    struct api_service *service;
+    struct api_server *server;
+    struct api_background *background;
+};
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct worker_process *process = handle->data;
+    OSY_INFO("stopping", OSY_INT("signal", number));
+    uv_stop(&process->loop);
+}
+
+static void watch_signal(struct worker_process *process, uv_signal_t *handle, int number)
+{
+    uv_signal_init(&process->loop, handle);
+    handle->data = process;
+    uv_signal_start(handle, on_signal, number);
+}
+
+static bool start(struct worker_process *process, struct osy_error *err)
+{
+    process->context.loop = &process->loop;
+    process->context.config = &process->config;
+    process->context.metrics = osy_metrics_create();
+    process->context.health =
+        api_health_create(&process->loop, &process->config, process->context.metrics, err);
+    if (!process->context.health)
+        return false;
+    process->service = api_service_create(&(struct api_service_options){
+        .tables = route_tables, .context = &process->context, .metrics = process->context.metrics});
+    process->server =
+        api_server_create(&process->loop,
+                          &(struct api_server_options){.name = "admin",
+                                                       .listen = process->config.admin_listen,
+                                                       .limits = admin_limits,
+                                                       .metrics = process->context.metrics,
+                                                       .on_request = api_service_on_request,
+                                                       .context = process->service},
+                          err);
+    if (!process->server)
+        return false;
+    process->background = api_background_start(&process->config, process->context.metrics, err);
+    return process->background != NULL;
+}
+
+static void stop(struct worker_process *process)
+{
+    api_background_stop(process->background);
+    api_server_destroy(process->server);
+    api_health_destroy(process->context.health);
+    uv_close((uv_handle_t *)&process->sigterm, NULL);
+    uv_close((uv_handle_t *)&process->sigint, NULL);
+    uv_run(&process->loop, UV_RUN_DEFAULT);
+    api_service_destroy(process->service);
+    osy_metrics_destroy(process->context.metrics);
+    uv_loop_close(&process->loop);
+}
+
+int api_work_main(int argc, char **argv)
+{
+    struct worker_process process = {0};
+    struct osy_error err = {0};
+    int exit_code = 0;
+    if (!api_config_start(&process.config, API_CONFIG_DATABASE | API_CONFIG_REDIS, usage, argc, argv,
+                          &exit_code))
+        return exit_code;
+    uv_loop_init(&process.loop);
+    watch_signal(&process, &process.sigterm, SIGTERM);
+    watch_signal(&process, &process.sigint, SIGINT);
+    if (start(&process, &err)) {
+        OSY_INFO("started", OSY_INT("admin_port", api_server_port(process.server)));
+        uv_run(&process.loop, UV_RUN_DEFAULT);
+    } else {
+        OSY_ERROR("start_failed", OSY_ERR(&err));
+        exit_code = 1;
+    }
+    stop(&process);
+    api_config_deinit(&process.config);
+    return exit_code;
+}
