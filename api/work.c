@@ -15,9 +15,10 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 
-static const char usage[] = "Usage: ordersync-api work [--check-config | --help]\n\n"
-                            "Publishes events that an API process could not, makes audit partitions\n"
-                            "ahead and deletes old idempotency records. Any number may run.\n";
+static const char usage[] =
+    "Usage: ordersync-api work [--check-config | --help]\n\n"
+    "Publishes events that an API process could not, makes audit partitions\n"
+    "ahead and deletes old idempotency records. Any number may run.\n";
 
 static const struct api_route *const route_tables[] = {api_health_routes, NULL};
 
@@ -101,8 +102,8 @@ int api_work_main(int argc, char **argv)
     struct worker_process process = {0};
     struct osy_error err = {0};
     int exit_code = 0;
-    if (!api_config_start(&process.config, API_CONFIG_DATABASE | API_CONFIG_REDIS, usage, argc, argv,
-                          &exit_code))
+    if (!api_config_start(&process.config, API_CONFIG_DATABASE | API_CONFIG_REDIS, usage, argc,
+                          argv, &exit_code))
         return exit_code;
     uv_loop_init(&process.loop);
     watch_signal(&process, &process.sigterm, SIGTERM);

@@ -12,8 +12,8 @@
 #define CHECKSUM_BYTES 65 /* hex and the NUL */
 /* Any fixed number: whoever migrates holds this advisory lock. A migration that waits long for a table
  * lock would hold up every query behind it, so it gives up instead. */
-#define TAKE_LOCK "SELECT pg_advisory_lock(7310579826)"
-#define GIVE_LOCK "SELECT pg_advisory_unlock(7310579826)"
+#define TAKE_LOCK            "SELECT pg_advisory_lock(7310579826)"
+#define GIVE_LOCK            "SELECT pg_advisory_unlock(7310579826)"
 #define NO_STATEMENT_TIMEOUT "SET statement_timeout = 0; SET lock_timeout = '10s'"
 
 static void checksum(const char *sql, char hex[CHECKSUM_BYTES])
@@ -43,7 +43,8 @@ static bool check_applied(const PGresult *applied, int row, struct osy_error *er
     const char *name = PQgetvalue(applied, row, 1);
     if ((size_t)row >= api_migration_count)
         return osy_error_set(err, OSY_ERR_CONFLICT,
-                             "the database has migration %s, which this program does not know", name);
+                             "the database has migration %s, which this program does not know",
+                             name);
     const struct api_migration *migration = &api_migrations[row];
     if (strcmp(migration->name, name) != 0)
         return osy_error_set(err, OSY_ERR_CONFLICT,
@@ -52,9 +53,9 @@ static bool check_applied(const PGresult *applied, int row, struct osy_error *er
     char hex[CHECKSUM_BYTES];
     checksum(migration->sql, hex);
     if (strcmp(hex, PQgetvalue(applied, row, 2)) != 0)
-        return osy_error_set(err, OSY_ERR_CONFLICT,
-                             "migration %s was edited after it was applied: write a new one instead",
-                             name);
+        return osy_error_set(
+            err, OSY_ERR_CONFLICT,
+            "migration %s was edited after it was applied: write a new one instead", name);
     return true;
 }
 

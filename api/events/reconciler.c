@@ -56,7 +56,8 @@ struct api_reconciler *api_reconciler_create(const struct api_reconciler_options
 static void forget_all(struct api_reconciler *reconciler)
 {
     struct published_stream *stream, *next;
-    HASH_ITER(hh, reconciler->known, stream, next) {
+    HASH_ITER(hh, reconciler->known, stream, next)
+    {
         HASH_DEL(reconciler->known, stream);
         free(stream);
     }
@@ -216,8 +217,9 @@ static bool publish_chunk(struct api_reconciler *reconciler, const struct osy_uu
     return ok;
 }
 
-static bool reconcile_stream(struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id,
-                             uint64_t seq, size_t *published, struct osy_error *err)
+static bool reconcile_stream(struct api_reconciler *reconciler,
+                             const struct osy_uuid *restaurant_id, uint64_t seq, size_t *published,
+                             struct osy_error *err)
 {
     struct published_stream *known = find_known(reconciler, restaurant_id);
     if (known->seq >= seq)
@@ -246,7 +248,8 @@ static bool reconcile_rows(struct api_reconciler *reconciler, const PGresult *ro
         if (PQgetisnull(rows, row, 1))
             continue; /* no stream has changed */
         if (!osy_uuid_parse(PQgetvalue(rows, row, 1), 36, &restaurant_id))
-            return osy_error_set(err, OSY_ERR_INVALID, "restaurant_streams has a row with a bad id");
+            return osy_error_set(err, OSY_ERR_INVALID,
+                                 "restaurant_streams has a row with a bad id");
         uint64_t seq = strtoull(PQgetvalue(rows, row, 2), NULL, 10);
         if (!reconcile_stream(reconciler, &restaurant_id, seq, published, err))
             return false;
@@ -261,8 +264,7 @@ static bool run_pass(struct api_reconciler *reconciler, size_t *published, struc
         return false;
     snprintf(grace, sizeof grace, "%" PRIu32, reconciler->options.grace_ms);
     const char *values[] = {reconciler->since[0] ? reconciler->since : NULL, grace};
-    PGresult *rows =
-        osy_pg_query(reconciler->options.pg, sql_find_changed_streams, 2, values, err);
+    PGresult *rows = osy_pg_query(reconciler->options.pg, sql_find_changed_streams, 2, values, err);
     if (!rows)
         return false;
     assert(PQntuples(rows) > 0);
@@ -273,7 +275,8 @@ static bool run_pass(struct api_reconciler *reconciler, size_t *published, struc
     return ok;
 }
 
-bool api_reconciler_pass(struct api_reconciler *reconciler, size_t *published, struct osy_error *err)
+bool api_reconciler_pass(struct api_reconciler *reconciler, size_t *published,
+                         struct osy_error *err)
 {
     *published = 0;
     osy_metric_set(reconciler->behind, 0);

@@ -34,7 +34,7 @@ struct task {
 enum { TASK_COUNT = 3 };
 
 struct api_background {
-    struct osy_pg *pg;                 /* owned, as is all the rest */
+    struct osy_pg *pg; /* owned, as is all the rest */
     struct osy_redis_blocking *redis;
     struct api_reconciler *reconciler;
     struct task tasks[TASK_COUNT];
@@ -68,8 +68,8 @@ static bool make_partitions(struct api_background *background, struct osy_error 
 
 static bool delete_expired_keys(struct api_background *background, struct osy_error *err)
 {
-    return run_statement(background, sql_delete_expired_keys, 1, (const char *const[]){EXPIRY_CHUNK},
-                         err);
+    return run_statement(background, sql_delete_expired_keys, 1,
+                         (const char *const[]){EXPIRY_CHUNK}, err);
 }
 
 static void run_task(struct api_background *background, struct task *task)
@@ -149,8 +149,8 @@ struct api_background *api_background_start(const struct api_config *config,
                                             struct osy_metrics *metrics, struct osy_error *err)
 {
     struct api_background *background = osy_alloc(sizeof *background);
-    background->pg = osy_pg_create(&(struct osy_pg_options){
-        .url = config->database_url, .application_name = "ordersync-work"});
+    background->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
+                                                            .application_name = "ordersync-work"});
     background->redis = osy_redis_blocking_create(config->redis_url, REDIS_TIMEOUT_MS, err);
     if (!background->redis)
         goto failed;
