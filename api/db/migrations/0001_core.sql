@@ -76,8 +76,21 @@ CREATE TABLE order_items (
     name        text NOT NULL,                           -- as it was sold
     quantity    integer NOT NULL CHECK (quantity BETWEEN 1 AND 99),
     unit_amount bigint NOT NULL CHECK (unit_amount >= 0),
+    counted     boolean NOT NULL,                        -- taken from a counted stock: given back on cancellation
     PRIMARY KEY (order_id, line)
 );
+
+-- The public form of an order, field by field as clients see it: row_to_json(ROW(...)::public_order).
+-- (row_to_json and array_to_json write no line breaks, which a socket's frames rely on; json_agg does.)
+CREATE TYPE public_order_item AS (item_id uuid, name text, quantity integer, unit_amount bigint);
+CREATE TYPE public_order AS (
+    order_id uuid, restaurant_id uuid, code text, status text, version bigint, currency text,
+    total_amount bigint, items json, reason text, created_at text, updated_at text
+);
+
+-- RFC 3339 in UTC, to the millisecond.
+CREATE FUNCTION utc_text(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 
 CREATE TABLE order_events (
     restaurant_id uuid NOT NULL,
@@ -93,13 +106,14 @@ CREATE TABLE order_events (
 );
 CREATE UNIQUE INDEX order_events_by_order ON order_events (order_id, order_version);
 
+-- What a request with an Idempotency-Key did. The reply that it got is the event that it made, and events
+-- never change, so the record only points at it.
 CREATE TABLE idempotency (
     restaurant_id uuid NOT NULL,
     key_hash      bytea NOT NULL CHECK (octet_length(key_hash) = 32), -- SHA-256 of actor, route and key
     body_hash     bytea NOT NULL CHECK (octet_length(body_hash) = 32),
     order_id      uuid NOT NULL,
-    result        text NOT NULL,                         -- the order's JSON that the reply carried
-    event_id      uuid NOT NULL,                         -- of the change that the reply told of
+    order_version bigint NOT NULL,
     created_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (restaurant_id, key_hash)
 );

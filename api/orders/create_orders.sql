@@ -1,0 +1,150 @@
+-- api/orders/create_orders.sql: decides and writes a batch of new orders in one statement.
+-- Runs after lock_streams.sql, in its transaction.
+--
+-- In, one element per command:
+--   $1 order uuid[]       $2 restaurant uuid[]    $3 code text[]          $4 event uuid[]
+--   $5 audit uuid[]       $6 actor_role text[]    $7 actor uuid[]         $8 traceparent text[]
+--   $9 key_hash bytea[]   $10 body_hash bytea[]   (null: the request had no Idempotency-Key)
+--   $11 name bytea[]      $12 phone bytea[]       $13 address bytea[]     $14 note bytea[]   (encrypted)
+--   $15 first int[]       $16 last int[]          which of the lines below are its own
+-- and, for the lines of all orders, one behind the other:
+--   $17 item uuid[]       $18 quantity int[]
+--
+-- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
+-- data (the order's public JSON); the last six are null unless the outcome is ok or replay.
+--
+-- How it is built: each command meets the tables through index probes only, and CTEs are never joined with
+-- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
+WITH moment AS MATERIALIZED (
+    SELECT date_trunc('milliseconds', clock_timestamp()) AS at
+), judged AS MATERIALIZED (
+    SELECT c.*, stream.seq AS base_seq, restaurant.currency, basket.*,
+           done.order_id AS done_order, done.seq AS done_seq, done.order_version AS done_version,
+           done.id AS done_event, done.time AS done_time, done.data AS done_data,
+           CASE
+               WHEN own.order_id IS NOT NULL THEN 'ok' -- committed before, but the answer was lost
+               WHEN record.body_hash = c.body_hash THEN 'replay'
+               WHEN record.body_hash IS NOT NULL THEN 'key_reused'
+               WHEN c.key_hash IS NOT NULL
+                    AND row_number() OVER (PARTITION BY c.restaurant_id, c.key_hash ORDER BY c.n) > 1
+                    THEN 'retry'
+               WHEN stream.seq IS NULL THEN 'restaurant_not_found'
+               WHEN NOT restaurant.accepting THEN 'restaurant_closed'
+               WHEN basket.unknown_item IS NOT NULL THEN 'unknown_item'
+               WHEN basket.unavailable_item IS NOT NULL THEN 'item_unavailable'
+               WHEN basket.short_item IS NOT NULL THEN 'out_of_stock'
+               ELSE 'fits'
+           END AS verdict
+      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[],
+                  $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
+                  $14::bytea[], $15::integer[], $16::integer[]) WITH ORDINALITY
+           AS c (order_id, restaurant_id, code, event_id, audit_id, actor_role, actor_id, traceparent,
+                 key_hash, body_hash, customer_name, customer_phone, customer_address, note,
+                 first_line, last_line, n)
+      LEFT JOIN restaurants restaurant ON restaurant.id = c.restaurant_id
+      LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
+      LEFT JOIN order_events own ON own.order_id = c.order_id AND own.order_version = 1
+      LEFT JOIN idempotency record
+             ON record.restaurant_id = c.restaurant_id AND record.key_hash = c.key_hash
+      LEFT JOIN order_events done
+             ON done.order_id = coalesce(own.order_id, record.order_id)
+            AND done.order_version = coalesce(own.order_version, record.order_version)
+     CROSS JOIN LATERAL (
+           SELECT (array_agg(line.item_id ORDER BY line.n) FILTER (WHERE item.id IS NULL))[1]
+                      AS unknown_item,
+                  (array_agg(line.item_id ORDER BY line.n) FILTER (WHERE NOT item.available))[1]
+                      AS unavailable_item,
+                  (array_agg(line.item_id ORDER BY line.n) FILTER (WHERE item.stock < line.quantity))[1]
+                      AS short_item,
+                  array_agg(line.item_id ORDER BY line.n) AS item_ids,
+                  array_agg(line.quantity ORDER BY line.n) AS quantities,
+                  array_agg(item.name ORDER BY line.n) AS names,
+                  array_agg(item.unit_amount ORDER BY line.n) AS unit_amounts,
+                  array_agg(item.stock ORDER BY line.n) AS stocks,
+                  sum(line.quantity * item.unit_amount)::bigint AS total_amount,
+                  array_to_json(array_agg(
+                      ROW (line.item_id, item.name, line.quantity, item.unit_amount)::public_order_item
+                      ORDER BY line.n)) AS items
+             FROM unnest(($17::uuid[])[c.first_line:c.last_line],
+                         ($18::integer[])[c.first_line:c.last_line]) WITH ORDINALITY
+                  AS line (item_id, quantity, n)
+             LEFT JOIN menu_items item
+                    ON item.restaurant_id = c.restaurant_id AND item.id = line.item_id
+           ) basket
+), claim AS MATERIALIZED (
+    -- What the order and those before it in the batch want of each counted item.
+    SELECT j.n, line.stock,
+           sum(line.quantity) OVER (PARTITION BY j.restaurant_id, line.item_id ORDER BY j.n) AS claimed
+      FROM judged j
+     CROSS JOIN LATERAL unnest(j.item_ids, j.quantities, j.stocks) AS line (item_id, quantity, stock)
+     WHERE j.verdict = 'fits' AND line.stock IS NOT NULL
+), decided AS MATERIALIZED (
+    -- An order that would fit alone but not behind the others waits for the next batch, when it is known
+    -- which of the others took their share. The first in line never waits, so there is always progress.
+    SELECT j.*,
+           CASE WHEN j.verdict <> 'fits' THEN j.verdict
+                WHEN j.n IN (SELECT claim.n FROM claim WHERE claim.claimed > claim.stock) THEN 'retry'
+                ELSE 'new' END AS outcome
+      FROM judged j
+), made AS MATERIALIZED (
+    SELECT d.*, moment.at,
+           d.base_seq + row_number() OVER (PARTITION BY d.restaurant_id ORDER BY d.n) AS seq,
+           row_to_json(ROW (d.order_id, d.restaurant_id, d.code, 'PENDING', 1, d.currency, d.total_amount,
+                            d.items, NULL, utc_text(moment.at), utc_text(moment.at))::public_order)::text
+               AS data
+      FROM decided d CROSS JOIN moment
+     WHERE d.outcome = 'new'
+), numbered AS (
+    UPDATE restaurant_streams stream
+       SET seq = latest.seq, last_event_id = latest.event_id, updated_at = latest.at
+      FROM (SELECT DISTINCT ON (restaurant_id) restaurant_id, seq, event_id, at
+              FROM made ORDER BY restaurant_id, seq DESC) latest
+     WHERE stream.restaurant_id = latest.restaurant_id
+), sold AS (
+    UPDATE menu_items item
+       SET stock = item.stock - total.quantity
+      FROM (SELECT made.restaurant_id, line.item_id, sum(line.quantity) AS quantity
+              FROM made
+             CROSS JOIN LATERAL unnest(made.item_ids, made.quantities, made.stocks)
+                   AS line (item_id, quantity, stock)
+             WHERE line.stock IS NOT NULL
+             GROUP BY made.restaurant_id, line.item_id) total
+     WHERE item.restaurant_id = total.restaurant_id AND item.id = total.item_id
+), new_orders AS (
+    INSERT INTO orders (id, restaurant_id, status, version, currency, total_amount, changed_by,
+                        last_event_id, customer_name, customer_phone, customer_address, note,
+                        created_at, updated_at)
+    SELECT order_id, restaurant_id, 'PENDING', 1, currency, total_amount, actor_role,
+           event_id, customer_name, customer_phone, customer_address, note, at, at
+      FROM made
+), new_items AS (
+    INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
+    SELECT made.order_id, line.n, line.item_id, line.name, line.quantity, line.unit_amount,
+           line.stock IS NOT NULL
+      FROM made
+     CROSS JOIN LATERAL unnest(made.item_ids, made.names, made.quantities, made.unit_amounts, made.stocks)
+           WITH ORDINALITY AS line (item_id, name, quantity, unit_amount, stock, n)
+), new_events AS (
+    INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, data)
+    SELECT restaurant_id, seq, order_id, 1, event_id, 'order.created', at, traceparent, data
+      FROM made
+), new_records AS (
+    INSERT INTO idempotency (restaurant_id, key_hash, body_hash, order_id, order_version, created_at)
+    SELECT restaurant_id, key_hash, body_hash, order_id, 1, at
+      FROM made
+     WHERE key_hash IS NOT NULL
+), new_audit AS (
+    INSERT INTO audit_logs (id, at, restaurant_id, actor_role, actor_id, action, subject_id, trace_id)
+    SELECT audit_id, at, restaurant_id, actor_role, actor_id, 'order.created', order_id,
+           substr(traceparent, 4, 32)
+      FROM made
+)
+SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, 1::bigint AS version, event_id,
+       (extract(epoch FROM at) * 1000)::bigint AS time_ms, data
+  FROM made
+UNION ALL
+SELECT n, outcome, coalesce(unknown_item, unavailable_item, short_item), done_order, done_seq, done_version,
+       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data
+  FROM decided
+ WHERE outcome <> 'new'
+ ORDER BY 1;
