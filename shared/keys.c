@@ -1,0 +1,574 @@
+#include "shared/keys.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/alloc.h"
+#include "shared/random.h"
+
+#define KIND_COUNT         3
+#define RSA_BITS_GENERATED 3072
+#define RSA_BITS_LEAST     2048
+#define RSA_BITS_MOST      8192 /* a larger one would only slow every request down */
+#define FILE_BYTES_MAX     16384
+#define SECRET_TEXT_BYTES  (2 * OSY_SECRET_BYTES)
+
+/* The keys of one kind, ascending by kid. */
+struct key_list {
+    struct osy_key *keys; /* owned, and so are their pkeys */
+    size_t count;
+};
+
+struct osy_keyring {
+    struct key_list lists[KIND_COUNT];
+};
+
+enum file_form { FORM_PUBLIC_PEM = 0, FORM_PRIVATE_PEM, FORM_SECRET };
+
+/* A key file's name is prefix, kid, suffix. Two forms of a jwt key share one kid. */
+static const struct file_type {
+    enum osy_key_kind kind;
+    enum file_form form;
+    const char *prefix, *suffix;
+    unsigned wanted_by;
+} file_types[] = {
+    {OSY_KEY_JWT, FORM_PUBLIC_PEM, "jwt-", ".pub.pem", OSY_KEYS_JWT_PUBLIC | OSY_KEYS_JWT_PRIVATE},
+    {OSY_KEY_JWT, FORM_PRIVATE_PEM, "jwt-", ".key.pem", OSY_KEYS_JWT_PRIVATE},
+    {OSY_KEY_TRACKING, FORM_SECRET, "tracking-", ".key", OSY_KEYS_TRACKING},
+    {OSY_KEY_DATA, FORM_SECRET, "data-", ".key", OSY_KEYS_DATA},
+};
+#define FILE_TYPE_COUNT (sizeof file_types / sizeof *file_types)
+
+static const char *const kind_names[KIND_COUNT] = {"jwt", "tracking", "data"};
+
+static bool kid_is_valid(const char *kid, size_t length)
+{
+    if (length == 0 || length >= OSY_KID_BYTES)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = kid[i];
+        bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-';
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+/* True when name is a file of that type; kid receives its middle. */
+static bool match_file_name(const struct file_type *type, const char *name, char kid[OSY_KID_BYTES])
+{
+    size_t length = strlen(name), prefix = strlen(type->prefix), suffix = strlen(type->suffix);
+
+    if (length <= prefix + suffix || strncmp(name, type->prefix, prefix) != 0 ||
+        strcmp(name + length - suffix, type->suffix) != 0)
+        return false;
+    length -= prefix + suffix;
+    if (!kid_is_valid(name + prefix, length))
+        return false;
+    memcpy(kid, name + prefix, length);
+    kid[length] = '\0';
+    return true;
+}
+
+/* A file that begins like a key and is none is a mistake that somebody wants to hear of; anything
+ * else in the folder (a README, lost+found) is no business of ours. */
+static bool looks_like_key(const char *name)
+{
+    for (size_t i = 0; i < FILE_TYPE_COUNT; i++)
+        if (strncmp(name, file_types[i].prefix, strlen(file_types[i].prefix)) == 0)
+            return true;
+    return false;
+}
+
+/* ---- reading files ---- */
+
+struct file_content {
+    char bytes[FILE_BYTES_MAX + 1]; /* NUL-terminated */
+    size_t length;
+};
+
+static bool check_file_mode(const struct stat *status, enum file_form form, const char *name,
+                            struct osy_error *err)
+{
+    if (!S_ISREG(status->st_mode))
+        return osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is not a regular file", name);
+    /* A group may read (that is how a cluster hands secrets to a service), the world may not. */
+    if (form != FORM_PUBLIC_PEM && (status->st_mode & S_IRWXO))
+        return osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is open to other users", name);
+    if (status->st_mode & (S_IWGRP | S_IWOTH))
+        return osy_error_set(err, OSY_ERR_INVALID, "key file '%s' can be written by others", name);
+    return true;
+}
+
+static bool read_file(int folder_fd, const char *name, enum file_form form,
+                      struct file_content *content, struct osy_error *err)
+{
+    struct stat status;
+    bool ok = false;
+    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return osy_error_set(err, OSY_ERR_IO, "key file '%s': %s", name, strerror(errno));
+    if (fstat(fd, &status) != 0) {
+        osy_error_set(err, OSY_ERR_IO, "key file '%s': %s", name, strerror(errno));
+        goto done;
+    }
+    if (!check_file_mode(&status, form, name, err))
+        goto done;
+    content->length = 0;
+    while (content->length < FILE_BYTES_MAX) {
+        ssize_t got = read(fd, content->bytes + content->length, FILE_BYTES_MAX - content->length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            osy_error_set(err, OSY_ERR_IO, "key file '%s': %s", name, strerror(errno));
+            goto done;
+        }
+        if (got == 0)
+            break;
+        content->length += (size_t)got;
+    }
+    content->bytes[content->length] = '\0';
+    ok = content->length < FILE_BYTES_MAX ||
+         osy_error_set(err, OSY_ERR_LIMIT, "key file '%s' is too big", name);
+done:
+    close(fd);
+    return ok;
+}
+
+/* ---- parsing keys ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+static bool parse_secret(const struct file_content *content, uint8_t secret[OSY_SECRET_BYTES])
+{
+    size_t length = content->length;
+
+    if (length == SECRET_TEXT_BYTES + 1 && content->bytes[SECRET_TEXT_BYTES] == '\n')
+        length--;
+    if (length != SECRET_TEXT_BYTES)
+        return false;
+    for (size_t i = 0; i < OSY_SECRET_BYTES; i++) {
+        int high = hex_digit(content->bytes[2 * i]), low = hex_digit(content->bytes[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        secret[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
+/* OpenSSL would ask on the terminal otherwise. */
+static int refuse_passphrase(char *buffer, int size, int writing, void *context)
+{
+    (void)buffer, (void)size, (void)writing, (void)context;
+    return -1;
+}
+
+static bool rsa_is_sound(EVP_PKEY *pkey, bool is_private)
+{
+    EVP_PKEY_CTX *check = NULL;
+    bool ok = false;
+
+    if (!EVP_PKEY_is_a(pkey, "RSA") || EVP_PKEY_get_bits(pkey) < RSA_BITS_LEAST ||
+        EVP_PKEY_get_bits(pkey) > RSA_BITS_MOST)
+        return false;
+    check = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+    ok = check && (is_private ? EVP_PKEY_pairwise_check(check) : EVP_PKEY_public_check(check)) == 1;
+    EVP_PKEY_CTX_free(check);
+    return ok;
+}
+
+/* NULL when it is not the PEM of an RSA key of reasonable size. */
+static EVP_PKEY *parse_pem(const struct file_content *content, bool is_private)
+{
+    BIO *bio = BIO_new_mem_buf(content->bytes, (int)content->length);
+    EVP_PKEY *pkey = NULL;
+
+    if (bio)
+        pkey = is_private ? PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL)
+                          : PEM_read_bio_PUBKEY(bio, NULL, refuse_passphrase, NULL);
+    BIO_free(bio);
+    if (pkey && !rsa_is_sound(pkey, is_private)) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
+    ERR_clear_error(); /* our answer is the whole story; nobody else shall find this */
+    return pkey;
+}
+
+/* ---- the keyring ---- */
+
+/* The entry of that kid, made when it is not there yet. Valid until the next call. */
+static struct osy_key *ensure_key(struct key_list *list, const char *kid)
+{
+    struct osy_key *key = NULL;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->keys[i].kid, kid) == 0)
+            return &list->keys[i];
+    list->keys = osy_realloc_array(list->keys, list->count + 1, sizeof *list->keys);
+    key = &list->keys[list->count++];
+    memset(key, 0, sizeof *key);
+    memcpy(key->kid, kid, strlen(kid) + 1);
+    return key;
+}
+
+/* A jwt key's two files may come in either order; the private one, where there, holds both halves. */
+static bool add_pem(struct osy_key *key, EVP_PKEY *pkey, bool is_private)
+{
+    EVP_PKEY *other = key->pkey;
+
+    if (other && EVP_PKEY_eq(other, pkey) != 1) {
+        EVP_PKEY_free(pkey);
+        return false;
+    }
+    if (other && key->has_private) {
+        EVP_PKEY_free(pkey);
+        return true;
+    }
+    EVP_PKEY_free(other);
+    key->pkey = pkey;
+    key->has_private = is_private;
+    return true;
+}
+
+static bool load_file(struct osy_keyring *keyring, int folder_fd, const char *name,
+                      const struct file_type *type, const char *kid, struct osy_error *err)
+{
+    struct file_content content;
+    struct osy_key *key = NULL;
+    bool ok = false;
+
+    if (!read_file(folder_fd, name, type->form, &content, err))
+        goto done;
+    key = ensure_key(&keyring->lists[type->kind], kid);
+    if (type->form == FORM_SECRET) {
+        ok = parse_secret(&content, key->secret) ||
+             osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is not %d hex digits", name,
+                           SECRET_TEXT_BYTES);
+    } else {
+        bool is_private = type->form == FORM_PRIVATE_PEM;
+        EVP_PKEY *pkey = parse_pem(&content, is_private);
+        if (!pkey)
+            osy_error_set(err, OSY_ERR_INVALID,
+                          "key file '%s' is not the PEM of a sound RSA %s key of %d to %d bits",
+                          name, is_private ? "private" : "public", RSA_BITS_LEAST, RSA_BITS_MOST);
+        else
+            ok = add_pem(key, pkey, is_private) ||
+                 osy_error_set(err, OSY_ERR_INVALID,
+                               "key file '%s' does not belong to the other file of its kid", name);
+    }
+done:
+    OPENSSL_cleanse(&content, sizeof content);
+    return ok;
+}
+
+/* Loads name if it is a key of a wanted kind. */
+static bool load_entry(struct osy_keyring *keyring, int folder_fd, const char *name, unsigned want,
+                       struct osy_error *err)
+{
+    char kid[OSY_KID_BYTES];
+
+    for (size_t i = 0; i < FILE_TYPE_COUNT; i++) {
+        if (!match_file_name(&file_types[i], name, kid))
+            continue;
+        if (!(file_types[i].wanted_by & want))
+            return true;
+        return load_file(keyring, folder_fd, name, &file_types[i], kid, err);
+    }
+    return !looks_like_key(name) ||
+           osy_error_set(err, OSY_ERR_INVALID, "'%s' is not a valid name of a key file", name);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(((const struct osy_key *)a)->kid, ((const struct osy_key *)b)->kid);
+}
+
+/* Whatever was asked for is there. */
+static bool check_complete(const struct osy_keyring *keyring, const char *folder, unsigned want,
+                           struct osy_error *err)
+{
+    const struct osy_key *signer = osy_keyring_active(keyring, OSY_KEY_JWT);
+    const char *missing = NULL;
+
+    if ((want & OSY_KEYS_JWT_PUBLIC) && !signer)
+        missing = "jwt-<kid>.pub.pem";
+    if ((want & OSY_KEYS_JWT_PRIVATE) && (!signer || !signer->has_private))
+        missing = "jwt-<kid>.key.pem";
+    if ((want & OSY_KEYS_TRACKING) && osy_keyring_count(keyring, OSY_KEY_TRACKING) == 0)
+        missing = "tracking-<kid>.key";
+    if ((want & OSY_KEYS_DATA) && osy_keyring_count(keyring, OSY_KEY_DATA) == 0)
+        missing = "data-<kid>.key";
+    return !missing ||
+           osy_error_set(err, OSY_ERR_NOT_FOUND, "key folder '%s' has no %s", folder, missing);
+}
+
+struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err)
+{
+    struct osy_keyring *keyring = NULL;
+    struct dirent *entry = NULL;
+    bool ok = false;
+    DIR *dir = opendir(folder);
+
+    if (!dir) {
+        osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
+        return NULL;
+    }
+    keyring = osy_alloc(sizeof *keyring);
+    while ((entry = readdir(dir)) != NULL)
+        if (!load_entry(keyring, dirfd(dir), entry->d_name, want, err))
+            goto done;
+    for (size_t kind = 0; kind < KIND_COUNT; kind++)
+        if (keyring->lists[kind].count > 0)
+            qsort(keyring->lists[kind].keys, keyring->lists[kind].count, sizeof(struct osy_key),
+                  compare_keys);
+    ok = check_complete(keyring, folder, want, err);
+done:
+    closedir(dir);
+    if (!ok) {
+        osy_keyring_destroy(keyring);
+        return NULL;
+    }
+    return keyring;
+}
+
+void osy_keyring_destroy(struct osy_keyring *keyring)
+{
+    if (!keyring)
+        return;
+    for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+        struct key_list *list = &keyring->lists[kind];
+        for (size_t i = 0; i < list->count; i++) {
+            EVP_PKEY_free(list->keys[i].pkey);
+            OPENSSL_cleanse(list->keys[i].secret, OSY_SECRET_BYTES);
+        }
+        free(list->keys);
+    }
+    free(keyring);
+}
+
+/* There are a handful of keys, so a walk is the fastest look-up. A kid is no secret. */
+const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum osy_key_kind kind,
+                                       const char *kid, size_t kid_length)
+{
+    const struct key_list *list = &keyring->lists[kind];
+
+    for (size_t i = 0; i < list->count; i++)
+        if (strlen(list->keys[i].kid) == kid_length &&
+            memcmp(list->keys[i].kid, kid, kid_length) == 0)
+            return &list->keys[i];
+    return NULL;
+}
+
+/* A retired signing key may live on as its public half alone, so for jwt the greatest that can sign. */
+const struct osy_key *osy_keyring_active(const struct osy_keyring *keyring, enum osy_key_kind kind)
+{
+    const struct key_list *list = &keyring->lists[kind];
+
+    if (list->count == 0)
+        return NULL;
+    for (size_t i = list->count; i-- > 0;)
+        if (list->keys[i].has_private)
+            return &list->keys[i];
+    return &list->keys[list->count - 1];
+}
+
+size_t osy_keyring_count(const struct osy_keyring *keyring, enum osy_key_kind kind)
+{
+    return keyring->lists[kind].count;
+}
+
+const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy_key_kind kind,
+                                     size_t i)
+{
+    assert(i < keyring->lists[kind].count);
+    return &keyring->lists[kind].keys[i];
+}
+
+/* ---- making keys ---- */
+
+static bool write_all(int fd, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        ssize_t put = write(fd, bytes, length);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        bytes += put;
+        length -= (size_t)put;
+    }
+    return true;
+}
+
+/* Writes beside the final name, on disk, and then renames: a reader sees all of it or nothing. */
+static bool write_file(int folder_fd, const char *name, const char *bytes, size_t length,
+                       struct osy_error *err)
+{
+    char draft[NAME_MAX + 1];
+    bool ok = false;
+    int fd = -1;
+
+    snprintf(draft, sizeof draft, ".%s.%08x", name, (unsigned)osy_random_below(UINT32_MAX));
+    fd = openat(folder_fd, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return osy_error_set(err, OSY_ERR_IO, "key file '%s': %s", name, strerror(errno));
+    ok = write_all(fd, bytes, length) && fsync(fd) == 0;
+    ok = close(fd) == 0 && ok;
+    ok = ok && renameat(folder_fd, draft, folder_fd, name) == 0 && fsync(folder_fd) == 0;
+    if (!ok) {
+        osy_error_set(err, OSY_ERR_IO, "key file '%s': %s", name, strerror(errno));
+        unlinkat(folder_fd, draft, 0);
+    }
+    return ok;
+}
+
+static bool write_bio(int folder_fd, const char *name, BIO *bio, struct osy_error *err)
+{
+    char *bytes = NULL;
+    long length = BIO_get_mem_data(bio, &bytes);
+
+    return write_file(folder_fd, name, bytes, (size_t)length, err);
+}
+
+static bool write_key_pair(int folder_fd, const char *kid, struct osy_error *err)
+{
+    char private_name[NAME_MAX + 1], public_name[NAME_MAX + 1];
+    BIO *private_pem = BIO_new(BIO_s_secmem()), *public_pem = BIO_new(BIO_s_mem());
+    EVP_PKEY *pkey = EVP_RSA_gen(RSA_BITS_GENERATED);
+    bool ok = private_pem && public_pem && pkey &&
+              PEM_write_bio_PrivateKey(private_pem, pkey, NULL, NULL, 0, NULL, NULL) == 1 &&
+              PEM_write_bio_PUBKEY(public_pem, pkey) == 1;
+
+    snprintf(private_name, sizeof private_name, "jwt-%s.key.pem", kid);
+    snprintf(public_name, sizeof public_name, "jwt-%s.pub.pem", kid);
+    if (!ok) {
+        osy_error_set(err, OSY_ERR_IO, "cannot make an RSA key");
+        ERR_clear_error();
+    }
+    /* The public half first: nothing is ever signed that the readers of the folder cannot verify. */
+    ok = ok && write_bio(folder_fd, public_name, public_pem, err) &&
+         write_bio(folder_fd, private_name, private_pem, err);
+    EVP_PKEY_free(pkey);
+    BIO_free(private_pem);
+    BIO_free(public_pem);
+    return ok;
+}
+
+static bool write_secret(int folder_fd, const struct file_type *type, const char *kid,
+                         struct osy_error *err)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t secret[OSY_SECRET_BYTES];
+    char text[SECRET_TEXT_BYTES + 1], name[NAME_MAX + 1];
+    bool ok = false;
+
+    osy_random_bytes(secret, sizeof secret);
+    for (size_t i = 0; i < sizeof secret; i++) {
+        text[2 * i] = digits[secret[i] >> 4];
+        text[2 * i + 1] = digits[secret[i] & 15];
+    }
+    text[SECRET_TEXT_BYTES] = '\n';
+    snprintf(name, sizeof name, "%s%s%s", type->prefix, kid, type->suffix);
+    ok = write_file(folder_fd, name, text, sizeof text, err);
+    OPENSSL_cleanse(secret, sizeof secret);
+    OPENSSL_cleanse(text, sizeof text);
+    return ok;
+}
+
+/* The greatest kid of that kind which the folder has; empty when it has none. */
+static bool find_greatest_kid(int folder_fd, enum osy_key_kind kind, char greatest[OSY_KID_BYTES],
+                              struct osy_error *err)
+{
+    char kid[OSY_KID_BYTES];
+    struct dirent *entry = NULL;
+    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (!dir) {
+        osy_error_set(err, OSY_ERR_IO, "cannot list the key folder: %s", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    greatest[0] = '\0';
+    while ((entry = readdir(dir)) != NULL)
+        for (size_t i = 0; i < FILE_TYPE_COUNT; i++)
+            if (file_types[i].kind == kind && match_file_name(&file_types[i], entry->d_name, kid) &&
+                strcmp(kid, greatest) > 0)
+                memcpy(greatest, kid, strlen(kid) + 1);
+    closedir(dir);
+    return true;
+}
+
+/* YYYYMMDDhhmmss-xxxx, greater than every kid that is there: a new key must become the active one. */
+static bool choose_kid(int folder_fd, enum osy_key_kind kind, char kid[OSY_KID_BYTES],
+                       struct osy_error *err)
+{
+    char greatest[OSY_KID_BYTES];
+    time_t now = time(NULL);
+
+    if (!find_greatest_kid(folder_fd, kind, greatest, err))
+        return false;
+    for (int ahead_s = 0; ahead_s < 60; ahead_s++) {
+        time_t stamp = now + ahead_s; /* two keys in one second: the second one is a second ahead */
+        struct tm utc;
+        size_t length = 0;
+        gmtime_r(&stamp, &utc);
+        length = strftime(kid, OSY_KID_BYTES, "%Y%m%d%H%M%S", &utc);
+        snprintf(kid + length, OSY_KID_BYTES - length, "-%04x",
+                 (unsigned)osy_random_below(0x10000));
+        if (strcmp(kid, greatest) > 0)
+            return true;
+    }
+    return osy_error_set(err, OSY_ERR_CONFLICT,
+                         "a new %s key would not become active: the folder has '%s'",
+                         kind_names[kind], greatest);
+}
+
+bool osy_keys_generate(const char *folder, enum osy_key_kind kind, char kid[OSY_KID_BYTES],
+                       struct osy_error *err)
+{
+    bool ok = false;
+    int folder_fd = -1;
+
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
+    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd < 0)
+        return osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
+    if (!choose_kid(folder_fd, kind, kid, err))
+        goto done;
+    if (kind == OSY_KEY_JWT)
+        ok = write_key_pair(folder_fd, kid, err);
+    for (size_t i = 0; i < FILE_TYPE_COUNT; i++)
+        if (kind != OSY_KEY_JWT && file_types[i].kind == kind)
+            ok = write_secret(folder_fd, &file_types[i], kid, err);
+done:
+    close(folder_fd);
+    return ok;
+}
