@@ -25,7 +25,7 @@ struct osy_event {
     const char *type;          /* "order.created"; borrowed */
     int64_t time_ms;           /* wall time in the writing transaction */
     const char *traceparent;   /* borrowed; NULL or "" when there is none */
-    const char *data;          /* JSON text of the order, borrowed, valid JSON */
+    const char *data;          /* JSON object of the order, borrowed; no raw control character */
     size_t data_length;
 };
 
@@ -43,8 +43,8 @@ struct osy_envelope {
 
 /*
  * Checks and splits an envelope. The JSON is not parsed: the codec writes the attributes in one fixed
- * order, and the parser demands that order, that `source` is /restaurants/<restaurant_id>, and the size
- * limit. OSY_ERR_INVALID otherwise.
+ * order, and the parser demands that order, that `source` is /restaurants/<restaurant_id>, the size limit,
+ * and one line of UTF-8 (it goes into a text frame as it is). OSY_ERR_INVALID otherwise.
  */
 OSY_MUST_CHECK bool osy_envelope_parse(const char *bytes, size_t length,
                                        const struct osy_uuid *restaurant_id,

@@ -15,7 +15,7 @@
 struct osy_pg;
 
 struct osy_pg_options {
-    const char *url;              /* libpq URI; copied */
+    const char *url;              /* libpq URI; copied. What it says wins over our defaults */
     const char *application_name; /* shown in pg_stat_activity; copied */
     uint32_t connect_timeout_s;   /* 0: 3 */
     uint32_t statement_timeout_ms; /* 0: 5000; set for the session */
@@ -27,8 +27,9 @@ void osy_pg_destroy(struct osy_pg *pg);                             /* NULL is f
 
 /*
  * Runs one prepared statement with text parameters (NULL is SQL null). The result is owned by the caller
- * (PQclear) or NULL: OSY_ERR_IO when the server is not there, OSY_ERR_CONFLICT for SQLSTATE 40001/40P01/55P03,
- * OSY_ERR_INVALID for any other error (the message has the SQLSTATE and the primary text, never a value).
+ * (PQclear) or NULL: OSY_ERR_IO when the server is not there or cannot serve now (shutdown, disk full,
+ * statement timeout: may work later), OSY_ERR_CONFLICT for SQLSTATE 40001/40P01/55P03, OSY_ERR_INVALID
+ * for any other error. The message has the SQLSTATE and the primary text, never a value.
  */
 PGresult *osy_pg_query(struct osy_pg *pg, const char *sql, int count, const char *const *values,
                        struct osy_error *err);
@@ -39,7 +40,8 @@ PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count, con
 /* The live libpq connection for what the above cannot do (pipelines, migrations): NULL when it cannot be made.
  * Statements prepared through osy_pg_prepare are known to it. */
 PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err);
-/* The name under which sql is prepared on the present connection; prepares it when it is not yet. NULL on failure. */
+/* The name under which sql is prepared on the present connection; prepares it when it is not yet. NULL on failure.
+ * Borrowed until the next call. */
 const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct osy_error *err);
 /* After a failure in the middle of a pipeline or transaction: drop the connection; the next use makes a new one. */
 void osy_pg_reset(struct osy_pg *pg);

@@ -1,0 +1,295 @@
+#include "shared/pg.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/alloc.h"
+#include "shared/buffer.h"
+
+#define CONNECT_TIMEOUT_S    3
+#define STATEMENT_TIMEOUT_MS 5000
+#define STATEMENT_NAME_BYTES 24
+#define PARAMETERS_MAX       64 /* libpq knows some forty */
+
+struct osy_pg {
+    PQconninfoOption *url;      /* owned; NULL: it could not be parsed */
+    struct osy_buffer settings; /* command-line options for the server process */
+    char *application_name;     /* owned */
+    char connect_timeout_s[12];
+    PGconn *connection; /* owned; NULL until the first use and after a failure */
+    const char *
+        *prepared; /* the array is owned, the statements live for ever; s<index> is their name */
+    size_t prepared_count, prepared_capacity;
+    char name[STATEMENT_NAME_BYTES]; /* the one that osy_pg_prepare has last returned */
+};
+
+/* ---- connecting ---- */
+
+static const char *url_value(const struct osy_pg *pg, const char *keyword)
+{
+    for (const PQconninfoOption *option = pg->url; option && option->keyword; option++) {
+        if (strcmp(option->keyword, keyword) == 0)
+            return option->val;
+    }
+    return NULL;
+}
+
+struct osy_pg *osy_pg_create(const struct osy_pg_options *options)
+{
+    struct osy_pg *pg = osy_alloc(sizeof *pg);
+    uint32_t statement_timeout_ms = options->statement_timeout_ms;
+    uint32_t connect_timeout_s = options->connect_timeout_s;
+    const char *own;
+
+    pg->url = PQconninfoParse(options->url, NULL); /* its error text may quote a password */
+    pg->application_name = osy_strdup(options->application_name ? options->application_name : "");
+    snprintf(pg->connect_timeout_s, sizeof pg->connect_timeout_s, "%u",
+             connect_timeout_s ? connect_timeout_s : CONNECT_TIMEOUT_S);
+    own = url_value(pg, "options");
+    osy_buffer_printf(&pg->settings, "%s%s-c statement_timeout=%u", own ? own : "", own ? " " : "",
+                      statement_timeout_ms ? statement_timeout_ms : STATEMENT_TIMEOUT_MS);
+    if (options->read_only)
+        osy_buffer_text(&pg->settings, " -c default_transaction_read_only=on");
+    return pg;
+}
+
+void osy_pg_destroy(struct osy_pg *pg)
+{
+    if (!pg)
+        return;
+    osy_pg_reset(pg);
+    PQconninfoFree(pg->url);
+    osy_buffer_deinit(&pg->settings);
+    free(pg->application_name);
+    free(pg->prepared);
+    free(pg);
+}
+
+void osy_pg_reset(struct osy_pg *pg)
+{
+    PQfinish(pg->connection);
+    pg->connection = NULL;
+    pg->prepared_count = 0;
+}
+
+struct parameters {
+    const char *keywords[PARAMETERS_MAX + 1], *values[PARAMETERS_MAX + 1]; /* end with NULL */
+    size_t count;
+};
+
+static void add_parameter(struct parameters *parameters, const char *keyword, const char *value)
+{
+    if (!value || parameters->count == PARAMETERS_MAX)
+        return;
+    parameters->keywords[parameters->count] = keyword;
+    parameters->values[parameters->count] = value;
+    parameters->count++;
+}
+
+/* What the URL says comes last and wins, except for `options`, which hold both. */
+static void collect_parameters(const struct osy_pg *pg, struct parameters *parameters)
+{
+    /* A peer that vanished without a word is noticed within 25 s when we wait, and 15 s when we write. */
+    static const char *const defaults[][2] = {
+        {"keepalives", "1"},       {"keepalives_idle", "10"},     {"keepalives_interval", "5"},
+        {"keepalives_count", "3"}, {"tcp_user_timeout", "15000"}, {"client_encoding", "UTF8"},
+    };
+
+    add_parameter(parameters, "application_name", pg->application_name);
+    add_parameter(parameters, "connect_timeout", pg->connect_timeout_s);
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
+        add_parameter(parameters, defaults[i][0], defaults[i][1]);
+    for (const PQconninfoOption *option = pg->url; option->keyword; option++) {
+        if (strcmp(option->keyword, "options") != 0)
+            add_parameter(parameters, option->keyword, option->val);
+    }
+    add_parameter(parameters, "options", pg->settings.bytes);
+}
+
+/* Notices would go to stderr, between the log's lines. */
+static void ignore_notice(void *context, const PGresult *notice)
+{
+    (void)context;
+    (void)notice;
+}
+
+static bool connect_now(struct osy_pg *pg, struct osy_error *err)
+{
+    struct parameters parameters = {.count = 0};
+
+    if (!pg->url)
+        return osy_error_set(err, OSY_ERR_INVALID, "the database URL cannot be parsed");
+    collect_parameters(pg, &parameters);
+    pg->connection = PQconnectdbParams(parameters.keywords, parameters.values, 0);
+    if (PQstatus(pg->connection) == CONNECTION_OK) {
+        PQsetNoticeReceiver(pg->connection, ignore_notice, NULL);
+        return true;
+    }
+    osy_pg_error(pg->connection, NULL, err);
+    osy_pg_reset(pg);
+    return false;
+}
+
+/* Whether the server has hung up while nobody looked: a restart leaves such connections in every pool. */
+static bool is_hung_up(const struct osy_pg *pg)
+{
+    struct pollfd socket = {.fd = PQsocket(pg->connection), .events = POLLRDHUP};
+
+    return poll(&socket, 1, 0) > 0;
+}
+
+PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err)
+{
+    if (pg->connection && (PQstatus(pg->connection) != CONNECTION_OK ||
+                           (PQtransactionStatus(pg->connection) == PQTRANS_IDLE && is_hung_up(pg))))
+        osy_pg_reset(pg);
+    if (!pg->connection && !connect_now(pg, err))
+        return NULL;
+    return pg->connection;
+}
+
+/* ---- errors ---- */
+
+struct error_class {
+    const char *prefix; /* of the SQLSTATE */
+    enum osy_error_code code;
+};
+
+static enum osy_error_code classify(const char *sqlstate)
+{
+    static const struct error_class classes[] = {
+        {"40001", OSY_ERR_CONFLICT}, /* serialization failure */
+        {"40P01", OSY_ERR_CONFLICT}, /* deadlock */
+        {"55P03", OSY_ERR_CONFLICT}, /* lock not available */
+        {"08", OSY_ERR_IO},          /* connection exceptions */
+        {"25006", OSY_ERR_IO},       /* read-only transaction: see needs_new_connection */
+        {"26000", OSY_ERR_IO},       /* unknown statement name: the same */
+        {"0A000", OSY_ERR_IO},       /* a plan that a migration has made stale: the same */
+        {"53", OSY_ERR_IO},          /* disk full, out of memory, too many connections */
+        {"57", OSY_ERR_IO},          /* shutdown, crash, statement timeout */
+        {"58", OSY_ERR_IO},          /* system errors */
+        {"XX", OSY_ERR_IO},          /* internal errors */
+    };
+
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (strncmp(sqlstate, classes[i].prefix, strlen(classes[i].prefix)) == 0)
+            return classes[i].code;
+    }
+    return OSY_ERR_INVALID;
+}
+
+/* libpq's own text has several lines when several addresses were tried. */
+static bool connection_error(const PGconn *connection, struct osy_error *err)
+{
+    char text[sizeof err->message];
+    size_t length;
+
+    snprintf(text, sizeof text, "%s", PQerrorMessage(connection));
+    for (length = 0; text[length] != '\0'; length++) {
+        if (text[length] == '\n' || text[length] == '\t')
+            text[length] = ' ';
+    }
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+    return osy_error_set(err, OSY_ERR_IO, "PostgreSQL: %s", text);
+}
+
+bool osy_pg_error(const PGconn *connection, const PGresult *result, struct osy_error *err)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (!sqlstate && PQstatus(connection) != CONNECTION_OK)
+        return connection_error(connection, err);
+    if (!sqlstate)
+        return osy_error_set(err, OSY_ERR_IO, "PostgreSQL gave an answer that was not expected");
+    /* Class 22's primary texts quote the value that was refused. */
+    if (!text || strncmp(sqlstate, "22", 2) == 0)
+        text = "a value does not fit its type";
+    return osy_error_set(err, classify(sqlstate), "PostgreSQL %s: %s", sqlstate, text);
+}
+
+/* ---- statements ---- */
+
+static bool succeeded(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+/* The server is there, but this connection would fail for ever: the primary it led to has become a
+ * standby, or its prepared statements are gone or planned for tables that have changed since. */
+static bool needs_new_connection(const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return sqlstate && (strcmp(sqlstate, "25006") == 0 || strcmp(sqlstate, "26000") == 0 ||
+                        strcmp(sqlstate, "0A000") == 0);
+}
+
+static void fail(struct osy_pg *pg, PGresult *result, struct osy_error *err)
+{
+    bool reset = PQstatus(pg->connection) != CONNECTION_OK || needs_new_connection(result);
+
+    osy_pg_error(pg->connection, result, err);
+    PQclear(result);
+    if (reset)
+        osy_pg_reset(pg);
+}
+
+static void remember_prepared(struct osy_pg *pg, const char *sql)
+{
+    if (pg->prepared_count == pg->prepared_capacity) {
+        pg->prepared_capacity = pg->prepared_capacity ? 2 * pg->prepared_capacity : 16;
+        pg->prepared = osy_realloc_array(pg->prepared, pg->prepared_capacity, sizeof *pg->prepared);
+    }
+    pg->prepared[pg->prepared_count++] = sql;
+}
+
+const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct osy_error *err)
+{
+    size_t index = 0;
+    PGresult *result;
+
+    if (!osy_pg_connection(pg, err))
+        return NULL;
+    /* A program has some dozens of statements: a walk over them costs less than hashing would explain. */
+    while (index < pg->prepared_count && pg->prepared[index] != sql)
+        index++;
+    snprintf(pg->name, sizeof pg->name, "s%zu", index);
+    if (index < pg->prepared_count)
+        return pg->name;
+    result = PQprepare(pg->connection, pg->name, sql, count, NULL);
+    if (!succeeded(result)) {
+        fail(pg, result, err);
+        return NULL;
+    }
+    PQclear(result);
+    remember_prepared(pg, sql);
+    return pg->name;
+}
+
+PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count,
+                              const char *const *values, const int *lengths, const int *formats,
+                              int result_format, struct osy_error *err)
+{
+    const char *name = osy_pg_prepare(pg, sql, count, err);
+    PGresult *result;
+
+    if (!name)
+        return NULL;
+    result = PQexecPrepared(pg->connection, name, count, values, lengths, formats, result_format);
+    if (succeeded(result))
+        return result;
+    fail(pg, result, err);
+    return NULL;
+}
+
+PGresult *osy_pg_query(struct osy_pg *pg, const char *sql, int count, const char *const *values,
+                       struct osy_error *err)
+{
+    return osy_pg_query_params(pg, sql, count, values, NULL, NULL, 0, err);
+}
