@@ -7,7 +7,7 @@
 --   $8 key_hash bytea[]   $9 body_hash bytea[]    (null: the request had no Idempotency-Key)
 --   $10 status text[]     the new one             $11 from text[]: the old ones allowed, as '{A,B}'
 --   $12 event_type text[] $13 restock bool[]      whether counted stock is given back
---   $14 reason text[]     null: stays as it is    $15 version bigint[]: expected; null: any
+--   $14 reason text[]     null: none               $15 version bigint[]: expected; null: any
 --
 -- Out, one row per command, in order: outcome, order, seq, version, event, time in ms, data, and for a
 -- conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of the change that

@@ -15,6 +15,7 @@
 --
 -- How it is built: each command meets the tables through index probes only, and CTEs are never joined with
 -- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
+-- The writer's session (api/orders/batch.c) forbids the planner everything else.
 WITH moment AS MATERIALIZED (
     SELECT date_trunc('milliseconds', clock_timestamp()) AS at
 ), judged AS MATERIALIZED (
@@ -43,7 +44,7 @@ WITH moment AS MATERIALIZED (
                  first_line, last_line, n)
       LEFT JOIN restaurants restaurant ON restaurant.id = c.restaurant_id
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
-      LEFT JOIN order_events own ON own.order_id = c.order_id AND own.order_version = 1
+      LEFT JOIN order_events own ON own.order_id = c.order_id AND own.id = c.event_id
       LEFT JOIN idempotency record
              ON record.restaurant_id = c.restaurant_id AND record.key_hash = c.key_hash
       LEFT JOIN order_events done

@@ -1,0 +1,83 @@
+#include "api/orders/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/orders/status.h"
+#include "shared/alloc.h"
+
+/* The names that create_orders.sql and change_orders.sql answer with, and labels of a metric. */
+static const char *const outcome_names[API_ORDER_OUTCOME_COUNT] = {
+    [API_ORDER_UNDECIDED] = "undecided",
+    [API_ORDER_DONE] = "ok",
+    [API_ORDER_REPLAY] = "replay",
+    [API_ORDER_RETRY] = "retry",
+    [API_ORDER_KEY_REUSED] = "key_reused",
+    [API_ORDER_RESTAURANT_NOT_FOUND] = "restaurant_not_found",
+    [API_ORDER_RESTAURANT_CLOSED] = "restaurant_closed",
+    [API_ORDER_UNKNOWN_ITEM] = "unknown_item",
+    [API_ORDER_ITEM_UNAVAILABLE] = "item_unavailable",
+    [API_ORDER_OUT_OF_STOCK] = "out_of_stock",
+    [API_ORDER_NOT_FOUND] = "not_found",
+    [API_ORDER_CONFLICT] = "conflict",
+    [API_ORDER_FAILED] = "failed",
+    [API_ORDER_UNAVAILABLE] = "unavailable",
+    [API_ORDER_UNCERTAIN] = "uncertain",
+};
+
+const char *api_order_outcome_name(enum api_order_outcome outcome)
+{
+    return outcome_names[outcome];
+}
+
+enum api_order_outcome api_order_outcome_parse(const char *name)
+{
+    for (int i = 0; i < API_ORDER_OUTCOME_COUNT; i++) {
+        if (strcmp(outcome_names[i], name) == 0)
+            return (enum api_order_outcome)i;
+    }
+    return API_ORDER_FAILED;
+}
+
+struct api_order_command *api_order_command_create(const struct api_order_step *step)
+{
+    struct api_order_command *command = osy_alloc(sizeof *command);
+    command->step = step;
+    command->event_id = osy_uuid_v4();
+    command->audit_id = osy_uuid_v7();
+    return command;
+}
+
+void api_order_command_destroy(struct api_order_command *command)
+{
+    if (!command)
+        return;
+    if (command->step) {
+        free(command->change.reason);
+    } else {
+        osy_buffer_deinit(&command->draft.name);
+        osy_buffer_deinit(&command->draft.phone);
+        osy_buffer_deinit(&command->draft.address);
+        osy_buffer_deinit(&command->draft.note);
+    }
+    free(command->result.data);
+    free(command);
+}
+
+const char *api_order_command_event_type(const struct api_order_command *command)
+{
+    return command->step ? command->step->event_type : "order.created";
+}
+
+void api_order_code(const struct osy_uuid *order_id, char code[API_ORDER_CODE_BYTES])
+{
+    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    const uint8_t *end = order_id->bytes + OSY_UUID_BYTES;
+    uint32_t bits =
+        (uint32_t)end[-4] << 24 | (uint32_t)end[-3] << 16 | (uint32_t)end[-2] << 8 | end[-1];
+    for (int i = API_ORDER_CODE_BYTES - 2; i >= 0; i--) {
+        code[i] = digits[bits & 31];
+        bits >>= 5;
+    }
+    code[API_ORDER_CODE_BYTES - 1] = '\0';
+}

@@ -1,0 +1,45 @@
+#include "api/orders/status.h"
+
+#include <string.h>
+
+static const struct api_order_step steps[] = {
+    {"accept", "{PENDING}", "ACCEPTED", "order.accepted", API_STEP_REASON_NONE, false, false},
+    {"reject", "{PENDING}", "REJECTED", "order.rejected", API_STEP_REASON_REQUIRED, false, true},
+    {"prepare", "{ACCEPTED}", "PREPARING", "order.preparing", API_STEP_REASON_NONE, false, false},
+    {"ready", "{PREPARING}", "READY", "order.ready", API_STEP_REASON_NONE, false, false},
+    {"complete", "{READY}", "COMPLETED", "order.completed", API_STEP_REASON_NONE, false, false},
+    {"cancel", "{PENDING,ACCEPTED}", "CANCELLED", "order.cancelled", API_STEP_REASON_OPTIONAL, true,
+     true},
+};
+
+enum { STEP_COUNT = sizeof steps / sizeof steps[0] };
+
+const struct api_order_step *api_order_step_find(const char *name)
+{
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        if (strcmp(steps[i].name, name) == 0)
+            return &steps[i];
+    }
+    return NULL;
+}
+
+static bool equals(const char *known, const char *text, size_t length)
+{
+    return strlen(known) == length && memcmp(known, text, length) == 0;
+}
+
+const char *api_order_status_find(const char *text, size_t length)
+{
+    if (equals(API_ORDER_STATUS_FIRST, text, length))
+        return API_ORDER_STATUS_FIRST;
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        if (equals(steps[i].to, text, length))
+            return steps[i].to;
+    }
+    return NULL;
+}
+
+const struct api_order_step *api_order_step_at(size_t index)
+{
+    return index < STEP_COUNT ? &steps[index] : NULL;
+}

@@ -1,0 +1,33 @@
+/*
+ * The life of an order, as one table of steps:
+ *
+ *   PENDING -accept-> ACCEPTED -prepare-> PREPARING -ready-> READY -complete-> COMPLETED
+ *   PENDING -reject-> REJECTED        PENDING or ACCEPTED -cancel-> CANCELLED
+ *
+ * A new status is a row here, and a migration that extends the CHECK of orders.status. The database
+ * compares an order's status with `from` under the lock of its restaurant, so the first step wins.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#define API_ORDER_STATUS_FIRST "PENDING"
+
+enum api_step_reason { API_STEP_REASON_NONE = 0, API_STEP_REASON_OPTIONAL, API_STEP_REASON_REQUIRED };
+
+struct api_order_step {
+    const char *name; /* last segment of the path: "accept" */
+    const char *from; /* statuses that it may start from, as a PostgreSQL array literal */
+    const char *to;
+    const char *event_type;
+    enum api_step_reason reason;
+    bool is_for_guests; /* a customer may take it, too */
+    bool restocks;      /* counted stock is given back: nothing was cooked yet */
+};
+
+/* NULL when there is no such step. */
+const struct api_order_step *api_order_step_find(const char *name);
+/* The status in its static form, or NULL when there is no such status. */
+const char *api_order_status_find(const char *text, size_t length);
+/* For whoever must walk them all: NULL past the last. */
+const struct api_order_step *api_order_step_at(size_t index);

@@ -1,0 +1,51 @@
+/*
+ * The order writer: every new order and every status change goes through it, many in one transaction
+ * (group commit). While one transaction is under way, commands queue; they are the next one. So a
+ * transaction holds one command when it is quiet and hundreds under load, without a timer in between.
+ *
+ * It has a number of lanes: a thread with its own connection each. A restaurant belongs to one lane, so
+ * its commands are decided in the order in which they came and lanes of one process never wait for each
+ * other's row locks.
+ *
+ *   loop: submit -> lane's queue -> lane: batch -> PostgreSQL -> done list -> loop: on_done, then publish
+ *
+ * A batch that the database refuses is halved until the bad command stands alone. A batch whose answer
+ * was lost is run again after reconnecting: the statements find what was committed. A command waits at
+ * most until its deadline. submit and all callbacks are on the loop thread.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "shared/error.h"
+
+struct api_order_command;
+struct api_order_writer;
+struct api_publisher;
+struct osy_metrics;
+
+struct api_order_writer_options {
+    const char *database_url;        /* copied */
+    uint32_t lanes;                  /* threads and connections */
+    uint32_t queue_max;              /* commands that have not come back yet */
+    uint32_t batch_max;              /* commands in a transaction */
+    uint32_t linger_ms;              /* wait so long for company after the first command; 0: do not */
+    uint32_t deadline_ms;            /* a command that took longer is answered without an outcome */
+    struct osy_metrics *metrics;
+    struct api_publisher *publisher; /* borrowed; NULL: events are left to the reconciler */
+};
+
+/* Connects on first use. NULL: OSY_ERR_IO when a thread cannot be started. */
+struct api_order_writer *api_order_writer_create(uv_loop_t *loop,
+                                                 const struct api_order_writer_options *options,
+                                                 struct osy_error *err);
+/* Takes command and calls its on_done later. False: the queue is full, command is still the caller's. */
+OSY_MUST_CHECK bool api_order_writer_submit(struct api_order_writer *writer,
+                                            struct api_order_command *command);
+/* Commands that were taken and have not come back. */
+size_t api_order_writer_pending(const struct api_order_writer *writer);
+/* Finishes what was taken (within its deadline), calls the remaining on_done, ends the threads; blocks
+ * for that long. Memory goes when libuv has closed the handle. NULL is fine. */
+void api_order_writer_destroy(struct api_order_writer *writer);
