@@ -6,7 +6,8 @@
  * and cut. Commands wait in hiredis' buffer only while connected, and their number is bounded: when the
  * link is down or the bound is reached a command fails at once, because our callers know better than to
  * wait (a publication is repaired by the reconciler, a replay goes to PostgreSQL).
- * Everything here runs on the loop's thread.
+ * Up means that the server has answered our greeting, not only that it accepted a socket.
+ * Everything here runs on the loop's thread. The program ignores SIGPIPE.
  *
  *   state of each connection:  DOWN -> CONNECTING -> UP -> DOWN (backoff) -> CONNECTING ...
  */
@@ -34,7 +35,7 @@ struct osy_redis_reply {
     int64_t integer;
     const char *text; /* STRING, ERROR; length bytes */
     size_t length;
-    size_t count; /* ARRAY */
+    size_t count;         /* ARRAY */
     const void *elements; /* read with osy_redis_reply_at */
 };
 
@@ -54,8 +55,8 @@ typedef void (*osy_redis_state_fn)(void *context, bool commands_up, bool subscri
 typedef void (*osy_redis_subscribed_fn)(void *context, const char *channel, size_t channel_length);
 
 struct osy_redis_options {
-    const char *url;            /* redis://[user:password@]host:port[/db] or unix:/path; copied */
-    bool want_subscriptions;    /* open the second connection */
+    const char *url;             /* redis://[user:password@]host:port[/db] or unix:/path; copied */
+    bool want_subscriptions;     /* open the second connection */
     uint32_t connect_timeout_ms; /* 0: 2000 */
     uint32_t command_timeout_ms; /* 0: 2000; a command without an answer cuts the link */
     uint32_t ping_interval_ms;   /* 0: 2000; liveness check of each connection */
@@ -75,8 +76,9 @@ struct osy_redis *osy_redis_create(uv_loop_t *loop, const struct osy_redis_optio
  * callback. */
 void osy_redis_destroy(struct osy_redis *redis);
 
-/* argv and lengths are copied. False (nothing will be called): OSY_ERR_IO link down, OSY_ERR_LIMIT too
- * many pending. fn may be NULL when the answer does not matter. */
+/* argv and lengths are copied; lengths may be NULL when every argument is a C string. False (nothing will be
+ * called): OSY_ERR_IO link down, OSY_ERR_LIMIT too many pending. fn may be NULL when the answer does not
+ * matter. */
 OSY_MUST_CHECK bool osy_redis_command(struct osy_redis *redis, int argc, const char *const *argv,
                                       const size_t *lengths, osy_redis_reply_fn fn, void *context,
                                       struct osy_error *err);
@@ -96,5 +98,7 @@ OSY_MUST_CHECK bool osy_redis_eval(struct osy_redis *redis, const struct osy_red
 /* Remembered, and sent as soon as the link is up. Subscribing twice is one subscription. */
 void osy_redis_subscribe(struct osy_redis *redis, const char *channel);
 void osy_redis_unsubscribe(struct osy_redis *redis, const char *channel);
+/* Why a link went down last, for the log line about it. Borrowed until the next call into redis. */
+const char *osy_redis_reason(const struct osy_redis *redis);
 bool osy_redis_commands_up(const struct osy_redis *redis);
 bool osy_redis_subscriptions_up(const struct osy_redis *redis);

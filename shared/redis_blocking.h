@@ -1,6 +1,7 @@
 /*
  * The blocking twin of shared/redis.h, for worker threads and commands: one connection, one thread at a
- * time. It connects on first use and again after a failure (at most one attempt per call), with timeouts.
+ * time. It connects on first use and again after a failure (at most one attempt per call), with timeouts. A
+ * command is never sent twice: what became of one that failed is for the caller to find out.
  */
 #pragma once
 #include "shared/redis.h"
@@ -24,5 +25,5 @@ OSY_MUST_CHECK bool osy_redis_blocking_command(struct osy_redis_blocking *redis,
 OSY_MUST_CHECK bool osy_redis_blocking_eval(struct osy_redis_blocking *redis,
                                             const struct osy_redis_script *script, int key_count,
                                             int argc, const char *const *keys_and_args,
-                                            const size_t *lengths, osy_redis_reply_fn fn, void *context,
-                                            struct osy_error *err);
+                                            const size_t *lengths, osy_redis_reply_fn fn,
+                                            void *context, struct osy_error *err);

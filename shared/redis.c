@@ -1,0 +1,812 @@
+#include "shared/redis.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "shared/alloc.h"
+#include "shared/backoff.h"
+#include "shared/redis_common.h"
+#include "shared/redis_wire.h"
+#include "shared/uuid.h"
+
+#define DEFAULT_TIMEOUT_MS  2000
+#define DEFAULT_PING_MS     2000
+#define DEFAULT_PENDING     10000
+#define DEFAULT_FIRST_MS    50
+#define DEFAULT_MOST_MS     2000
+#define TICKS_PER_TIMEOUT   4 /* how finely silence is measured */
+#define REASON_BYTES        128
+#define ALIVE_CHANNEL_BYTES (sizeof "os:alive:" - 1 + OSY_UUID_TEXT_BYTES)
+
+enum link_role { ROLE_COMMANDS = 0, ROLE_SUBSCRIPTIONS, ROLE_COUNT };
+
+/* CONNECTING lasts from the name look-up to the answer to the greeting (AUTH, SELECT, PING or the first
+ * SUBSCRIBE): a server that accepts sockets but does not answer is not up. */
+enum link_state { LINK_DOWN = 0, LINK_CONNECTING, LINK_UP, LINK_CLOSED };
+
+/* What a script call needs to be sent again, whole. One block of memory. */
+struct script_call {
+    const struct osy_redis_script *script;
+    int key_count, argc;
+    const char **argv;
+    size_t *lengths;
+};
+
+/* A command without an answer yet. Answers come in the order of the commands. */
+struct pending {
+    STAILQ_ENTRY(pending) next;
+    osy_redis_reply_fn fn; /* may be NULL */
+    void *context;
+    uint64_t sent_ms;
+    bool counted;             /* of a caller, not of ours */
+    struct script_call *call; /* owned; an EVALSHA's; else NULL */
+};
+STAILQ_HEAD(pending_list, pending);
+
+/* A name look-up that a worker thread of libuv is at; it may outlive the attempt that wanted it. */
+struct lookup {
+    uv_getaddrinfo_t request;
+    struct link *link; /* NULL: nobody waits for it any more */
+};
+
+struct link {
+    struct osy_redis *redis;
+    enum link_role role;
+    enum link_state state;
+    uv_timer_t timer;           /* DOWN: the backoff. CONNECTING: the time limit. UP: the tick */
+    struct lookup *lookup;      /* CONNECTING only */
+    redisAsyncContext *context; /* hiredis frees it; NULL without a socket */
+    struct pending_list pending;
+    struct osy_backoff backoff;
+    unsigned failures;                      /* which of the server's addresses is tried next */
+    uint64_t heard_ms;                      /* when the server last said anything */
+    uint64_t probed_ms;                     /* when we last made it say something */
+    const struct osy_redis_script **loaded; /* owned array: what this connection has sent as text */
+    size_t loaded_count;
+};
+
+/*
+ * A channel that somebody wants, or wanted until a moment ago. The server answers every SUBSCRIBE and
+ * UNSUBSCRIBE in order, so the channel is what we want it to be once nothing is unanswered.
+ */
+struct channel {
+    char *name; /* owned */
+    size_t length;
+    bool wanted;
+    unsigned unanswered;
+    UT_hash_handle hh;
+};
+
+struct osy_redis {
+    uv_loop_t *loop;
+    struct osy_redis_url url;
+    struct osy_redis_options options; /* without url; defaults filled in */
+    struct link links[ROLE_COUNT];
+    uint32_t pending_count;   /* counted ones */
+    struct channel *channels; /* uthash, by name */
+    char alive_channel[ALIVE_CHANNEL_BYTES];
+    char reason[REASON_BYTES]; /* why a link went down last */
+    bool destroyed;
+    int open_handles;
+};
+
+static void start_attempt(uv_timer_t *timer);
+static void link_down(struct link *link, const char *reason);
+
+static void set_state(struct link *link, enum link_state state)
+{
+    static const bool legal[4][4] = {
+        [LINK_DOWN] = {[LINK_CONNECTING] = true, [LINK_CLOSED] = true},
+        [LINK_CONNECTING] = {[LINK_DOWN] = true, [LINK_UP] = true, [LINK_CLOSED] = true},
+        [LINK_UP] = {[LINK_DOWN] = true, [LINK_CLOSED] = true},
+    };
+
+    assert(legal[link->state][state]);
+    link->state = state;
+}
+
+static void report_state(struct osy_redis *redis)
+{
+    if (redis->options.on_state && !redis->destroyed)
+        redis->options.on_state(redis->options.context, osy_redis_commands_up(redis),
+                                osy_redis_subscriptions_up(redis));
+}
+
+/* ---- commands and their answers ---- */
+
+static void free_pending(struct pending *pending)
+{
+    free(pending->call);
+    free(pending);
+}
+
+/* Calls back and forgets. The callback may do anything, also destroy redis. */
+static void complete(struct osy_redis *redis, struct pending *pending,
+                     const struct osy_redis_reply *reply, const struct osy_error *err)
+{
+    osy_redis_reply_fn fn = pending->fn;
+    void *context = pending->context;
+
+    if (pending->counted)
+        redis->pending_count--;
+    free_pending(pending);
+    if (fn)
+        fn(context, reply, err);
+}
+
+static void fail_all_pending(struct link *link, const struct osy_error *err)
+{
+    struct pending *pending = NULL;
+
+    while ((pending = STAILQ_FIRST(&link->pending)) != NULL) {
+        STAILQ_REMOVE_HEAD(&link->pending, next);
+        complete(link->redis, pending, NULL, err);
+    }
+}
+
+static void on_reply(redisAsyncContext *context, void *answer, void *data);
+
+/* Takes pending when it returns true. */
+static bool send_pending(struct link *link, struct pending *pending, int argc, const char **argv,
+                         const size_t *lengths)
+{
+    if (!link->context ||
+        redisAsyncCommandArgv(link->context, on_reply, pending, argc, argv, lengths) != REDIS_OK)
+        return false;
+    pending->sent_ms = uv_now(link->redis->loop);
+    STAILQ_INSERT_TAIL(&link->pending, pending, next);
+    return true;
+}
+
+/* A command of our own; context is the link. A failure shows itself: the link goes down. */
+static void send_own(struct link *link, int argc, const char **argv, osy_redis_reply_fn fn)
+{
+    struct pending *pending = osy_alloc(sizeof *pending);
+
+    pending->fn = fn;
+    pending->context = link;
+    if (!send_pending(link, pending, argc, argv, NULL))
+        free_pending(pending);
+}
+
+/* The server has lost the script (SCRIPT FLUSH): send its text. */
+static bool send_again_as_text(struct link *link, struct pending *pending)
+{
+    struct script_call *call = pending->call;
+    struct osy_redis_arguments arguments;
+    bool ok = false;
+
+    osy_redis_arguments_init(&arguments, call->script, true, call->key_count, call->argc,
+                             call->argv, call->lengths);
+    ok = send_pending(link, pending, arguments.argc, arguments.argv, arguments.lengths);
+    osy_redis_arguments_deinit(&arguments);
+    if (ok) {
+        pending->call = NULL;
+        free(call);
+    }
+    return ok;
+}
+
+static void on_reply(redisAsyncContext *context, void *answer, void *data)
+{
+    struct link *link = context->data;
+    struct pending *pending = data;
+    struct osy_redis_reply view;
+
+    /* No link: we have let go of this context. No answer: it is going down, and link_down, which is
+     * about to be called, tells everybody who waits. */
+    if (!link || !answer)
+        return;
+    assert(pending == STAILQ_FIRST(&link->pending));
+    STAILQ_REMOVE_HEAD(&link->pending, next);
+    link->heard_ms = uv_now(link->redis->loop);
+    if (pending->call && osy_redis_reply_is_no_script(answer) && send_again_as_text(link, pending))
+        return;
+    view = osy_redis_reply_view(answer);
+    complete(link->redis, pending, &view, NULL);
+}
+
+/* ---- going down ---- */
+
+static void forget_lookup(struct link *link)
+{
+    if (!link->lookup)
+        return;
+    link->lookup->link = NULL;
+    uv_cancel(
+        (uv_req_t *)&link->lookup->request); /* it may be running; then it ends in its own time */
+    link->lookup = NULL;
+}
+
+/* hiredis frees the context now, or when its callback, which we may be inside of, has returned. */
+static void let_go(struct link *link)
+{
+    redisAsyncContext *context = link->context;
+
+    forget_lookup(link);
+    link->context = NULL;
+    link->loaded_count = 0;
+    if (!context)
+        return;
+    context->data = NULL;
+    redisAsyncFree(context);
+}
+
+static void remove_channel(struct osy_redis *redis, struct channel *channel)
+{
+    HASH_DEL(redis->channels, channel);
+    free(channel->name);
+    free(channel);
+}
+
+/* What was on its way to the server is void. */
+static void reset_channels(struct osy_redis *redis)
+{
+    struct channel *channel = NULL, *next = NULL;
+
+    HASH_ITER(hh, redis->channels, channel, next)
+    {
+        channel->unanswered = 0;
+        if (!channel->wanted)
+            remove_channel(redis, channel);
+    }
+}
+
+static void link_down(struct link *link, const char *reason)
+{
+    struct osy_redis *redis = link->redis;
+    struct osy_error err = {OSY_OK, ""};
+    bool was_up = link->state == LINK_UP;
+
+    if (link->state == LINK_DOWN || link->state == LINK_CLOSED)
+        return;
+    snprintf(redis->reason, sizeof redis->reason, "%s", reason);
+    let_go(link);
+    if (link->role == ROLE_SUBSCRIPTIONS)
+        reset_channels(redis);
+    if (!was_up)
+        link->failures++;
+    set_state(link, LINK_DOWN);
+    uv_timer_start(&link->timer, start_attempt, osy_backoff_next_ms(&link->backoff), 0);
+    /* Everything is in order again before a caller hears of it, whatever it does then. */
+    osy_error_set(&err, OSY_ERR_IO, "Redis: %s", redis->reason);
+    fail_all_pending(link, &err);
+    if (was_up)
+        report_state(redis);
+}
+
+static const char *reason_of(const redisAsyncContext *context)
+{
+    return context->c.err && context->c.errstr[0] ? context->c.errstr : "connection closed";
+}
+
+/* hiredis frees the context itself after these two; freeing it inside of them is what breaks it. */
+static void on_disconnected(const redisAsyncContext *context, int status)
+{
+    struct link *link = context->data;
+
+    (void)status;
+    if (!link)
+        return;
+    link->context = NULL;
+    link_down(link, reason_of(context));
+}
+
+static void on_connected(const redisAsyncContext *context, int status)
+{
+    if (status != REDIS_OK)
+        on_disconnected(context, status);
+}
+
+/* ---- up: the tick ---- */
+
+static bool is_overdue(const struct link *link)
+{
+    const struct osy_redis_options *options = &link->redis->options;
+    const struct pending *oldest = STAILQ_FIRST(&link->pending);
+    uint64_t now_ms = uv_now(link->redis->loop);
+
+    if (oldest && now_ms - oldest->sent_ms > options->command_timeout_ms)
+        return true;
+    return link->role == ROLE_SUBSCRIPTIONS &&
+           now_ms - link->heard_ms > options->ping_interval_ms + options->command_timeout_ms;
+}
+
+/* Subscriptions are tested end to end: the message must come back. It takes the other link, and while that
+ * one is down, silence counts against this one too: the server is the same. */
+static void send_probe(struct link *link)
+{
+    struct link *commands = &link->redis->links[ROLE_COMMANDS];
+    const char *ping[] = {"PING"};
+    const char *publish[] = {"PUBLISH", link->redis->alive_channel, ""};
+
+    link->probed_ms = uv_now(link->redis->loop);
+    if (link->role == ROLE_COMMANDS)
+        send_own(link, 1, ping, NULL);
+    else if (commands->state == LINK_UP)
+        send_own(commands, 3, publish, NULL);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct link *link = timer->data;
+
+    /* Timers run before sockets: after a pause of our own the answer may be waiting to be read. */
+    if (is_overdue(link) && link->context)
+        osy_redis_wire_drain(link->context);
+    if (link->state != LINK_UP)
+        return;
+    if (is_overdue(link))
+        link_down(link, "no answer in time");
+    else if (uv_now(link->redis->loop) - link->probed_ms >= link->redis->options.ping_interval_ms)
+        send_probe(link);
+}
+
+static void become_up(struct link *link)
+{
+    const struct osy_redis_options *options = &link->redis->options;
+    uint32_t shorter_ms = options->command_timeout_ms < options->ping_interval_ms
+                              ? options->command_timeout_ms
+                              : options->ping_interval_ms;
+    uint32_t tick_ms = shorter_ms / TICKS_PER_TIMEOUT + 1;
+
+    set_state(link, LINK_UP);
+    osy_backoff_reset(&link->backoff);
+    link->heard_ms = link->probed_ms = uv_now(link->redis->loop);
+    uv_timer_start(&link->timer, on_tick, tick_ms, tick_ms);
+    report_state(link->redis);
+}
+
+/* ---- subscriptions ---- */
+
+static void on_pushed(redisAsyncContext *context, void *answer, void *data);
+
+static void send_subscription(struct osy_redis *redis, const char *verb, struct channel *channel)
+{
+    redisAsyncContext *context = redis->links[ROLE_SUBSCRIPTIONS].context;
+    const char *argv[] = {verb, channel->name};
+    const size_t lengths[] = {strlen(verb), channel->length};
+
+    if (context && redisAsyncCommandArgv(context, on_pushed, NULL, 2, argv, lengths) == REDIS_OK)
+        channel->unanswered++;
+}
+
+static void on_confirmed(struct osy_redis *redis, struct channel *channel)
+{
+    if (channel->unanswered == 0 || --channel->unanswered > 0)
+        return;
+    if (!channel->wanted)
+        remove_channel(redis, channel);
+    else if (redis->options.on_subscribed)
+        redis->options.on_subscribed(redis->options.context, channel->name, channel->length);
+}
+
+/* Every answer and message of the subscriber link: [kind, channel, count or message]. */
+static void on_pushed(redisAsyncContext *context, void *answer, void *data)
+{
+    struct link *link = context->data;
+    const redisReply *reply = answer, *kind = NULL, *name = NULL;
+    struct osy_redis *redis = NULL;
+    struct channel *channel = NULL;
+
+    (void)data;
+    if (!link || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3)
+        return;
+    redis = link->redis;
+    kind = reply->element[0];
+    name = reply->element[1];
+    link->heard_ms = uv_now(redis->loop);
+    if (name->type != REDIS_REPLY_STRING)
+        return;
+    if (name->len == strlen(redis->alive_channel) &&
+        memcmp(name->str, redis->alive_channel, name->len) == 0) {
+        if (link->state == LINK_CONNECTING)
+            become_up(link);
+        return;
+    }
+    HASH_FIND(hh, redis->channels, name->str, name->len, channel);
+    if (!channel)
+        return;
+    if (strcmp(kind->str, "message") != 0)
+        on_confirmed(redis, channel);
+    else if (channel->wanted && channel->unanswered == 0 && redis->options.on_message)
+        redis->options.on_message(redis->options.context, name->str, name->len,
+                                  reply->element[2]->str, reply->element[2]->len);
+}
+
+/* ---- connecting ---- */
+
+static void on_greeting_reply(void *context, const struct osy_redis_reply *reply,
+                              const struct osy_error *err)
+{
+    struct link *link = context;
+    char reason[REASON_BYTES];
+
+    (void)err;
+    if (!reply || reply->type != OSY_REDIS_ERROR)
+        return;
+    snprintf(reason, sizeof reason, "%.*s", (int)reply->length, reply->text);
+    link_down(link, reason);
+}
+
+static void on_first_pong(void *context, const struct osy_redis_reply *reply,
+                          const struct osy_error *err)
+{
+    struct link *link = context;
+
+    on_greeting_reply(context, reply, err);
+    if (reply && link->state == LINK_CONNECTING)
+        become_up(link);
+}
+
+/* hiredis keeps all of this until the socket is connected. */
+static void send_greeting(struct link *link)
+{
+    struct osy_redis *redis = link->redis;
+    struct channel *channel = NULL, *next = NULL;
+    const char *auth[OSY_REDIS_AUTH_ARGUMENTS];
+    const char *select[] = {"SELECT", redis->url.database}, *ping[] = {"PING"};
+    const char *subscribe[] = {"SUBSCRIBE", redis->alive_channel};
+    int auth_count = osy_redis_url_auth(&redis->url, auth);
+
+    if (auth_count > 0)
+        send_own(link, auth_count, auth, on_greeting_reply);
+    if (link->role == ROLE_COMMANDS) {
+        if (redis->url.database)
+            send_own(link, 2, select, on_greeting_reply);
+        send_own(link, 1, ping, on_first_pong);
+        return;
+    }
+    /* The first subscription stays for good, because hiredis must never see the last one go. */
+    redisAsyncCommandArgv(link->context, on_pushed, NULL, 2, subscribe, NULL);
+    HASH_ITER(hh, redis->channels, channel, next)
+    {
+        send_subscription(redis, "SUBSCRIBE", channel);
+    }
+}
+
+static void connect_socket(struct link *link, const redisOptions *options)
+{
+    redisAsyncContext *context = redisAsyncConnectWithOptions(options);
+    char reason[REASON_BYTES] = "out of memory";
+
+    if (context && context->err == 0 && osy_redis_wire_attach(link->redis->loop, context)) {
+        fcntl(context->c.fd, F_SETFD, FD_CLOEXEC);
+        context->data = link;
+        link->context = context;
+        redisAsyncSetDisconnectCallback(context, on_disconnected);
+        redisAsyncSetConnectCallback(context, on_connected);
+        send_greeting(link);
+        return;
+    }
+    if (context)
+        snprintf(reason, sizeof reason, "%s", reason_of(context));
+    redisAsyncFree(context);
+    link_down(link, reason);
+}
+
+/* A name may have several addresses: each attempt that fails moves on to the next one. */
+static const struct addrinfo *choose_address(const struct addrinfo *first, unsigned failures)
+{
+    const struct addrinfo *address = first;
+    unsigned count = 0;
+
+    for (const struct addrinfo *at = first; at; at = at->ai_next)
+        count++;
+    for (unsigned i = failures % count; i > 0; i--)
+        address = address->ai_next;
+    return address;
+}
+
+static void on_lookup_done(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
+{
+    struct lookup *lookup = request->data;
+    struct link *link = lookup->link;
+    const struct addrinfo *address = NULL;
+    char ip[NI_MAXHOST];
+    redisOptions options = {0};
+
+    free(lookup);
+    if (!link)
+        goto done;
+    link->lookup = NULL;
+    if (status != 0) {
+        link_down(link, uv_strerror(status));
+        goto done;
+    }
+    address = choose_address(addresses, link->failures);
+    if (getnameinfo(address->ai_addr, address->ai_addrlen, ip, sizeof ip, NULL, 0,
+                    NI_NUMERICHOST) != 0) {
+        link_down(link, "unusable address");
+        goto done;
+    }
+    REDIS_OPTIONS_SET_TCP(&options, ip, link->redis->url.port);
+    connect_socket(link, &options);
+done:
+    uv_freeaddrinfo(addresses);
+}
+
+/* hiredis would look names up on this thread and hold the loop up. */
+static void start_lookup(struct link *link)
+{
+    struct lookup *lookup = osy_alloc(sizeof *lookup);
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    int status = uv_getaddrinfo(link->redis->loop, &lookup->request, on_lookup_done,
+                                link->redis->url.host, NULL, &hints);
+
+    if (status != 0) {
+        free(lookup);
+        link_down(link, uv_strerror(status));
+        return;
+    }
+    lookup->request.data = lookup;
+    lookup->link = link;
+    link->lookup = lookup;
+}
+
+static void on_connect_timeout(uv_timer_t *timer)
+{
+    link_down(timer->data, "no connection in time");
+}
+
+static void start_attempt(uv_timer_t *timer)
+{
+    struct link *link = timer->data;
+    redisOptions options = {0};
+
+    set_state(link, LINK_CONNECTING);
+    uv_timer_start(&link->timer, on_connect_timeout, link->redis->options.connect_timeout_ms, 0);
+    if (link->redis->url.path) {
+        REDIS_OPTIONS_SET_UNIX(&options, link->redis->url.path);
+        connect_socket(link, &options);
+    } else {
+        start_lookup(link);
+    }
+}
+
+/* ---- life and death ---- */
+
+static void set_default(uint32_t *field, uint32_t value)
+{
+    if (*field == 0)
+        *field = value;
+}
+
+static void init_link(struct osy_redis *redis, enum link_role role)
+{
+    struct link *link = &redis->links[role];
+
+    link->redis = redis;
+    link->role = role;
+    link->backoff.first_ms = redis->options.backoff_first_ms;
+    link->backoff.most_ms = redis->options.backoff_most_ms;
+    STAILQ_INIT(&link->pending);
+    uv_timer_init(redis->loop, &link->timer);
+    link->timer.data = link;
+    redis->open_handles++;
+    uv_timer_start(&link->timer, start_attempt, 0, 0); /* nothing calls back before we return */
+}
+
+struct osy_redis *osy_redis_create(uv_loop_t *loop, const struct osy_redis_options *options,
+                                   struct osy_error *err)
+{
+    struct osy_redis *redis = osy_alloc(sizeof *redis);
+    struct osy_uuid random = osy_uuid_v4();
+
+    if (!osy_redis_url_parse(options->url, &redis->url, err)) {
+        free(redis);
+        return NULL;
+    }
+    redis->loop = loop;
+    redis->options = *options;
+    redis->options.url = NULL;
+    set_default(&redis->options.connect_timeout_ms, DEFAULT_TIMEOUT_MS);
+    set_default(&redis->options.command_timeout_ms, DEFAULT_TIMEOUT_MS);
+    set_default(&redis->options.ping_interval_ms, DEFAULT_PING_MS);
+    set_default(&redis->options.max_pending, DEFAULT_PENDING);
+    set_default(&redis->options.backoff_first_ms, DEFAULT_FIRST_MS);
+    set_default(&redis->options.backoff_most_ms, DEFAULT_MOST_MS);
+    snprintf(redis->reason, sizeof redis->reason, "not connected yet");
+    memcpy(redis->alive_channel, "os:alive:", strlen("os:alive:"));
+    osy_uuid_format(&random, redis->alive_channel + strlen("os:alive:"));
+    init_link(redis, ROLE_COMMANDS);
+    if (options->want_subscriptions)
+        init_link(redis, ROLE_SUBSCRIPTIONS);
+    return redis;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct link *link = handle->data;
+    struct osy_redis *redis = link->redis;
+    struct channel *channel = NULL, *next = NULL;
+
+    if (--redis->open_handles > 0)
+        return;
+    HASH_ITER(hh, redis->channels, channel, next)
+    {
+        remove_channel(redis, channel);
+    }
+    for (size_t i = 0; i < ROLE_COUNT; i++)
+        free(redis->links[i].loaded);
+    osy_redis_url_deinit(&redis->url);
+    free(redis);
+}
+
+void osy_redis_destroy(struct osy_redis *redis)
+{
+    struct osy_error err = {OSY_OK, ""};
+
+    if (!redis)
+        return;
+    assert(!redis->destroyed);
+    redis->destroyed = true;
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        struct link *link = &redis->links[i];
+        if (!link->redis)
+            continue; /* never opened */
+        let_go(link);
+        set_state(link, LINK_CLOSED);
+        uv_close((uv_handle_t *)&link->timer, on_timer_closed);
+    }
+    osy_error_set(&err, OSY_ERR_IO, "Redis: the client is closing");
+    for (size_t i = 0; i < ROLE_COUNT; i++)
+        if (redis->links[i].redis)
+            fail_all_pending(&redis->links[i], &err);
+}
+
+/* ---- what callers do ---- */
+
+bool osy_redis_commands_up(const struct osy_redis *redis)
+{
+    return redis->links[ROLE_COMMANDS].state == LINK_UP;
+}
+
+bool osy_redis_subscriptions_up(const struct osy_redis *redis)
+{
+    return redis->links[ROLE_SUBSCRIPTIONS].state == LINK_UP;
+}
+
+const char *osy_redis_reason(const struct osy_redis *redis)
+{
+    return redis->reason;
+}
+
+static bool check_ready(const struct osy_redis *redis, struct osy_error *err)
+{
+    if (!osy_redis_commands_up(redis))
+        return osy_error_set(err, OSY_ERR_IO, "Redis is not connected: %s", redis->reason);
+    if (redis->pending_count >= redis->options.max_pending)
+        return osy_error_set(err, OSY_ERR_LIMIT, "%u Redis commands wait for an answer already",
+                             redis->pending_count);
+    return true;
+}
+
+/* call: NULL, or taken. */
+static bool send_counted(struct osy_redis *redis, int argc, const char **argv,
+                         const size_t *lengths, struct script_call *call, osy_redis_reply_fn fn,
+                         void *context, struct osy_error *err)
+{
+    struct pending *pending = osy_alloc(sizeof *pending);
+
+    pending->fn = fn;
+    pending->context = context;
+    pending->counted = true;
+    pending->call = call;
+    if (!send_pending(&redis->links[ROLE_COMMANDS], pending, argc, argv, lengths)) {
+        free_pending(pending);
+        return osy_error_set(err, OSY_ERR_IO, "Redis does not take the command");
+    }
+    redis->pending_count++;
+    return true;
+}
+
+bool osy_redis_command(struct osy_redis *redis, int argc, const char *const *argv,
+                       const size_t *lengths, osy_redis_reply_fn fn, void *context,
+                       struct osy_error *err)
+{
+    /* hiredis does not write to argv, whatever its prototype says. */
+    return check_ready(redis, err) && send_counted(redis, argc, (const char **)(uintptr_t)argv,
+                                                   lengths, NULL, fn, context, err);
+}
+
+/* Whether this connection has sent the script's text before; from now on it has. */
+static bool was_loaded(struct link *link, const struct osy_redis_script *script)
+{
+    for (size_t i = 0; i < link->loaded_count; i++)
+        if (link->loaded[i] == script)
+            return true;
+    link->loaded = osy_realloc_array(link->loaded, link->loaded_count + 1, sizeof(script));
+    link->loaded[link->loaded_count++] = script;
+    return false;
+}
+
+static struct script_call *copy_call(const struct osy_redis_script *script, int key_count, int argc,
+                                     const char *const *argv, const size_t *lengths)
+{
+    size_t count = (size_t)argc, bytes = 0;
+    struct script_call *call = NULL;
+    char *at = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += lengths ? lengths[i] : strlen(argv[i]);
+    call = osy_alloc(sizeof *call + count * (sizeof(char *) + sizeof(size_t)) + bytes);
+    call->script = script;
+    call->key_count = key_count;
+    call->argc = argc;
+    call->argv = (const char **)(call + 1);
+    call->lengths = (size_t *)(call->argv + count);
+    at = (char *)(call->lengths + count);
+    for (size_t i = 0; i < count; i++) {
+        call->lengths[i] = lengths ? lengths[i] : strlen(argv[i]);
+        if (call->lengths[i] > 0)
+            memcpy(at, argv[i], call->lengths[i]);
+        call->argv[i] = at;
+        at += call->lengths[i];
+    }
+    return call;
+}
+
+/*
+ * The first call on a connection carries the text, and so loads it; those behind it name it by its hash, and
+ * the server runs them in order. Were the first one to wait for NOSCRIPT instead, after a restart, a later
+ * call could overtake it: an event with a higher number would make the stream refuse the lower one.
+ */
+bool osy_redis_eval(struct osy_redis *redis, const struct osy_redis_script *script, int key_count,
+                    int argc, const char *const *keys_and_args, const size_t *lengths,
+                    osy_redis_reply_fn fn, void *context, struct osy_error *err)
+{
+    struct osy_redis_arguments arguments;
+    struct script_call *call = NULL;
+    bool by_name = false, ok = false;
+
+    if (!check_ready(redis, err))
+        return false;
+    by_name = was_loaded(&redis->links[ROLE_COMMANDS], script);
+    if (by_name)
+        call = copy_call(script, key_count, argc, keys_and_args, lengths);
+    osy_redis_arguments_init(&arguments, script, !by_name, key_count, argc, keys_and_args, lengths);
+    ok = send_counted(redis, arguments.argc, arguments.argv, arguments.lengths, call, fn, context,
+                      err);
+    osy_redis_arguments_deinit(&arguments);
+    return ok;
+}
+
+void osy_redis_subscribe(struct osy_redis *redis, const char *name)
+{
+    struct channel *channel = NULL;
+    size_t length = strlen(name);
+
+    HASH_FIND(hh, redis->channels, name, length, channel);
+    if (!channel) {
+        channel = osy_alloc(sizeof *channel);
+        channel->name = osy_strdup(name);
+        channel->length = length;
+        HASH_ADD_KEYPTR(hh, redis->channels, channel->name, length, channel);
+    }
+    if (channel->wanted)
+        return;
+    channel->wanted = true;
+    send_subscription(redis, "SUBSCRIBE", channel);
+}
+
+void osy_redis_unsubscribe(struct osy_redis *redis, const char *name)
+{
+    struct channel *channel = NULL;
+
+    HASH_FIND(hh, redis->channels, name, strlen(name), channel);
+    if (!channel || !channel->wanted)
+        return;
+    channel->wanted = false;
+    send_subscription(redis, "UNSUBSCRIBE", channel);
+    if (channel->unanswered == 0) /* the server has never heard of it */
+        remove_channel(redis, channel);
+}

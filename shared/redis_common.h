@@ -1,0 +1,48 @@
+/*
+ * What the two Redis clients (shared/redis.c and shared/redis_blocking.c) have in common, and nobody else
+ * needs: the URL, the greeting that it leads to, and the translation of hiredis' replies.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/error.h"
+#include "shared/redis.h"
+
+struct redisReply;
+
+/* redis://[user:password@]host:port[/db], or unix:/path. All text is owned. */
+struct osy_redis_url {
+    char *host; /* NULL for a unix socket */
+    uint16_t port;
+    char *path;            /* NULL for TCP */
+    char *user, *password; /* percent-decoded; NULL when absent */
+    char *database;        /* decimal; NULL for 0 */
+};
+
+/* OSY_ERR_INVALID; the message never quotes the URL, because it may hold a password. */
+OSY_MUST_CHECK bool osy_redis_url_parse(const char *text, struct osy_redis_url *url,
+                                        struct osy_error *err);
+void osy_redis_url_deinit(struct osy_redis_url *url); /* wipes the password */
+
+#define OSY_REDIS_AUTH_ARGUMENTS 3
+/* Fills argv with AUTH and its arguments (borrowed from url) and returns their number; 0: none needed. */
+int osy_redis_url_auth(const struct osy_redis_url *url, const char *argv[OSY_REDIS_AUTH_ARGUMENTS]);
+
+struct osy_redis_reply osy_redis_reply_view(const struct redisReply *reply); /* borrows reply */
+/* The server does not know the script that EVALSHA named. */
+bool osy_redis_reply_is_no_script(const struct redisReply *reply);
+
+/* The arguments of EVAL (with_text) or EVALSHA. The arrays are owned, what they point to is borrowed, in part
+ * from the struct itself: it must stay where it is. */
+struct osy_redis_arguments {
+    int argc;
+    const char **argv;
+    size_t *lengths;
+    char key_count[12];
+};
+void osy_redis_arguments_init(struct osy_redis_arguments *arguments,
+                              const struct osy_redis_script *script, bool with_text, int key_count,
+                              int argc, const char *const *keys_and_args, const size_t *lengths);
+void osy_redis_arguments_deinit(struct osy_redis_arguments *arguments);
