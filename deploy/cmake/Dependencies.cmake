@@ -1,0 +1,51 @@
+# Every library by one name: deps::lws hiredis llhttp uv pq crypto ssl jansson cmocka.
+# Imported targets, so their headers are system headers and our warnings stay ours.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+
+# pkg_dependency(<name> <pkg-config module>)
+function(pkg_dependency name module)
+    pkg_check_modules(PKG_${name} REQUIRED IMPORTED_TARGET GLOBAL ${module})
+    add_library(deps::${name} ALIAS PkgConfig::PKG_${name})
+endfunction()
+
+pkg_dependency(uv "libuv>=1.44")
+pkg_dependency(pq libpq)
+pkg_dependency(jansson "jansson>=2.14")
+pkg_dependency(cmocka cmocka)
+add_library(deps::crypto INTERFACE IMPORTED)
+target_link_libraries(deps::crypto INTERFACE OpenSSL::Crypto)
+add_library(deps::ssl INTERFACE IMPORTED)
+target_link_libraries(deps::ssl INTERFACE OpenSSL::SSL OpenSSL::Crypto)
+
+if(ORDERSYNC_SYSTEM_DEPS)
+    pkg_dependency(lws "libwebsockets>=4.3.5")
+    pkg_dependency(hiredis "hiredis>=1.2")
+    pkg_dependency(llhttp "libllhttp>=9.2")
+    return()
+endif()
+
+set(prefix "${ORDERSYNC_DEPS_PREFIX}")
+if(NOT prefix)
+    execute_process(COMMAND ${PROJECT_SOURCE_DIR}/deploy/deps/install --print-prefix
+        OUTPUT_VARIABLE prefix OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+endif()
+if(NOT EXISTS ${prefix}/versions)
+    message(FATAL_ERROR "No libraries in ${prefix}: run deploy/deps/install")
+endif()
+
+# prefix_dependency(<name> <archive>... LINKS <what the archives need>...)
+function(prefix_dependency name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS")
+    add_library(deps::${name} INTERFACE IMPORTED)
+    target_include_directories(deps::${name} SYSTEM INTERFACE ${prefix}/include)
+    foreach(archive IN LISTS arg_UNPARSED_ARGUMENTS)
+        target_link_libraries(deps::${name} INTERFACE ${prefix}/lib/${archive})
+    endforeach()
+    target_link_libraries(deps::${name} INTERFACE ${arg_LINKS})
+endfunction()
+
+prefix_dependency(lws libwebsockets.a LINKS deps::uv deps::ssl cap Threads::Threads m)
+prefix_dependency(hiredis libhiredis_ssl.a libhiredis.a LINKS deps::ssl)
+prefix_dependency(llhttp libllhttp.a)
