@@ -71,8 +71,7 @@ static bool start(struct worker_process *process, struct osy_error *err)
         .tables = route_tables, .context = &process->context, .metrics = process->context.metrics});
     process->server =
         api_server_create(&process->loop,
-                          &(struct api_server_options){.name = "admin",
-                                                       .listen = process->config.admin_listen,
+                          &(struct api_server_options){.listen = process->config.admin_listen,
                                                        .limits = admin_limits,
                                                        .metrics = process->context.metrics,
                                                        .on_request = api_service_on_request,
