@@ -1,0 +1,38 @@
+/**
+ * Builds the pages into dist/, which the edge serves as it is: pages/ copied, one script and one style sheet
+ * per page in assets/. The SDK is bundled from its sources (tsconfig.json, "paths"), so nothing has to be
+ * built before. With --for-tests it builds the modules that test/ imports into dist-test/ instead.
+ */
+import { build } from 'esbuild';
+import { cp, rm } from 'node:fs/promises';
+
+process.chdir(new URL('.', import.meta.url).pathname);
+const forTests = process.argv.includes('--for-tests');
+
+const pages = ['home', 'tablet', 'track', 'order'];
+const testedModules = ['shared/language', 'shared/money', 'shared/texts', 'tablet/board', 'order/cart'];
+
+const common = { bundle: true, format: 'esm', target: 'es2020', logLevel: 'warning' };
+
+if (forTests) {
+  await rm('dist-test', { recursive: true, force: true });
+  await build({
+    ...common,
+    entryPoints: testedModules.map((name) => `src/${name}.ts`),
+    outdir: 'dist-test',
+    outbase: 'src',
+    outExtension: { '.js': '.mjs' },
+  });
+} else {
+  await rm('dist', { recursive: true, force: true });
+  await cp('pages', 'dist', { recursive: true });
+  await build({
+    ...common,
+    entryPoints: pages.flatMap((name) => [`src/${name}/${name}.ts`, `styles/${name}.css`]),
+    outdir: 'dist/assets',
+    entryNames: '[name]',
+    chunkNames: 'shared-[hash]',
+    splitting: true,
+    minify: true,
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * Shows how the connection is. A screen that looks fresh and is not costs orders, so anything but "live" says so,
+ * with the time until the next attempt, and turns red when it lasts.
+ */
+import type { ConnectionStatus } from '@ordersync/client';
+import { h, setText } from './dom.js';
+import { t } from './language.js';
+import { formatDuration } from './time.js';
+
+/** A reconnect that takes longer than this is a problem which somebody has to look at. */
+const PATIENCE_MS = 15_000;
+
+type Level = 'ok' | 'warn' | 'bad';
+
+export class ConnectionView {
+  private status: ConnectionStatus = { state: 'idle' };
+  private notLiveSince = Date.now();
+  private wasLive = false;
+
+  private readonly text = h('span', { 'aria-hidden': 'true' });
+  /* What a screen reader says: without the countdown, which would never let it finish. */
+  private readonly spoken = h('span', { class: 'visually-hidden', role: 'status' });
+  private readonly retry: HTMLButtonElement;
+  readonly element: HTMLElement;
+
+  constructor(onRetry: () => void) {
+    this.retry = h('button', { type: 'button', 'data-focus': 'retry', onclick: onRetry });
+    this.element = h('div', { class: 'connection' }, h('i'), this.text, this.spoken, this.retry);
+    setInterval(() => this.render(), 1000);
+    this.render();
+  }
+
+  update(status: ConnectionStatus): void {
+    if (this.status.state === 'live' && status.state !== 'live') this.notLiveSince = Date.now();
+    if (status.state === 'live') this.wasLive = true;
+    this.status = status;
+    this.render();
+  }
+
+  render(): void {
+    const level = this.level();
+    this.element.dataset['level'] = level;
+    this.element.dataset['state'] = this.status.state;
+    document.body.dataset['connection'] = level;
+    setText(this.text, this.message(level));
+    setText(this.spoken, level === 'ok' || this.status.state === 'closed' ? this.message(level) : t().reconnecting);
+    setText(this.retry, t().retryNow);
+    this.retry.hidden = this.status.state !== 'waiting';
+  }
+
+  private level(): Level {
+    if (this.status.state === 'live') return 'ok';
+    if (this.status.state === 'closed') return 'bad';
+    return Date.now() - this.notLiveSince > PATIENCE_MS ? 'bad' : 'warn';
+  }
+
+  private message(level: Level): string {
+    if (this.status.state === 'live') return t().live;
+    if (this.status.state === 'closed') return this.endMessage();
+    if (level === 'bad') return t().offlineFor(formatDuration(Date.now() - this.notLiveSince));
+    if (this.status.state === 'waiting') return t().reconnectingIn(this.secondsLeft());
+    return this.wasLive ? t().reconnecting : t().connecting;
+  }
+
+  private secondsLeft(): number {
+    return Math.max(1, Math.ceil(((this.status.retryAt ?? 0) - Date.now()) / 1000));
+  }
+
+  private endMessage(): string {
+    switch (this.status.reason) {
+      case 'forbidden':
+        return t().endedForbidden;
+      case 'not_found':
+        return t().endedNotFound;
+      default:
+        return t().endedUnauthorized;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+/** One order as the kitchen sees it. Draws what it is given; what a tap does is decided by its owner. */
+import type { Order, OrderAction, OrderStatus } from '@ordersync/client';
+import { h, setText, type Child } from '../shared/dom.js';
+import { language, t } from '../shared/language.js';
+import { formatMoney } from '../shared/money.js';
+import { ageMs, formatDuration, formatTime } from '../shared/time.js';
+import type { CustomerState } from './customers.js';
+
+/** From here on an order is late, or overdue. Kitchens know these two from their displays. */
+const LATE_MS = 5 * 60_000;
+const OVERDUE_MS = 8 * 60_000;
+
+interface Step {
+  action: OrderAction;
+  label: 'accept' | 'reject' | 'prepare' | 'ready' | 'complete' | 'cancelOrder';
+  look: 'primary' | 'quiet';
+}
+
+/** What can be done next; the last one is the way on. */
+const STEPS: Partial<Record<OrderStatus, readonly Step[]>> = {
+  PENDING: [
+    { action: 'reject', label: 'reject', look: 'quiet' },
+    { action: 'accept', label: 'accept', look: 'primary' },
+  ],
+  ACCEPTED: [
+    { action: 'cancel', label: 'cancelOrder', look: 'quiet' },
+    { action: 'prepare', label: 'prepare', look: 'primary' },
+  ],
+  PREPARING: [{ action: 'ready', label: 'ready', look: 'primary' }],
+  READY: [{ action: 'complete', label: 'complete', look: 'primary' }],
+};
+
+export interface CardContent {
+  order: Order;
+  customer: CustomerState;
+  /** A change was sent and not answered yet. */
+  busy: boolean;
+  onAction(action: OrderAction): void;
+}
+
+export function drawCard({ order, customer, busy, onAction }: CardContent): HTMLElement {
+  const card = h(
+    'article',
+    {
+      class: 'card',
+      'data-order-id': order.order_id,
+      'data-code': order.code,
+      'data-status': order.status,
+      'data-ringing': order.status === 'PENDING' ? 'true' : undefined,
+      'aria-label': `${order.code} ${t().status[order.status]}`,
+      'aria-busy': String(busy),
+    },
+    h(
+      'header',
+      {},
+      h('h3', { class: 'code' }, order.code),
+      order.status === 'ACCEPTED' && h('span', { class: 'tag' }, t().accepted),
+      h('span', { class: 'placed' }, formatTime(order.created_at)),
+      h('span', { class: 'age' }),
+    ),
+    h('ul', { class: 'items' }, ...order.items.map((item) => h('li', {}, h('b', {}, String(item.quantity)), h('span', {}, item.name)))),
+    drawCustomer(customer),
+    h('p', { class: 'total' }, h('span', {}, t().total), h('b', {}, formatMoney(order.total_amount, order.currency, language()))),
+    h('footer', {}, ...(STEPS[order.status] ?? []).map((step) => drawButton(order, step, busy, onAction))),
+  );
+  tickCard(card, order);
+  return card;
+}
+
+/** Once a second: the age, and its colour. */
+export function tickCard(card: HTMLElement, order: Order): void {
+  const age = ageMs(order.created_at);
+  card.dataset['age'] = age >= OVERDUE_MS ? 'overdue' : age >= LATE_MS ? 'late' : 'fresh';
+  setText(card.querySelector('.age') as Element, formatDuration(age));
+}
+
+function drawButton(order: Order, step: Step, busy: boolean, onAction: CardContent['onAction']): HTMLElement {
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: `button ${step.look}`,
+      disabled: busy,
+      'data-action': step.action,
+      'data-focus': `${order.order_id}-${step.look}`,
+      onclick: () => onAction(step.action),
+    },
+    t()[step.label],
+  );
+}
+
+function drawCustomer(customer: CustomerState): Child {
+  if (customer === 'loading') return h('p', { class: 'soft customer' }, t().loadingCustomer);
+  if (customer === 'failed') return h('p', { class: 'soft customer' }, t().customerFailed);
+  return h(
+    'div',
+    { class: 'customer' },
+    customer.note ? h('p', { class: 'note' }, h('b', {}, t().note), customer.note) : null,
+    customer.customer &&
+      h(
+        'p',
+        { class: 'person' },
+        h('b', {}, customer.customer.name),
+        h('a', { href: `tel:${customer.customer.phone.replace(/[^+\d]/g, '')}` }, customer.customer.phone),
+        h('span', {}, customer.customer.address),
+      ),
+  );
+}

@@ -1,0 +1,23 @@
+/** Short messages at the edge of the screen. Most leave by themselves; those somebody must read wait for a tap. */
+import { h } from '../shared/dom.js';
+import { t } from '../shared/language.js';
+
+const SHOWN_MS = 7_000;
+
+export type NoticeKind = 'info' | 'warning';
+
+export class Notices {
+  readonly element = h('div', { class: 'notices', role: 'log', 'aria-live': 'polite' });
+
+  show(text: string, kind: NoticeKind = 'info'): void {
+    const close = () => notice.remove();
+    const notice = h(
+      'div',
+      { class: 'notice', 'data-kind': kind },
+      h('p', {}, text),
+      h('button', { type: 'button', 'aria-label': t().dismiss, onclick: close }, '×'),
+    );
+    this.element.append(notice);
+    if (kind === 'info') setTimeout(close, SHOWN_MS);
+  }
+}
