@@ -52,6 +52,8 @@ struct osy_pg *osy_pg_create(const struct osy_pg_options *options)
                       statement_timeout_ms ? statement_timeout_ms : STATEMENT_TIMEOUT_MS);
     if (options->read_only)
         osy_buffer_text(&pg->settings, " -c default_transaction_read_only=on");
+    if (options->settings)
+        osy_buffer_printf(&pg->settings, " %s", options->settings);
     return pg;
 }
 

@@ -20,6 +20,7 @@ struct osy_pg_options {
     uint32_t connect_timeout_s;   /* 0: 3 */
     uint32_t statement_timeout_ms; /* 0: 5000; set for the session */
     bool read_only;               /* default_transaction_read_only */
+    const char *settings;         /* more of them for the session, as "-c name=value ..."; copied; NULL: none */
 };
 
 struct osy_pg *osy_pg_create(const struct osy_pg_options *options); /* connects on first use */

@@ -7,11 +7,11 @@
 --   $8 key_hash bytea[]   $9 body_hash bytea[]    (null: the request had no Idempotency-Key)
 --   $10 status text[]     the new one             $11 from text[]: the old ones allowed, as '{A,B}'
 --   $12 event_type text[] $13 restock bool[]      whether counted stock is given back
---   $14 reason text[]     null: none               $15 version bigint[]: expected; null: any
+--   $14 reason text[]     null: none              $15 version bigint[]: expected; null: any
 --
--- Out, one row per command, in order: outcome, order, seq, version, event, time in ms, data, and for a
--- conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of the change that
--- was made, with conflict data is the order's present state, else they are null.
+-- Out, one row per command, in order: outcome, item (always null), order, seq, version, event, time in ms,
+-- data, and for a conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of
+-- the change that was made, with conflict data is the order's present state, else they are null.
 --
 -- Built like create_orders.sql: index probes only, and no CTE is joined with another.
 WITH moment AS MATERIALIZED (
@@ -94,11 +94,12 @@ WITH moment AS MATERIALIZED (
            substr(traceparent, 4, 32)
       FROM made
 )
-SELECT n, 'ok' AS outcome, order_id, seq, new_version AS version, event_id,
-       (extract(epoch FROM at) * 1000)::bigint AS time_ms, data, NULL AS changed_by, NULL AS changed_at
+SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, new_version AS version, event_id,
+       (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
+       NULL AS changed_by, NULL AS changed_at
   FROM made
 UNION ALL
-SELECT n, outcome, done_order, done_seq, done_version, done_event,
+SELECT n, outcome, NULL, done_order, done_seq, done_version, done_event,
        (extract(epoch FROM done_time) * 1000)::bigint,
        CASE outcome WHEN 'conflict' THEN old_data ELSE done_data END,
        CASE outcome WHEN 'conflict' THEN changed_by END,

@@ -1,7 +1,7 @@
 /*
  * A command: one request to create an order or to move one on, on its way through the order writer, and
- * what became of it. Whoever makes it fills the first part and hands it to api_order_writer_submit; it
- * comes back on the loop thread with `result` filled. One owner at a time, so there are no locks.
+ * what became of it. Whoever makes it fills the first part and hands it to api_order_writer_submit; on_done
+ * shows it on the loop thread with `result` filled. One owner at a time, so there are no locks.
  */
 #pragma once
 #include <stdbool.h>
@@ -74,7 +74,7 @@ struct api_order_change {
     int64_t version; /* that the order must have; 0: any */
 };
 
-/* Called once, on the loop thread. The command is the callee's: it destroys it, then or later. */
+/* Called once, on the loop thread. command is borrowed for the call: the writer destroys it. */
 typedef void (*api_order_done_fn)(struct api_order_command *command);
 
 struct api_order_command {

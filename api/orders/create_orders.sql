@@ -11,7 +11,8 @@
 --   $17 item uuid[]       $18 quantity int[]
 --
 -- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
--- data (the order's public JSON); the last six are null unless the outcome is ok or replay.
+-- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The last two
+-- columns are those of change_orders.sql.
 --
 -- How it is built: each command meets the tables through index probes only, and CTEs are never joined with
 -- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
@@ -141,11 +142,12 @@ WITH moment AS MATERIALIZED (
       FROM made
 )
 SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, 1::bigint AS version, event_id,
-       (extract(epoch FROM at) * 1000)::bigint AS time_ms, data
+       (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
+       NULL::text AS changed_by, NULL::text AS changed_at
   FROM made
 UNION ALL
 SELECT n, outcome, coalesce(unknown_item, unavailable_item, short_item), done_order, done_seq, done_version,
-       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data
+       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL, NULL
   FROM decided
  WHERE outcome <> 'new'
  ORDER BY 1;

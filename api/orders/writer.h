@@ -10,8 +10,9 @@
  *   loop: submit -> lane's queue -> lane: batch -> PostgreSQL -> done list -> loop: on_done, then publish
  *
  * A batch that the database refuses is halved until the bad command stands alone. A batch whose answer
- * was lost is run again after reconnecting: the statements find what was committed. A command waits at
- * most until its deadline. submit and all callbacks are on the loop thread.
+ * was lost is run again after reconnecting: the statements find what was committed. A command is tried
+ * until its deadline, and answered at the end of the try that was under way. submit and all callbacks are
+ * on the loop thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -41,7 +42,8 @@ struct api_order_writer_options {
 struct api_order_writer *api_order_writer_create(uv_loop_t *loop,
                                                  const struct api_order_writer_options *options,
                                                  struct osy_error *err);
-/* Takes command and calls its on_done later. False: the queue is full, command is still the caller's. */
+/* Takes command, calls its on_done later and destroys it. False: the queue is full, and command is still the
+ * caller's. */
 OSY_MUST_CHECK bool api_order_writer_submit(struct api_order_writer *writer,
                                             struct api_order_command *command);
 /* Commands that were taken and have not come back. */

@@ -1,0 +1,453 @@
+#include "api/orders/batch.h"
+
+#include <assert.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/db/array.h"
+#include "api/orders/command.h"
+#include "api/orders/status.h"
+#include "embedded/api_core.h"
+#include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/failpoint.h"
+#include "shared/pg.h"
+
+/*
+ * The statements' plans must not depend on statistics: a plan made while the tables are empty is still
+ * used when they are not. So there is one generic plan, of index probes in nested loops, whatever the
+ * planner thinks of it.
+ */
+#define SESSION_SETTINGS                                                            \
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"                   \
+    " -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"      \
+    " -c enable_material=off -c enable_memoize=off -c jit=off"
+
+/* Parameters of create_orders.sql, in order. */
+enum create_column {
+    CREATE_ORDER = 0,
+    CREATE_RESTAURANT,
+    CREATE_CODE,
+    CREATE_EVENT,
+    CREATE_AUDIT,
+    CREATE_ACTOR_ROLE,
+    CREATE_ACTOR,
+    CREATE_TRACEPARENT,
+    CREATE_KEY_HASH,
+    CREATE_BODY_HASH,
+    CREATE_NAME,
+    CREATE_PHONE,
+    CREATE_ADDRESS,
+    CREATE_NOTE,
+    CREATE_FIRST_LINE,
+    CREATE_LAST_LINE,
+    CREATE_LINE_ITEM,
+    CREATE_LINE_QUANTITY,
+    CREATE_COLUMN_COUNT,
+};
+
+static const enum api_array_type create_types[CREATE_COLUMN_COUNT] = {
+    API_ARRAY_UUID,  API_ARRAY_UUID,  API_ARRAY_TEXT, API_ARRAY_UUID,  API_ARRAY_UUID,
+    API_ARRAY_TEXT,  API_ARRAY_UUID,  API_ARRAY_TEXT, API_ARRAY_BYTEA, API_ARRAY_BYTEA,
+    API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_INT4,
+    API_ARRAY_INT4,  API_ARRAY_UUID,  API_ARRAY_INT4,
+};
+
+/* Parameters of change_orders.sql, in order. */
+enum change_column {
+    CHANGE_ORDER = 0,
+    CHANGE_RESTAURANT,
+    CHANGE_EVENT,
+    CHANGE_AUDIT,
+    CHANGE_ACTOR_ROLE,
+    CHANGE_ACTOR,
+    CHANGE_TRACEPARENT,
+    CHANGE_KEY_HASH,
+    CHANGE_BODY_HASH,
+    CHANGE_STATUS,
+    CHANGE_FROM,
+    CHANGE_EVENT_TYPE,
+    CHANGE_RESTOCK,
+    CHANGE_REASON,
+    CHANGE_VERSION,
+    CHANGE_COLUMN_COUNT,
+};
+
+static const enum api_array_type change_types[CHANGE_COLUMN_COUNT] = {
+    API_ARRAY_UUID,  API_ARRAY_UUID, API_ARRAY_UUID, API_ARRAY_UUID, API_ARRAY_TEXT,
+    API_ARRAY_UUID,  API_ARRAY_TEXT, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_TEXT,
+    API_ARRAY_TEXT,  API_ARRAY_TEXT, API_ARRAY_BOOL, API_ARRAY_TEXT, API_ARRAY_INT8,
+};
+
+/* What both statements answer with. */
+enum result_column {
+    RESULT_N = 0,
+    RESULT_OUTCOME,
+    RESULT_ITEM,
+    RESULT_ORDER,
+    RESULT_SEQ,
+    RESULT_VERSION,
+    RESULT_EVENT,
+    RESULT_TIME_MS,
+    RESULT_DATA,
+    RESULT_CHANGED_BY,
+    RESULT_CHANGED_AT,
+};
+
+#define COLUMNS_MAX          CREATE_COLUMN_COUNT
+#define STATEMENT_NAME_BYTES 32
+
+struct statement {
+    char name[STATEMENT_NAME_BYTES]; /* prepared on this connection */
+    struct api_array columns[COLUMNS_MAX];
+    int column_count;
+    size_t rows; /* commands; 0: the batch does not need it */
+};
+
+struct api_order_session {
+    struct osy_pg *pg;
+    struct statement lock, create, change;
+};
+
+struct api_order_session *api_order_session_create(const char *database_url)
+{
+    struct api_order_session *session = osy_alloc(sizeof *session);
+    session->pg = osy_pg_create(&(struct osy_pg_options){.url = database_url,
+                                                         .application_name = "ordersync-writer",
+                                                         .settings = SESSION_SETTINGS});
+    return session;
+}
+
+static void deinit_statement(struct statement *statement)
+{
+    for (size_t i = 0; i < COLUMNS_MAX; i++)
+        api_array_deinit(&statement->columns[i]);
+}
+
+void api_order_session_destroy(struct api_order_session *session)
+{
+    if (!session)
+        return;
+    osy_pg_destroy(session->pg);
+    deinit_statement(&session->lock);
+    deinit_statement(&session->create);
+    deinit_statement(&session->change);
+    free(session);
+}
+
+/* ---- parameters ---- */
+
+static void begin_statement(struct statement *statement, const enum api_array_type *types, int count)
+{
+    statement->column_count = count;
+    statement->rows = 0;
+    for (int i = 0; i < count; i++)
+        api_array_begin(&statement->columns[i], types[i]);
+}
+
+static void add_hashes(struct api_array *key, struct api_array *body,
+                       const struct api_order_command *command)
+{
+    api_array_add(key, command->has_key ? command->key_hash : NULL, API_ORDER_HASH_BYTES);
+    api_array_add(body, command->has_key ? command->body_hash : NULL, API_ORDER_HASH_BYTES);
+}
+
+static void add_create(struct statement *create, const struct api_order_command *command)
+{
+    struct api_array *columns = create->columns;
+    const struct api_order_draft *draft = &command->draft;
+    char code[API_ORDER_CODE_BYTES];
+
+    api_order_code(&command->order_id, code);
+    api_array_add_uuid(&columns[CREATE_ORDER], &command->order_id);
+    api_array_add_uuid(&columns[CREATE_RESTAURANT], &command->restaurant_id);
+    api_array_add_text(&columns[CREATE_CODE], code);
+    api_array_add_uuid(&columns[CREATE_EVENT], &command->event_id);
+    api_array_add_uuid(&columns[CREATE_AUDIT], &command->audit_id);
+    api_array_add_text(&columns[CREATE_ACTOR_ROLE], command->actor_role);
+    api_array_add_uuid(&columns[CREATE_ACTOR], command->has_actor ? &command->actor_id : NULL);
+    api_array_add_text(&columns[CREATE_TRACEPARENT], command->traceparent);
+    add_hashes(&columns[CREATE_KEY_HASH], &columns[CREATE_BODY_HASH], command);
+    api_array_add(&columns[CREATE_NAME], draft->name.bytes, draft->name.length);
+    api_array_add(&columns[CREATE_PHONE], draft->phone.bytes, draft->phone.length);
+    api_array_add(&columns[CREATE_ADDRESS], draft->address.bytes, draft->address.length);
+    api_array_add(&columns[CREATE_NOTE], draft->note.length ? draft->note.bytes : NULL,
+                  draft->note.length);
+    api_array_add_int4(&columns[CREATE_FIRST_LINE],
+                       (int32_t)columns[CREATE_LINE_ITEM].count + 1);
+    for (size_t i = 0; i < draft->line_count; i++) {
+        api_array_add_uuid(&columns[CREATE_LINE_ITEM], &draft->lines[i].item_id);
+        api_array_add_int4(&columns[CREATE_LINE_QUANTITY], draft->lines[i].quantity);
+    }
+    api_array_add_int4(&columns[CREATE_LAST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count);
+    create->rows++;
+}
+
+static void add_change(struct statement *statement, const struct api_order_command *command)
+{
+    struct api_array *columns = statement->columns;
+    const struct api_order_step *step = command->step;
+    const struct api_order_change *change = &command->change;
+
+    api_array_add_uuid(&columns[CHANGE_ORDER], &command->order_id);
+    api_array_add_uuid(&columns[CHANGE_RESTAURANT], &command->restaurant_id);
+    api_array_add_uuid(&columns[CHANGE_EVENT], &command->event_id);
+    api_array_add_uuid(&columns[CHANGE_AUDIT], &command->audit_id);
+    api_array_add_text(&columns[CHANGE_ACTOR_ROLE], command->actor_role);
+    api_array_add_uuid(&columns[CHANGE_ACTOR], command->has_actor ? &command->actor_id : NULL);
+    api_array_add_text(&columns[CHANGE_TRACEPARENT], command->traceparent);
+    add_hashes(&columns[CHANGE_KEY_HASH], &columns[CHANGE_BODY_HASH], command);
+    api_array_add_text(&columns[CHANGE_STATUS], step->to);
+    api_array_add_text(&columns[CHANGE_FROM], step->from);
+    api_array_add_text(&columns[CHANGE_EVENT_TYPE], step->event_type);
+    api_array_add_bool(&columns[CHANGE_RESTOCK], step->restocks);
+    api_array_add_text(&columns[CHANGE_REASON], change->reason);
+    if (change->version > 0)
+        api_array_add_int8(&columns[CHANGE_VERSION], change->version);
+    else
+        api_array_add(&columns[CHANGE_VERSION], NULL, 0);
+    statement->rows++;
+}
+
+static void collect_parameters(struct api_order_session *session,
+                               struct api_order_command *const *commands, size_t count)
+{
+    static const enum api_array_type lock_types[] = {API_ARRAY_UUID};
+
+    begin_statement(&session->lock, lock_types, 1);
+    begin_statement(&session->create, create_types, CREATE_COLUMN_COUNT);
+    begin_statement(&session->change, change_types, CHANGE_COLUMN_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        api_array_add_uuid(&session->lock.columns[0], &commands[i]->restaurant_id);
+        if (commands[i]->step)
+            add_change(&session->change, commands[i]);
+        else
+            add_create(&session->create, commands[i]);
+    }
+    session->lock.rows = count;
+}
+
+/* ---- one round trip ---- */
+
+static bool prepare(struct api_order_session *session, struct statement *statement, const char *sql,
+                    struct osy_error *err)
+{
+    if (statement->rows == 0)
+        return true;
+    const char *name = osy_pg_prepare(session->pg, sql, statement->column_count, err);
+    if (!name)
+        return false;
+    snprintf(statement->name, sizeof statement->name, "%s", name);
+    return true;
+}
+
+static bool send_statement(PGconn *connection, struct statement *statement)
+{
+    const char *values[COLUMNS_MAX];
+    int lengths[COLUMNS_MAX], formats[COLUMNS_MAX];
+
+    if (statement->rows == 0)
+        return true;
+    for (int i = 0; i < statement->column_count; i++) {
+        values[i] = api_array_end(&statement->columns[i], &lengths[i]);
+        formats[i] = 1;
+    }
+    return PQsendQueryPrepared(connection, statement->name, statement->column_count, values, lengths,
+                               formats, 0) == 1;
+}
+
+static bool send_text(PGconn *connection, const char *sql)
+{
+    return PQsendQueryParams(connection, sql, 0, NULL, NULL, NULL, NULL, 0) == 1;
+}
+
+static bool send_batch(struct api_order_session *session, PGconn *connection, struct osy_error *err)
+{
+    OSY_FAILPOINT("writer.before_begin");
+    bool ok = PQenterPipelineMode(connection) == 1 && send_text(connection, "BEGIN") &&
+              send_statement(connection, &session->lock) &&
+              send_statement(connection, &session->create) &&
+              send_statement(connection, &session->change);
+    OSY_FAILPOINT("writer.before_commit");
+    ok = ok && send_text(connection, "COMMIT") && PQpipelineSync(connection) == 1;
+    return ok || osy_pg_error(connection, NULL, err);
+}
+
+/* PQgetResult that gives up at a time. *result may be NULL (the end of one statement's answer). */
+static bool next_result(PGconn *connection, int64_t deadline_ms, PGresult **result,
+                        struct osy_error *err)
+{
+    while (PQisBusy(connection)) {
+        struct pollfd socket = {.fd = PQsocket(connection), .events = POLLIN};
+        int64_t left_ms = deadline_ms - osy_clock_monotonic_ms();
+        if (left_ms <= 0)
+            return osy_error_set(err, OSY_ERR_IO, "PostgreSQL did not answer in time");
+        if (poll(&socket, 1, (int)left_ms) > 0 && !PQconsumeInput(connection))
+            return osy_pg_error(connection, NULL, err);
+    }
+    *result = PQgetResult(connection);
+    if (*result || PQstatus(connection) == CONNECTION_OK)
+        return true;
+    return osy_pg_error(connection, NULL, err);
+}
+
+/* Ends the pipeline and a transaction that failed in it, so that the connection can be used again. */
+static bool clean_up(PGconn *connection, int64_t deadline_ms)
+{
+    PGresult *result = NULL;
+    ExecStatusType status = PGRES_EMPTY_QUERY;
+    while (status != PGRES_PIPELINE_SYNC) {
+        if (!next_result(connection, deadline_ms, &result, NULL))
+            return false;
+        status = result ? PQresultStatus(result) : PGRES_EMPTY_QUERY;
+        PQclear(result);
+    }
+    if (PQexitPipelineMode(connection) != 1)
+        return false;
+    if (PQtransactionStatus(connection) == PQTRANS_IDLE)
+        return true;
+    if (PQsendQuery(connection, "ROLLBACK") != 1)
+        return false;
+    do {
+        if (!next_result(connection, deadline_ms, &result, NULL))
+            return false;
+        PQclear(result);
+    } while (result);
+    return PQtransactionStatus(connection) == PQTRANS_IDLE;
+}
+
+/* The answer to the next statement of the pipeline. False: err tells; the caller looks at the connection. */
+static bool read_answer(PGconn *connection, int64_t deadline_ms, PGresult **answer,
+                        struct osy_error *err)
+{
+    PGresult *end = NULL;
+    if (!next_result(connection, deadline_ms, answer, err))
+        return false;
+    ExecStatusType status = PQresultStatus(*answer);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        osy_pg_error(connection, *answer, err);
+        PQclear(*answer);
+        return false;
+    }
+    if (next_result(connection, deadline_ms, &end, err) && !end)
+        return true;
+    PQclear(end);
+    PQclear(*answer);
+    return false;
+}
+
+static bool skip_answer(PGconn *connection, int64_t deadline_ms, struct osy_error *err)
+{
+    PGresult *answer = NULL;
+    bool ok = read_answer(connection, deadline_ms, &answer, err);
+    if (ok)
+        PQclear(answer);
+    return ok;
+}
+
+/* ---- results ---- */
+
+static void read_uuid(const PGresult *answer, int row, int column, struct osy_uuid *uuid)
+{
+    if (!PQgetisnull(answer, row, column))
+        osy_uuid_parse(PQgetvalue(answer, row, column), OSY_UUID_TEXT_BYTES - 1, uuid);
+}
+
+static uint64_t read_number(const PGresult *answer, int row, int column)
+{
+    return strtoull(PQgetvalue(answer, row, column), NULL, 10); /* null: "", 0 */
+}
+
+static void read_result(const PGresult *answer, int row, struct api_order_result *result)
+{
+    free(result->data);
+    *result = (struct api_order_result){
+        .outcome = api_order_outcome_parse(PQgetvalue(answer, row, RESULT_OUTCOME)),
+        .seq = read_number(answer, row, RESULT_SEQ),
+        .version = read_number(answer, row, RESULT_VERSION),
+        .time_ms = (int64_t)read_number(answer, row, RESULT_TIME_MS),
+    };
+    read_uuid(answer, row, RESULT_ITEM, &result->item_id);
+    read_uuid(answer, row, RESULT_ORDER, &result->order_id);
+    read_uuid(answer, row, RESULT_EVENT, &result->event_id);
+    if (!PQgetisnull(answer, row, RESULT_DATA)) {
+        result->data_length = (size_t)PQgetlength(answer, row, RESULT_DATA);
+        result->data = osy_strndup(PQgetvalue(answer, row, RESULT_DATA), result->data_length);
+    }
+    snprintf(result->changed_by, sizeof result->changed_by, "%s",
+             PQgetvalue(answer, row, RESULT_CHANGED_BY));
+    snprintf(result->changed_at, sizeof result->changed_at, "%s",
+             PQgetvalue(answer, row, RESULT_CHANGED_AT));
+}
+
+/* The rows stand in the order of the commands of that kind. */
+static void read_results(const PGresult *answer, struct api_order_command *const *commands,
+                         size_t count, bool is_change)
+{
+    int row = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!commands[i]->step == is_change)
+            continue;
+        read_result(answer, row, &commands[i]->result);
+        row++;
+    }
+}
+
+static bool read_answers(struct api_order_session *session, PGconn *connection,
+                         struct api_order_command *const *commands, size_t count,
+                         int64_t deadline_ms, struct osy_error *err)
+{
+    PGresult *created = NULL, *changed = NULL;
+    bool ok = skip_answer(connection, deadline_ms, err) && /* BEGIN */
+              skip_answer(connection, deadline_ms, err);   /* lock_streams */
+    if (ok && session->create.rows > 0)
+        ok = read_answer(connection, deadline_ms, &created, err);
+    if (ok && session->change.rows > 0)
+        ok = read_answer(connection, deadline_ms, &changed, err);
+    ok = ok && skip_answer(connection, deadline_ms, err); /* COMMIT */
+    if (ok) { /* only now is it true */
+        assert(!created || (size_t)PQntuples(created) == session->create.rows);
+        assert(!changed || (size_t)PQntuples(changed) == session->change.rows);
+        read_results(created, commands, count, false);
+        read_results(changed, commands, count, true);
+    }
+    PQclear(created);
+    PQclear(changed);
+    return ok;
+}
+
+/* Why it failed decides what the writer does next. */
+static enum api_batch_end classify(struct api_order_session *session, PGconn *connection,
+                                   int64_t deadline_ms, const struct osy_error *err)
+{
+    bool is_answer = PQstatus(connection) == CONNECTION_OK && clean_up(connection, deadline_ms);
+    if (!is_answer || err->code == OSY_ERR_IO) /* also a server that turned read-only, say */
+        osy_pg_reset(session->pg);
+    if (!is_answer)
+        return API_BATCH_LOST;
+    return err->code == OSY_ERR_INVALID ? API_BATCH_REFUSED : API_BATCH_BUSY;
+}
+
+enum api_batch_end api_order_session_run(struct api_order_session *session,
+                                         struct api_order_command *const *commands, size_t count,
+                                         int64_t deadline_ms, struct osy_error *err)
+{
+    assert(count > 0);
+    collect_parameters(session, commands, count);
+    PGconn *connection = osy_pg_connection(session->pg, err);
+    if (!connection || !prepare(session, &session->lock, sql_lock_streams, err) ||
+        !prepare(session, &session->create, sql_create_orders, err) ||
+        !prepare(session, &session->change, sql_change_orders, err))
+        return API_BATCH_UNSENT;
+
+    if (send_batch(session, connection, err) &&
+        read_answers(session, connection, commands, count, deadline_ms, err)) {
+        OSY_FAILPOINT("writer.committed");
+        if (!clean_up(connection, deadline_ms))
+            osy_pg_reset(session->pg);
+        return API_BATCH_COMMITTED;
+    }
+    return classify(session, connection, deadline_ms, err);
+}
