@@ -33,7 +33,8 @@ enum api_config_needs {
 };
 
 /* From the environment. OSY_ERR_INVALID names the variable. */
-OSY_MUST_CHECK bool api_config_load(struct api_config *config, unsigned needs, struct osy_error *err);
+OSY_MUST_CHECK bool api_config_load(struct api_config *config, unsigned needs,
+                                    struct osy_error *err);
 void api_config_deinit(struct api_config *config);
 
 /*

@@ -8,10 +8,10 @@
 #include "shared/jwt.h"
 
 enum api_permission {
-    API_PUBLIC = 0,        /* nothing is needed */
-    API_PERM_ORDER_READ,   /* one order */
-    API_PERM_ORDER_LIST,   /* a restaurant's orders */
-    API_PERM_ORDER_WRITE,  /* accept, reject, prepare, ready, complete */
+    API_PUBLIC = 0,       /* nothing is needed */
+    API_PERM_ORDER_READ,  /* one order */
+    API_PERM_ORDER_LIST,  /* a restaurant's orders */
+    API_PERM_ORDER_WRITE, /* accept, reject, prepare, ready, complete */
     API_PERM_ORDER_CANCEL,
     API_PERMISSION_COUNT,
 };

@@ -32,7 +32,8 @@ bool api_principal_covers_restaurant(const struct api_principal *principal,
                                      const struct osy_uuid *restaurant_id);
 /* Whether this order does: as above, or it is the one order of a guest. */
 bool api_principal_covers_order(const struct api_principal *principal,
-                                const struct osy_uuid *restaurant_id, const struct osy_uuid *order_id);
+                                const struct osy_uuid *restaurant_id,
+                                const struct osy_uuid *order_id);
 bool api_principal_has(const struct api_principal *principal, enum api_permission permission);
 /* "staff", "owner", ...; "guest" for GUEST and NONE: what audit and `changed_by` record. */
 const char *api_principal_role(const struct api_principal *principal);

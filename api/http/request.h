@@ -44,7 +44,8 @@ const char *api_request_id(const struct api_request *request); /* 1 to 64 of [A-
 const struct osy_trace *api_request_trace(const struct api_request *request);
 /* The client's address as text; from X-Forwarded-For only behind a trusted proxy. */
 const char *api_request_client(const struct api_request *request);
-uint64_t api_request_started_ns(const struct api_request *request); /* monotonic; headers complete */
+uint64_t
+api_request_started_ns(const struct api_request *request); /* monotonic; headers complete */
 /* The connection has ended, so nobody will read the reply (which is owed all the same). Loop only. */
 bool api_request_is_abandoned(const struct api_request *request);
 

@@ -26,7 +26,8 @@ typedef void (*api_worker_handler_fn)(struct api_worker *worker, struct api_requ
 struct api_route {
     const char *method; /* GET (serves HEAD too), POST, PUT, PATCH, DELETE */
     const char *path;   /* "/api/v1/orders/:id"; also the label in metrics */
-    enum api_permission needs; /* API_PUBLIC: anyone; a token that is shown must be good all the same */
+    enum api_permission
+        needs; /* API_PUBLIC: anyone; a token that is shown must be good all the same */
     api_loop_handler_fn on_loop;
     api_worker_handler_fn on_worker;
 };
@@ -35,8 +36,8 @@ enum api_match { API_MATCH_FOUND = 0, API_MATCH_NO_PATH, API_MATCH_NO_METHOD };
 
 struct api_route_match {
     const struct api_route *route; /* FOUND: as in the caller's table */
-    size_t index;                  /* FOUND: 0 to api_router_count - 1, the same for the same route */
-    const char *allow;             /* NO_METHOD: "GET, HEAD, POST"; lives as long as the router */
+    size_t index;      /* FOUND: 0 to api_router_count - 1, the same for the same route */
+    const char *allow; /* NO_METHOD: "GET, HEAD, POST"; lives as long as the router */
     size_t param_count;
     struct {
         const char *name, *value; /* value points into path, as it came */
@@ -50,4 +51,5 @@ struct api_router *api_router_create(const struct api_route *const *tables);
 void api_router_destroy(struct api_router *router); /* NULL is fine */
 size_t api_router_count(const struct api_router *router);
 enum api_match api_router_match(const struct api_router *router, const char *method,
-                                const char *path, size_t path_length, struct api_route_match *match);
+                                const char *path, size_t path_length,
+                                struct api_route_match *match);

@@ -18,11 +18,12 @@ struct api_server;
 struct osy_metrics;
 
 struct api_http_limits {
-    size_t header_bytes;      /* request line and headers together; more is 431 (or 414: the line alone) */
-    size_t url_bytes;         /* 414 */
-    size_t body_bytes;        /* 413 */
-    uint32_t pipeline_max;    /* requests in flight on one connection; then it is not read */
-    uint32_t connections_max; /* more are answered 503 and closed */
+    size_t
+        header_bytes;  /* request line and headers together; more is 431 (or 414: the line alone) */
+    size_t url_bytes;  /* 414 */
+    size_t body_bytes; /* 413 */
+    uint32_t pipeline_max;       /* requests in flight on one connection; then it is not read */
+    uint32_t connections_max;    /* more are answered 503 and closed */
     uint32_t header_ms, body_ms; /* from first byte to last; then 408 */
     uint32_t idle_ms;            /* keep-alive without a request; then closed */
     uint32_t write_ms;           /* without any progress in writing; then closed */
@@ -33,11 +34,10 @@ typedef void (*api_request_fn)(void *context, struct api_request *request);
 typedef void (*api_drained_fn)(void *context);
 
 struct api_server_options {
-    const char *name;   /* label `server` of the metrics: "api", "admin"; static */
     const char *listen; /* host:port, [v6]:port; port 0: any */
     struct api_http_limits limits;
     const struct api_proxies *proxies; /* borrowed; NULL: no proxy is trusted */
-    struct osy_metrics *metrics;
+    struct osy_metrics *metrics;       /* one server in each registry */
     api_request_fn on_request;
     void *context;
 };

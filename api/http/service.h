@@ -15,8 +15,8 @@ struct api_workers;
 struct osy_metrics;
 
 struct api_service_options {
-    const struct api_route *const *tables; /* end with NULL; outlive the service */
-    struct api_context *context;           /* given to the handlers; borrowed */
+    const struct api_route *const *tables;   /* end with NULL; outlive the service */
+    struct api_context *context;             /* given to the handlers; borrowed */
     struct api_authenticator *authenticator; /* NULL: no route may need a permission */
     struct api_workers *workers;             /* NULL: no route may have a worker handler */
     struct osy_metrics *metrics;

@@ -31,11 +31,11 @@ struct api_job {
 };
 
 struct api_workers_options {
-    const char *name;         /* "worker": in thread names, pg_stat_activity and metrics; static */
+    const char *name; /* "worker": in thread names, pg_stat_activity and metrics; static */
     uint32_t threads;
-    uint32_t queue_max;       /* jobs that wait */
-    const char *database_url; /* copied */
-    const char *redis_url;    /* copied; NULL: no Redis */
+    uint32_t queue_max;          /* jobs that wait */
+    const char *database_url;    /* copied */
+    const char *redis_url;       /* copied; NULL: no Redis */
     struct osy_metrics *metrics; /* NULL: none */
     struct api_context *context; /* borrowed */
 };

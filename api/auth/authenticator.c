@@ -1,0 +1,168 @@
+#include "api/auth/authenticator.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/alloc.h"
+#include "shared/jwt.h"
+#include "shared/metrics.h"
+#include "shared/tracking_token.h"
+
+#define WAYS         4
+#define DIGEST_BYTES 32
+
+struct entry {
+    uint8_t digest[DIGEST_BYTES];
+    struct api_principal *principal; /* counted; NULL: free */
+    uint64_t used_at;                /* the authenticator's clock */
+};
+
+struct api_authenticator {
+    const struct osy_keyring *keyring;
+    struct entry *entries; /* owned; set_count * WAYS */
+    size_t set_count;      /* a power of two */
+    uint64_t clock;        /* counts look-ups */
+    EVP_MD *sha256;
+    EVP_MD_CTX *digest_context;
+    struct osy_metric *hits, *verified, *refused;
+};
+
+struct api_authenticator *api_authenticator_create(const struct osy_keyring *keyring,
+                                                   size_t entries, struct osy_metrics *metrics)
+{
+    struct api_authenticator *authenticator = osy_alloc(sizeof *authenticator);
+    struct osy_metric_family *family =
+        osy_metrics_counter_family(metrics, "auth_tokens_total", "Tokens shown.", "result");
+
+    authenticator->keyring = keyring;
+    authenticator->set_count = 1;
+    while (authenticator->set_count * WAYS < entries)
+        authenticator->set_count *= 2;
+    authenticator->entries =
+        osy_alloc_array(authenticator->set_count * WAYS, sizeof *authenticator->entries);
+    authenticator->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    authenticator->digest_context = EVP_MD_CTX_new();
+    assert(authenticator->sha256 && authenticator->digest_context);
+    authenticator->hits = osy_metric_with(family, (const char *const[]){"cached"});
+    authenticator->verified = osy_metric_with(family, (const char *const[]){"verified"});
+    authenticator->refused = osy_metric_with(family, (const char *const[]){"refused"});
+    return authenticator;
+}
+
+void api_authenticator_destroy(struct api_authenticator *authenticator)
+{
+    if (!authenticator)
+        return;
+    for (size_t i = 0; i < authenticator->set_count * WAYS; i++)
+        api_principal_unref(authenticator->entries[i].principal);
+    free(authenticator->entries);
+    EVP_MD_CTX_free(authenticator->digest_context);
+    EVP_MD_free(authenticator->sha256);
+    free(authenticator);
+}
+
+static struct entry *find_set(struct api_authenticator *authenticator,
+                              const uint8_t digest[DIGEST_BYTES])
+{
+    uint64_t index;
+    memcpy(&index, digest, sizeof index); /* any 8 bytes of a SHA-256 are as good as a hash */
+    return &authenticator->entries[(index & (authenticator->set_count - 1)) * WAYS];
+}
+
+static struct api_principal *find_cached(struct api_authenticator *authenticator, struct entry *set,
+                                         const uint8_t digest[DIGEST_BYTES], int64_t now_s)
+{
+    for (size_t i = 0; i < WAYS; i++) {
+        struct entry *entry = &set[i];
+        if (!entry->principal || memcmp(entry->digest, digest, DIGEST_BYTES) != 0)
+            continue;
+        if (entry->principal->expires_at_s > now_s) {
+            entry->used_at = ++authenticator->clock;
+            return api_principal_ref(entry->principal);
+        }
+        api_principal_unref(entry->principal);
+        entry->principal = NULL;
+    }
+    return NULL;
+}
+
+static void remember(struct api_authenticator *authenticator, struct entry *set,
+                     const uint8_t digest[DIGEST_BYTES], struct api_principal *principal)
+{
+    struct entry *victim = &set[0];
+    for (size_t i = 0; i < WAYS && victim->principal; i++) {
+        if (!set[i].principal || set[i].used_at < victim->used_at)
+            victim = &set[i];
+    }
+    api_principal_unref(victim->principal);
+    memcpy(victim->digest, digest, DIGEST_BYTES);
+    victim->principal = api_principal_ref(principal);
+    victim->used_at = ++authenticator->clock;
+}
+
+static struct api_principal *authenticate_user(struct api_authenticator *authenticator,
+                                               const char *token, size_t length, int64_t now_s,
+                                               struct osy_error *err)
+{
+    uint8_t digest[DIGEST_BYTES];
+    struct api_principal *principal;
+    struct entry *set;
+
+    if (length > OSY_JWT_MAX ||
+        !EVP_DigestInit_ex(authenticator->digest_context, authenticator->sha256, NULL) ||
+        !EVP_DigestUpdate(authenticator->digest_context, token, length) ||
+        !EVP_DigestFinal_ex(authenticator->digest_context, digest, NULL)) {
+        osy_error_set(err, OSY_ERR_DENIED, "the token is too long");
+        return NULL;
+    }
+    set = find_set(authenticator, digest);
+    principal = find_cached(authenticator, set, digest, now_s);
+    if (principal) {
+        osy_metric_inc(authenticator->hits);
+        return principal;
+    }
+    principal = osy_alloc(sizeof *principal);
+    principal->references = 1;
+    principal->kind = API_PRINCIPAL_USER;
+    if (!osy_jwt_verify(authenticator->keyring, token, length, now_s, &principal->claims, err)) {
+        api_principal_unref(principal);
+        return NULL;
+    }
+    principal->expires_at_s = principal->claims.expires_at_s;
+    osy_metric_inc(authenticator->verified);
+    remember(authenticator, set, digest, principal);
+    return principal;
+}
+
+static struct api_principal *authenticate_guest(struct api_authenticator *authenticator,
+                                                const char *token, size_t length, int64_t now_s,
+                                                struct osy_error *err)
+{
+    struct api_principal *principal = osy_alloc(sizeof *principal);
+
+    principal->references = 1;
+    principal->kind = API_PRINCIPAL_GUEST;
+    if (!osy_tracking_verify(authenticator->keyring, token, length, now_s, &principal->tracking,
+                             err)) {
+        api_principal_unref(principal);
+        return NULL;
+    }
+    principal->expires_at_s = principal->tracking.expires_at_s;
+    osy_metric_inc(authenticator->verified);
+    return principal;
+}
+
+struct api_principal *api_authenticate(struct api_authenticator *authenticator, const char *token,
+                                       size_t length, int64_t now_s, struct osy_error *err)
+{
+    bool is_tracking = length >= strlen(OSY_TRACKING_PREFIX) &&
+                       memcmp(token, OSY_TRACKING_PREFIX, strlen(OSY_TRACKING_PREFIX)) == 0;
+    struct api_principal *principal =
+        is_tracking ? authenticate_guest(authenticator, token, length, now_s, err)
+                    : authenticate_user(authenticator, token, length, now_s, err);
+    if (!principal)
+        osy_metric_inc(authenticator->refused);
+    return principal;
+}

@@ -1,0 +1,133 @@
+/* `ordersync-api keys`: makes and lists the keys of ORDERSYNC_KEYS_DIR (shared/keys.h). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/config.h"
+#include "api/main.h"
+#include "shared/keys.h"
+
+static const char usage[] =
+    "Usage: ordersync-api keys init           make one key of each kind that has none yet\n"
+    "       ordersync-api keys generate KIND  make a new key; it signs and encrypts from the next start on\n"
+    "       ordersync-api keys list           print kind, name and use of each key\n"
+    "\n"
+    "KIND is jwt, tracking or data. The folder is ORDERSYNC_KEYS_DIR. Old keys still verify and decrypt;\n"
+    "a key that is not needed any more is removed by deleting its files.\n";
+
+static const struct kind {
+    const char *name;
+    enum osy_key_kind kind;
+    unsigned want;
+} kinds[] = {
+    {"jwt", OSY_KEY_JWT, OSY_KEYS_JWT_PRIVATE},
+    {"tracking", OSY_KEY_TRACKING, OSY_KEYS_TRACKING},
+    {"data", OSY_KEY_DATA, OSY_KEYS_DATA},
+};
+enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
+
+static bool generate(const char *folder, const struct kind *kind, struct osy_error *err)
+{
+    char kid[OSY_KID_BYTES];
+
+    if (!osy_keys_generate(folder, kind->kind, kid, err))
+        return false;
+    printf("%-8s  %s\n", kind->name, kid);
+    return true;
+}
+
+/* Loads the keys of one kind. True with *keyring NULL when there are none, or no folder. */
+static bool load_kind(const char *folder, const struct kind *kind, struct osy_keyring **keyring,
+                      struct osy_error *err)
+{
+    *keyring = NULL;
+    if (access(folder, F_OK) != 0 && errno == ENOENT)
+        return true;
+    *keyring = osy_keyring_load(folder, kind->want, err);
+    return *keyring || err->code == OSY_ERR_NOT_FOUND;
+}
+
+static bool run_init(const char *folder, struct osy_error *err)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        struct osy_keyring *keyring;
+        bool is_there;
+
+        if (!load_kind(folder, &kinds[i], &keyring, err))
+            return false; /* a broken key is not covered up by a new one */
+        is_there = keyring != NULL;
+        osy_keyring_destroy(keyring);
+        if (!is_there && !generate(folder, &kinds[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool run_list(const char *folder, struct osy_error *err)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        struct osy_keyring *keyring;
+        const struct osy_key *active;
+
+        if (!load_kind(folder, &kinds[i], &keyring, err))
+            return false;
+        if (!keyring)
+            continue;
+        active = osy_keyring_active(keyring, kinds[i].kind);
+        for (size_t j = 0; j < osy_keyring_count(keyring, kinds[i].kind); j++) {
+            const struct osy_key *key = osy_keyring_at(keyring, kinds[i].kind, j);
+            printf("%-8s  %s%s\n", kinds[i].name, key->kid, key == active ? "  active" : "");
+        }
+        osy_keyring_destroy(keyring);
+    }
+    return true;
+}
+
+static bool run_generate(const char *folder, const char *name, struct osy_error *err)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++) {
+        if (strcmp(kinds[i].name, name) == 0)
+            return generate(folder, &kinds[i], err);
+    }
+    return osy_error_set(err, OSY_ERR_INVALID, "unknown kind '%s': jwt, tracking or data", name);
+}
+
+static bool is_usage_right(int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "generate") == 0)
+        return argc == 3;
+    return argc == 2 && (strcmp(verb, "init") == 0 || strcmp(verb, "list") == 0);
+}
+
+int api_keys_main(int argc, char **argv)
+{
+    struct api_config config = {0};
+    struct osy_error err = {0};
+    bool ok;
+
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (!is_usage_right(argc, argv)) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    if (!api_config_load(&config, API_CONFIG_KEYS, &err)) {
+        fprintf(stderr, "ordersync-api keys: %s\n", err.message);
+        return 2;
+    }
+    if (strcmp(argv[1], "init") == 0)
+        ok = run_init(config.keys_dir, &err);
+    else if (strcmp(argv[1], "list") == 0)
+        ok = run_list(config.keys_dir, &err);
+    else
+        ok = run_generate(config.keys_dir, argv[2], &err);
+    api_config_deinit(&config);
+    if (ok)
+        return 0;
+    fprintf(stderr, "ordersync-api keys: %s\n", err.message);
+    return err.code == OSY_ERR_INVALID ? 2 : 1;
+}

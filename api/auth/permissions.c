@@ -1,0 +1,39 @@
+#include "api/auth/permissions.h"
+
+#include <stddef.h>
+
+/* A row per permission: its name, and who has it. */
+static const struct row {
+    const char *name;
+    bool guest, customer, staff, owner, admin;
+} rows[API_PERMISSION_COUNT] = {
+    /*                         name            guest  customer staff  owner  admin */
+    [API_PUBLIC] = {"public", true, true, true, true, true},
+    [API_PERM_ORDER_READ] = {"order:read", true, false, true, true, true},
+    [API_PERM_ORDER_LIST] = {"order:list", false, false, true, true, true},
+    [API_PERM_ORDER_WRITE] = {"order:write", false, false, true, true, true},
+    [API_PERM_ORDER_CANCEL] = {"order:cancel", true, false, true, true, true},
+};
+
+const char *api_permission_name(enum api_permission permission)
+{
+    return rows[permission].name;
+}
+
+bool api_role_has_permission(enum osy_role role, enum api_permission permission)
+{
+    const struct row *row = &rows[permission];
+    switch (role) {
+    case OSY_ROLE_CUSTOMER: return row->customer;
+    case OSY_ROLE_STAFF: return row->staff;
+    case OSY_ROLE_OWNER: return row->owner;
+    case OSY_ROLE_ADMIN: return row->admin;
+    case OSY_ROLE_NONE: break;
+    }
+    return permission == API_PUBLIC;
+}
+
+bool api_guest_has_permission(enum api_permission permission)
+{
+    return rows[permission].guest;
+}

@@ -1,0 +1,156 @@
+#include "api/config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/process.h"
+#include "shared/config.h"
+#include "shared/log.h"
+
+#define INT(field, name, default_value, least, most, help) \
+    OSY_SETTING_INT(struct api_config, field, "ORDERSYNC_" name, default_value, least, most, help)
+#define STRING(field, name, default_value, least, most, help)                                   \
+    OSY_SETTING_STRING(struct api_config, field, "ORDERSYNC_" name, default_value, least, most, \
+                       help)
+#define SECRET(field, name, default_value, least, most, help)                                   \
+    OSY_SETTING_SECRET(struct api_config, field, "ORDERSYNC_" name, default_value, least, most, \
+                       help)
+#define CHOICE(field, name, default_value, choices, help) \
+    OSY_SETTING_CHOICE(struct api_config, field, "ORDERSYNC_" name, default_value, choices, help)
+#define ADDRESS(field, name, default_value, help) \
+    OSY_SETTING_ADDRESS(struct api_config, field, "ORDERSYNC_" name, default_value, help)
+
+/* clang-format off: a row each */
+static const struct osy_setting settings[] = {
+    SECRET(database_url, "DATABASE_URL", "", 0, 2000, "PostgreSQL, as a libpq URI"),
+    SECRET(redis_url, "REDIS_URL", "", 0, 2000, "redis://[:password@]host:port[/db]"),
+    STRING(keys_dir, "KEYS_DIR", "", 0, 4000, "folder of the keys (ordersync-api keys)"),
+    CHOICE(log_level, "LOG_LEVEL", "info", "debug|info|warn|error", "least level that is logged"),
+    STRING(public_url, "PUBLIC_URL", "http://127.0.0.1:8080", 8, 500,
+           "what clients call us, without a slash at the end"),
+    STRING(environment, "ENV", "", 0, 64, "name of this installation"),
+
+    ADDRESS(listen, "LISTEN", "127.0.0.1:8081", "serve: address of the API"),
+    STRING(trusted_proxies, "TRUSTED_PROXIES", "127.0.0.1", 0, 2000,
+           "serve: whose X-Forwarded-For is believed; addresses or networks, by comma"),
+    INT(http_connections_max, "HTTP_CONNECTIONS", "10000", 1, 1000000,
+        "serve: open connections; more get 503"),
+    INT(http_header_bytes, "HTTP_HEADER_BYTES", "16384", 1024, 65536,
+        "serve: request line and headers, bytes"),
+    INT(http_body_bytes, "HTTP_BODY_BYTES", "65536", 1024, 1048576,
+        "serve: a request's body, bytes"),
+    INT(http_pipeline_max, "HTTP_PIPELINE", "16", 1, 1000,
+        "serve: requests in flight on one connection"),
+    INT(http_header_ms, "HTTP_HEADER_MS", "5000", 100, 600000,
+        "serve: for a request's headers to arrive, ms"),
+    INT(http_body_ms, "HTTP_BODY_MS", "10000", 100, 600000,
+        "serve: for a request's body to arrive, ms"),
+    INT(http_idle_ms, "HTTP_IDLE_MS", "75000", 1000, 3600000,
+        "serve: keep-alive between requests, ms"),
+    INT(http_write_ms, "HTTP_WRITE_MS", "10000", 100, 600000,
+        "serve: without progress of a client that should read, ms"),
+    INT(shutdown_ms, "SHUTDOWN_MS", "15000", 0, 600000, "serve: for the graceful stop, ms"),
+    INT(token_cache_entries, "TOKEN_CACHE", "8192", 1, 1048576,
+        "serve: verified tokens that are remembered"),
+    INT(worker_threads, "WORKER_THREADS", "4", 1, 256,
+        "serve: threads for blocking handlers, a database connection each"),
+    INT(worker_queue_max, "WORKER_QUEUE", "256", 1, 100000,
+        "serve: requests that wait for such a thread; more get 503"),
+    INT(order_writers, "ORDER_WRITERS", "2", 1, 64,
+        "serve: order writer's threads, a database connection each"),
+    INT(order_queue_max, "ORDER_QUEUE", "4096", 1, 1000000,
+        "serve: orders and changes in flight; more get 503"),
+    INT(order_batch_max, "ORDER_BATCH", "512", 1, 10000,
+        "serve: orders and changes in one transaction"),
+    INT(order_linger_ms, "ORDER_LINGER_MS", "0", 0, 100,
+        "serve: wait for company before a transaction, ms"),
+    INT(order_deadline_ms, "ORDER_DEADLINE_MS", "5000", 100, 60000,
+        "serve: for an order to be committed, ms; then 503"),
+    INT(stream_events_max, "STREAM_EVENTS", "1000", 10, 1000000,
+        "events of a restaurant that stay in Redis, about"),
+
+    ADDRESS(admin_listen, "ADMIN_LISTEN", "127.0.0.1:8091",
+            "work: address of /health, /ready and /metrics"),
+    INT(reconcile_interval_ms, "RECONCILE_INTERVAL_MS", "500", 10, 60000,
+        "work: between looks for unpublished events, ms"),
+    OSY_SETTING_END};
+/* clang-format on */
+
+static bool require(const char *value, unsigned needs, unsigned need, const char *name,
+                    struct osy_error *err)
+{
+    if (!(needs & need) || *value)
+        return true;
+    return osy_error_set(err, OSY_ERR_INVALID, "%s is required", name);
+}
+
+bool api_config_load(struct api_config *config, unsigned needs, struct osy_error *err)
+{
+    if (!osy_config_load(settings, environ, config, err))
+        return false;
+    return require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
+                   err) &&
+           require(config->redis_url, needs, API_CONFIG_REDIS, "ORDERSYNC_REDIS_URL", err) &&
+           require(config->keys_dir, needs, API_CONFIG_KEYS, "ORDERSYNC_KEYS_DIR", err);
+}
+
+void api_config_deinit(struct api_config *config)
+{
+    osy_config_free(settings, config);
+}
+
+static int refuse_option(const char *usage)
+{
+    fputs(usage, stderr);
+    return 2;
+}
+
+static int print_help(const char *usage)
+{
+    fputs(usage, stdout);
+    printf("\nSettings, from the environment:\n");
+    osy_config_print_help(settings, stdout);
+    return 0;
+}
+
+bool api_config_start(struct api_config *config, unsigned needs, const char *usage, int argc,
+                      char **argv, int *exit_code)
+{
+    const char *option = argc > 1 ? argv[1] : NULL;
+    bool is_check = option && strcmp(option, "--check-config") == 0;
+    struct osy_error err = {0};
+    enum osy_log_level level;
+
+    *exit_code = 0;
+    if (option && (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)) {
+        *exit_code = print_help(usage);
+        return false;
+    }
+    if (option && strcmp(option, "--version") == 0) {
+        printf("ordersync-api %s\n", ORDERSYNC_VERSION);
+        return false;
+    }
+    if (argc > 2 || (option && !is_check)) {
+        *exit_code = refuse_option(usage);
+        return false;
+    }
+    if (!api_config_load(config, needs, &err)) {
+        fprintf(stderr, "ordersync-api %s: %s\n", argv[0], err.message);
+        api_config_deinit(config);
+        *exit_code = 2;
+        return false;
+    }
+    if (is_check) {
+        osy_config_print(settings, config, stdout);
+        api_config_deinit(config);
+        return false;
+    }
+    if (!osy_log_level_parse(config->log_level, &level))
+        level = OSY_LOG_INFO; /* the table allows only known ones */
+    osy_log_init("ordersync-api", level);
+    api_process_prepare(needs & API_CONFIG_KEYS);
+    return true;
+}

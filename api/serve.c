@@ -1,0 +1,272 @@
+/*
+ * `ordersync-api serve`: wires the parts together and runs the loop.
+ *
+ * The graceful stop (SIGTERM, SIGINT; a second signal ends the process at once): /ready answers 503, the
+ * listener closes, replies say `Connection: close`, requests in flight finish. When the last connection has
+ * ended, or ORDERSYNC_SHUTDOWN_MS later, the order writer commits what it has taken, its events are
+ * published, and everything is given back in the reverse order of its making.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "api/auth/authenticator.h"
+#include "api/auth/routes.h"
+#include "api/config.h"
+#include "api/context.h"
+#include "api/events/publisher.h"
+#include "api/health/health.h"
+#include "api/http/proxies.h"
+#include "api/http/server.h"
+#include "api/http/service.h"
+#include "api/http/workers.h"
+#include "api/main.h"
+#include "api/orders/routes.h"
+#include "api/orders/writer.h"
+#include "api/restaurants/routes.h"
+#include "shared/keys.h"
+#include "shared/log.h"
+#include "shared/metrics.h"
+#include "shared/redis.h"
+
+#define URL_BYTES_MAX 4096
+#define SPARE_FILES   128 /* beside connections: database, Redis, log, libuv's own */
+
+static const char usage[] = "Usage: ordersync-api serve [--check-config | --help | --version]\n\n"
+                            "Answers the HTTP API. Any number may run beside each other.\n";
+
+static const struct api_route *const route_tables[] = {
+    api_health_routes, api_auth_routes, api_orders_routes, api_restaurants_routes, NULL,
+};
+
+struct process {
+    uv_loop_t loop;
+    uv_signal_t sigterm, sigint;
+    uv_timer_t stop_deadline;
+    struct api_config config;
+    struct api_context context;
+    struct osy_keyring *keyring;
+    struct api_proxies *proxies;
+    struct api_publisher *publisher;
+    struct api_authenticator *authenticator;
+    struct api_service *service;
+    struct api_server *server;
+    bool is_stopping;
+};
+
+/* ---- the graceful stop ---- */
+
+static void on_drained(void *context)
+{
+    struct process *process = context;
+    uv_stop(&process->loop);
+}
+
+static void on_stop_deadline(uv_timer_t *timer)
+{
+    struct process *process = timer->data;
+    OSY_WARN("stop_deadline_passed",
+             OSY_INT("connections", api_server_connections(process->server)));
+    uv_stop(&process->loop);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct process *process = handle->data;
+
+    if (process->is_stopping)
+        _exit(128 + number);
+    process->is_stopping = true;
+    OSY_INFO("stopping", OSY_INT("signal", number));
+    api_health_set_draining(process->context.health);
+    uv_timer_start(&process->stop_deadline, on_stop_deadline, (uint64_t)process->config.shutdown_ms,
+                   0);
+    api_server_drain(process->server, on_drained, process);
+}
+
+static void on_flushed(void *context, const struct osy_redis_reply *reply,
+                       const struct osy_error *err)
+{
+    (void)reply;
+    (void)err;
+    *(bool *)context = true;
+}
+
+/* Redis answers in order: when this is answered (or its timeout came), so is every publication before. */
+static void flush_publications(struct process *process)
+{
+    static const char *const ping[] = {"PING"};
+    bool flushed = false;
+
+    if (!osy_redis_command(process->context.redis, 1, ping, NULL, on_flushed, &flushed, NULL))
+        return;
+    while (!flushed)
+        uv_run(&process->loop, UV_RUN_ONCE);
+}
+
+/* ---- start ---- */
+
+static void watch_signal(struct process *process, uv_signal_t *handle, int number)
+{
+    uv_signal_init(&process->loop, handle);
+    handle->data = process;
+    uv_signal_start(handle, on_signal, number);
+}
+
+/* No more connections than there are files for. */
+static uint32_t limit_connections(int64_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur >= (rlim_t)wanted + SPARE_FILES)
+        return (uint32_t)wanted;
+    OSY_WARN("connections_limited_by_open_files", OSY_INT("open_files", limit.rlim_cur));
+    return limit.rlim_cur > 2 * SPARE_FILES ? (uint32_t)(limit.rlim_cur - SPARE_FILES)
+                                            : SPARE_FILES;
+}
+
+static struct api_http_limits find_limits(const struct api_config *config)
+{
+    return (struct api_http_limits){
+        .header_bytes = (size_t)config->http_header_bytes,
+        .url_bytes = URL_BYTES_MAX < config->http_header_bytes ? URL_BYTES_MAX
+                                                               : (size_t)config->http_header_bytes,
+        .body_bytes = (size_t)config->http_body_bytes,
+        .pipeline_max = (uint32_t)config->http_pipeline_max,
+        .connections_max = limit_connections(config->http_connections_max),
+        .header_ms = (uint32_t)config->http_header_ms,
+        .body_ms = (uint32_t)config->http_body_ms,
+        .idle_ms = (uint32_t)config->http_idle_ms,
+        .write_ms = (uint32_t)config->http_write_ms,
+    };
+}
+
+static bool start_context(struct process *process, struct osy_error *err)
+{
+    const struct api_config *config = &process->config;
+    struct api_context *context = &process->context;
+
+    context->loop = &process->loop;
+    context->config = config;
+    context->metrics = osy_metrics_create();
+    process->keyring = osy_keyring_load(
+        config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING | OSY_KEYS_DATA, err);
+    context->keyring = process->keyring;
+    if (!context->keyring)
+        return false;
+    context->redis = osy_redis_create(&process->loop,
+                                      &(struct osy_redis_options){.url = config->redis_url}, err);
+    if (!context->redis)
+        return false;
+    process->publisher =
+        api_publisher_create(context->redis, (uint64_t)config->stream_events_max, context->metrics);
+    context->writer = api_order_writer_create(
+        &process->loop,
+        &(struct api_order_writer_options){.database_url = config->database_url,
+                                           .lanes = (uint32_t)config->order_writers,
+                                           .queue_max = (uint32_t)config->order_queue_max,
+                                           .batch_max = (uint32_t)config->order_batch_max,
+                                           .linger_ms = (uint32_t)config->order_linger_ms,
+                                           .deadline_ms = (uint32_t)config->order_deadline_ms,
+                                           .metrics = context->metrics,
+                                           .publisher = process->publisher},
+        err);
+    if (!context->writer)
+        return false;
+    context->workers = api_workers_create(
+        &process->loop,
+        &(struct api_workers_options){.name = "worker",
+                                      .threads = (uint32_t)config->worker_threads,
+                                      .queue_max = (uint32_t)config->worker_queue_max,
+                                      .database_url = config->database_url,
+                                      .redis_url = config->redis_url,
+                                      .metrics = context->metrics,
+                                      .context = context},
+        err);
+    if (!context->workers)
+        return false;
+    context->health = api_health_create(&process->loop, config, context->metrics, err);
+    return context->health != NULL;
+}
+
+static bool start_server(struct process *process, struct osy_error *err)
+{
+    const struct api_config *config = &process->config;
+    struct api_context *context = &process->context;
+
+    process->proxies = api_proxies_create(config->trusted_proxies, err);
+    if (!process->proxies)
+        return osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
+    process->authenticator = api_authenticator_create(
+        context->keyring, (size_t)config->token_cache_entries, context->metrics);
+    process->service =
+        api_service_create(&(struct api_service_options){.tables = route_tables,
+                                                         .context = context,
+                                                         .authenticator = process->authenticator,
+                                                         .workers = context->workers,
+                                                         .metrics = context->metrics});
+    process->server =
+        api_server_create(&process->loop,
+                          &(struct api_server_options){.listen = config->listen,
+                                                       .limits = find_limits(config),
+                                                       .proxies = process->proxies,
+                                                       .metrics = context->metrics,
+                                                       .on_request = api_service_on_request,
+                                                       .context = process->service},
+                          err);
+    return process->server != NULL;
+}
+
+static void stop(struct process *process)
+{
+    struct api_context *context = &process->context;
+
+    api_server_destroy(process->server);
+    api_workers_destroy(context->workers);
+    api_order_writer_destroy(context->writer);
+    if (process->is_stopping)
+        flush_publications(process);
+    osy_redis_destroy(context->redis);
+    api_publisher_destroy(process->publisher);
+    api_health_destroy(context->health);
+    uv_close((uv_handle_t *)&process->sigterm, NULL);
+    uv_close((uv_handle_t *)&process->sigint, NULL);
+    uv_close((uv_handle_t *)&process->stop_deadline, NULL);
+    uv_run(&process->loop, UV_RUN_DEFAULT); /* until libuv has closed every handle */
+    api_service_destroy(process->service);
+    api_authenticator_destroy(process->authenticator);
+    api_proxies_destroy(process->proxies);
+    osy_keyring_destroy(process->keyring);
+    osy_metrics_destroy(context->metrics);
+    uv_loop_close(&process->loop);
+}
+
+int api_serve_main(int argc, char **argv)
+{
+    struct process process = {0};
+    struct osy_error err = {0};
+    int exit_code = 0;
+
+    if (!api_config_start(&process.config, API_CONFIG_DATABASE | API_CONFIG_REDIS | API_CONFIG_KEYS,
+                          usage, argc, argv, &exit_code))
+        return exit_code;
+    uv_loop_init(&process.loop);
+    uv_timer_init(&process.loop, &process.stop_deadline);
+    process.stop_deadline.data = &process;
+    watch_signal(&process, &process.sigterm, SIGTERM);
+    watch_signal(&process, &process.sigint, SIGINT);
+    if (start_context(&process, &err) && start_server(&process, &err)) {
+        OSY_INFO("started", OSY_STR("version", ORDERSYNC_VERSION),
+                 OSY_INT("port", api_server_port(process.server)));
+        uv_run(&process.loop, UV_RUN_DEFAULT);
+    } else {
+        OSY_ERROR("start_failed", OSY_ERR(&err));
+        exit_code = 1;
+    }
+    stop(&process);
+    OSY_INFO("stopped");
+    api_config_deinit(&process.config);
+    return exit_code;
+}
