@@ -1,0 +1,97 @@
+#include "loadtest/histogram.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "shared/alloc.h"
+
+#define LINEAR_BITS 11                        /* values below 2^11 have a bucket each */
+#define HALF        (1u << (LINEAR_BITS - 1)) /* buckets per power of two above that */
+
+static unsigned shift_of(uint64_t value)
+{
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    return bits > LINEAR_BITS ? bits - LINEAR_BITS : 0;
+}
+
+/* Each shift adds HALF buckets, because the lower half of its range belongs to smaller shifts. */
+static size_t bucket_of(uint64_t value)
+{
+    unsigned shift = shift_of(value);
+    return (size_t)shift * HALF + (size_t)(value >> shift);
+}
+
+static uint64_t bucket_end(size_t bucket)
+{
+    size_t shift = bucket < 2 * HALF ? 0 : bucket / HALF - 1;
+    uint64_t scaled = bucket - shift * HALF;
+    return ((scaled + 1) << shift) - 1;
+}
+
+static size_t bucket_count(void)
+{
+    return bucket_of(LOAD_HISTOGRAM_MOST) + 1;
+}
+
+void load_histogram_init(struct load_histogram *histogram)
+{
+    *histogram = (struct load_histogram){
+        .counts = osy_alloc_array(bucket_count(), sizeof(*histogram->counts)),
+        .least = UINT64_MAX,
+    };
+}
+
+void load_histogram_deinit(struct load_histogram *histogram)
+{
+    free(histogram->counts);
+    *histogram = (struct load_histogram){0};
+}
+
+void load_histogram_record(struct load_histogram *histogram, uint64_t value_us)
+{
+    if (value_us > LOAD_HISTOGRAM_MOST)
+        value_us = LOAD_HISTOGRAM_MOST;
+    histogram->counts[bucket_of(value_us)]++;
+    histogram->total++;
+    histogram->sum += (double)value_us;
+    if (value_us < histogram->least)
+        histogram->least = value_us;
+    if (value_us > histogram->most)
+        histogram->most = value_us;
+}
+
+void load_histogram_merge(struct load_histogram *histogram, const struct load_histogram *other)
+{
+    for (size_t i = 0; i < bucket_count(); i++)
+        histogram->counts[i] += other->counts[i];
+    histogram->total += other->total;
+    histogram->sum += other->sum;
+    if (other->least < histogram->least)
+        histogram->least = other->least;
+    if (other->most > histogram->most)
+        histogram->most = other->most;
+}
+
+uint64_t load_histogram_quantile(const struct load_histogram *histogram, double quantile)
+{
+    if (histogram->total == 0)
+        return 0;
+    uint64_t wanted = (uint64_t)ceil(quantile * (double)histogram->total);
+    if (wanted == 0)
+        wanted = 1;
+    uint64_t seen = 0;
+    for (size_t i = 0; i < bucket_count(); i++) {
+        seen += histogram->counts[i];
+        if (seen >= wanted) {
+            uint64_t end = bucket_end(i);
+            return end < histogram->most ? end : histogram->most;
+        }
+    }
+    return histogram->most;
+}
+
+double load_histogram_mean(const struct load_histogram *histogram)
+{
+    return histogram->total ? histogram->sum / (double)histogram->total : 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * The restaurants of a run: seeded and given a staff token by the ordersync-api program that lies
+ * beside this one (blocking, before the loop starts), then their menus loaded over HTTP.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loadtest/call.h"
+#include "loadtest/message.h"
+#include "shared/error.h"
+#include "shared/uuid.h"
+
+struct load_restaurant {
+    struct osy_uuid id;
+    char id_text[OSY_UUID_TEXT_BYTES];
+    char *token;                        /* owned; staff of this restaurant */
+    char (*items)[OSY_UUID_TEXT_BYTES]; /* owned; those that can be ordered without end */
+    size_t item_count;
+    size_t tablets;                     /* how many follow it */
+    struct load_message_cache messages; /* shared by its tablets */
+};
+
+struct load_restaurants {
+    struct load_restaurant *all; /* owned */
+    size_t count;
+    size_t with_menu; /* whose menu has come */
+    bool failed;      /* a menu came that nothing can be ordered from */
+};
+
+/* Seeds, mints tokens that live for ttl_seconds. Blocks. OSY_ERR_IO names the program that failed. */
+OSY_MUST_CHECK bool load_restaurants_prepare(struct load_restaurants *restaurants, size_t count,
+                                             long ttl_seconds, struct osy_error *err);
+void load_restaurants_deinit(struct load_restaurants *restaurants);
+void load_restaurants_load_menus(struct load_restaurants *restaurants, struct load_calls *calls);

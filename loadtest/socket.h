@@ -1,0 +1,41 @@
+/*
+ * One WebSocket client connection (RFC 6455) on libuv TCP, small enough that a process holds ten
+ * thousand: about 1 KB each, one read buffer for all. It does the handshake, answers pings, and hands
+ * out whole text messages. What the messages mean is feed.c's business. Runs on the loop's thread.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "loadtest/endpoint.h"
+
+#define LOAD_CLOSE_ABNORMAL 1006 /* the connection ended without a close frame */
+#define LOAD_CLOSE_REFUSED  0    /* there was no WebSocket: connecting or the upgrade failed */
+
+struct load_socket;
+
+struct load_socket_handler {
+    void (*on_open)(void *context);
+    void (*on_text)(void *context, const char *text, size_t length); /* not NUL-terminated */
+    /*
+     * The last call. code: from the close frame, or one of the above. detail says more: "HTTP 503",
+     * what rule the server broke. retry_after_s is the refusal's Retry-After, or 0.
+     */
+    void (*on_close)(void *context, int code, const char *detail, uint32_t retry_after_s);
+};
+
+/* Borrows endpoint and handler; copies the texts. Calls back later only, never from inside. */
+struct load_socket *load_socket_open(uv_loop_t *loop, const struct load_endpoint *endpoint,
+                                     size_t slot, const char *path, const char *bearer,
+                                     const struct load_socket_handler *handler, void *context);
+/* One text message; only after on_open. */
+void load_socket_send(struct load_socket *socket, const char *text, size_t length);
+/* The owner lets go: a close frame (1000) where the handshake is through, and no more calls. */
+void load_socket_close(struct load_socket *socket);
+/* As above, but without any politeness: for a link that seems dead. */
+void load_socket_abort(struct load_socket *socket);
+/* Aborts all that are left, also those that only wait for the peer's end: before the loop's last run. */
+void load_socket_abort_all(void);
+/* When the last bytes came, on the loop's clock (uv_now); when it was opened, before any came. */
+uint64_t load_socket_heard_ms(const struct load_socket *socket);

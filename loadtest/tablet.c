@@ -1,0 +1,121 @@
+#include "loadtest/tablet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "loadtest/run.h"
+#include "shared/clock.h"
+#include "shared/json.h"
+
+static struct load_restaurant *restaurant_of(const struct load_tablet *tablet)
+{
+    return &tablet->run->restaurants.all[tablet->restaurant];
+}
+
+static void load_list(struct load_tablet *tablet, load_answer_fn on_answer)
+{
+    load_call(tablet->run->calls,
+              &(struct load_http_request){.method = "GET",
+                                          .path = "/api/v1/restaurants/me/orders?limit=1",
+                                          .bearer = restaurant_of(tablet)->token},
+              LOAD_CALL_INSIST, on_answer, tablet);
+}
+
+/* The two clocks of an event: from when its POST was due, and from its commit. */
+static void record(struct load_tablet *tablet, struct load_order *order,
+                   const struct load_message *event, uint64_t now_ns)
+{
+    struct load_stats *stats = &tablet->run->stats;
+    if (event->version == 1)
+        load_stats_latency(stats, LOAD_LATENCY_ORDER_TO_TABLET, order->intended_ns[0], now_ns);
+    else
+        load_stats_latency(stats, LOAD_LATENCY_CHANGE_TO_TABLET,
+                           order->intended_ns[event->version - 1], now_ns);
+    if (!stats->is_measuring)
+        return;
+    int64_t age_ms = osy_clock_wall_ms() - event->time_ms;
+    load_histogram_record(&stats->latencies[LOAD_LATENCY_COMMIT_TO_SOCKET],
+                          age_ms > 0 ? (uint64_t)age_ms * 1000 : 0);
+}
+
+static void on_event(void *context, const struct load_message *event, uint64_t now_ns)
+{
+    struct load_tablet *tablet = context;
+    struct load_stats *stats = &tablet->run->stats;
+    struct load_order *order =
+        load_ledger_order(tablet->run->ledger, tablet->restaurant, &event->order_id);
+    switch (load_view_event(tablet->run->ledger, &tablet->view, order, event->version,
+                            event->position)) {
+    case LOAD_VERDICT_FOREIGN: stats->foreign++; return;
+    case LOAD_VERDICT_DUPLICATE: stats->duplicated++; return;
+    case LOAD_VERDICT_OUT_OF_ORDER: stats->out_of_order++; break;
+    case LOAD_VERDICT_GOOD: break;
+    }
+    stats->to_tablets++;
+    /* The event may overtake the POST's reply; its latency is then recorded with the reply. */
+    if (event->version == 1 && order->acknowledged == 0)
+        load_order_note_early(order, now_ns);
+    record(tablet, order, event, now_ns);
+}
+
+static void on_list_reloaded(void *context, const struct load_http_reply *reply)
+{
+    (void)context;
+    (void)reply; /* that it came at all is what the tablet needs: load_call insists on it */
+}
+
+static void on_reset(void *context, const char *position)
+{
+    struct load_tablet *tablet = context;
+    load_view_reset(tablet->run->ledger, &tablet->view, position);
+    load_list(tablet, on_list_reloaded);
+}
+
+static void on_live(void *context)
+{
+    (void)context;
+}
+
+static const struct load_feed_handler feed_handler = {
+    .on_event = on_event,
+    .on_reset = on_reset,
+    .on_live = on_live,
+};
+
+static void on_list(void *context, const struct load_http_reply *reply)
+{
+    struct load_tablet *tablet = context;
+    struct load_run *run = tablet->run;
+    struct load_restaurant *restaurant = restaurant_of(tablet);
+    char path[128];
+    json_t *list = reply && reply->status == 200
+                       ? osy_json_parse(reply->body, reply->body_length, JSON_OBJECT, NULL)
+                       : NULL;
+    const char *position = json_string_value(json_object_get(list, "position"));
+    if (position) {
+        snprintf(path, sizeof(path), "/ws/restaurants/%s/orders", restaurant->id_text);
+        tablet->feed = load_feed_create(&run->feeds, path, restaurant->token, position,
+                                        &restaurant->messages, &feed_handler, tablet);
+    } else {
+        run->failed_starts++;
+    }
+    json_decref(list);
+}
+
+void load_tablet_start(struct load_tablet *tablet, struct load_run *run, size_t restaurant)
+{
+    *tablet = (struct load_tablet){.run = run, .restaurant = restaurant};
+    restaurant_of(tablet)->tablets++;
+    load_list(tablet, on_list);
+}
+
+void load_tablet_judge(struct load_tablet *tablet)
+{
+    load_view_start(tablet->run->ledger, &tablet->view, tablet->restaurant);
+}
+
+void load_tablet_deinit(struct load_tablet *tablet)
+{
+    load_feed_destroy(tablet->feed);
+    load_view_deinit(&tablet->view);
+}
