@@ -16,7 +16,7 @@
 #define OSY_JWT_MAX 4096
 #define OSY_JWT_ISSUER "ordersync"
 #define OSY_JWT_AUDIENCE "ordersync"
-#define OSY_JWT_RESTAURANTS_MAX 64
+#define OSY_JWT_RESTAURANTS_MAX 56 /* so many fit into OSY_JWT_MAX, with RSA of up to 4096 bits */
 #define OSY_JWT_LEEWAY_S 30 /* for nbf and iat alone: clocks differ, but an expired token has expired */
 
 enum osy_role { OSY_ROLE_NONE = 0, OSY_ROLE_CUSTOMER, OSY_ROLE_STAFF, OSY_ROLE_OWNER, OSY_ROLE_ADMIN };
