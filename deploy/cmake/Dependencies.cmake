@@ -1,4 +1,4 @@
-# Every library by one name: deps::lws hiredis llhttp uv pq crypto ssl jansson cmocka.
+# Every library by one name: deps::lws hiredis hiredis_ssl llhttp uv pq crypto ssl jansson cmocka.
 # Imported targets, so their headers are system headers and our warnings stay ours.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
@@ -22,6 +22,7 @@ target_link_libraries(deps::ssl INTERFACE OpenSSL::SSL OpenSSL::Crypto)
 if(ORDERSYNC_SYSTEM_DEPS)
     pkg_dependency(lws "libwebsockets>=4.3.5")
     pkg_dependency(hiredis "hiredis>=1.2")
+    pkg_dependency(hiredis_ssl "hiredis_ssl>=1.2")
     pkg_dependency(llhttp "libllhttp>=9.2")
     return()
 endif()
@@ -35,17 +36,18 @@ if(NOT EXISTS ${prefix}/versions)
     message(FATAL_ERROR "No libraries in ${prefix}: run deploy/deps/install")
 endif()
 
-# prefix_dependency(<name> <archive>... LINKS <what the archives need>...)
-function(prefix_dependency name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS")
-    add_library(deps::${name} INTERFACE IMPORTED)
-    target_include_directories(deps::${name} SYSTEM INTERFACE ${prefix}/include)
-    foreach(archive IN LISTS arg_UNPARSED_ARGUMENTS)
-        target_link_libraries(deps::${name} INTERFACE ${prefix}/lib/${archive})
-    endforeach()
-    target_link_libraries(deps::${name} INTERFACE ${arg_LINKS})
+# prefix_dependency(<name> <archive> LINKS <what the archive needs>...)
+function(prefix_dependency name archive)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "LINKS")
+    # A STATIC target, not a path: only so does CMake put what it needs behind it on the link line.
+    add_library(deps::${name} STATIC IMPORTED GLOBAL)
+    set_target_properties(deps::${name} PROPERTIES
+        IMPORTED_LOCATION ${prefix}/lib/${archive}
+        INTERFACE_INCLUDE_DIRECTORIES ${prefix}/include
+        INTERFACE_LINK_LIBRARIES "${arg_LINKS}")
 endfunction()
 
 prefix_dependency(lws libwebsockets.a LINKS deps::uv deps::ssl cap Threads::Threads m)
-prefix_dependency(hiredis libhiredis_ssl.a libhiredis.a LINKS deps::ssl)
-prefix_dependency(llhttp libllhttp.a)
+prefix_dependency(hiredis libhiredis.a LINKS "")
+prefix_dependency(hiredis_ssl libhiredis_ssl.a LINKS deps::hiredis deps::ssl)
+prefix_dependency(llhttp libllhttp.a LINKS "")
