@@ -68,7 +68,7 @@ void api_publisher_publish(struct api_publisher *publisher, const struct osy_eve
                                      channel};
     const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
                               strlen(publisher->stream_max), strlen(channel)};
-    if (!osy_redis_eval(publisher->redis, &publisher->script, 1, 5, arguments, lengths, on_published,
-                        publisher, NULL))
+    if (!osy_redis_eval(publisher->redis, &publisher->script, 1, 5, arguments, lengths,
+                        on_published, publisher, NULL))
         osy_metric_inc(publisher->failed);
 }

@@ -20,9 +20,9 @@
  * used when they are not. So there is one generic plan, of index probes in nested loops, whatever the
  * planner thinks of it.
  */
-#define SESSION_SETTINGS                                                            \
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"                   \
-    " -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off"      \
+#define SESSION_SETTINGS                                                       \
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"              \
+    " -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off" \
     " -c enable_material=off -c enable_memoize=off -c jit=off"
 
 /* Parameters of create_orders.sql, in order. */
@@ -49,8 +49,8 @@ enum create_column {
 };
 
 static const enum api_array_type create_types[CREATE_COLUMN_COUNT] = {
-    API_ARRAY_UUID,  API_ARRAY_UUID,  API_ARRAY_TEXT, API_ARRAY_UUID,  API_ARRAY_UUID,
-    API_ARRAY_TEXT,  API_ARRAY_UUID,  API_ARRAY_TEXT, API_ARRAY_BYTEA, API_ARRAY_BYTEA,
+    API_ARRAY_UUID,  API_ARRAY_UUID,  API_ARRAY_TEXT,  API_ARRAY_UUID,  API_ARRAY_UUID,
+    API_ARRAY_TEXT,  API_ARRAY_UUID,  API_ARRAY_TEXT,  API_ARRAY_BYTEA, API_ARRAY_BYTEA,
     API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_INT4,
     API_ARRAY_INT4,  API_ARRAY_UUID,  API_ARRAY_INT4,
 };
@@ -76,9 +76,9 @@ enum change_column {
 };
 
 static const enum api_array_type change_types[CHANGE_COLUMN_COUNT] = {
-    API_ARRAY_UUID,  API_ARRAY_UUID, API_ARRAY_UUID, API_ARRAY_UUID, API_ARRAY_TEXT,
-    API_ARRAY_UUID,  API_ARRAY_TEXT, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_TEXT,
-    API_ARRAY_TEXT,  API_ARRAY_TEXT, API_ARRAY_BOOL, API_ARRAY_TEXT, API_ARRAY_INT8,
+    API_ARRAY_UUID, API_ARRAY_UUID, API_ARRAY_UUID,  API_ARRAY_UUID,  API_ARRAY_TEXT,
+    API_ARRAY_UUID, API_ARRAY_TEXT, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_TEXT,
+    API_ARRAY_TEXT, API_ARRAY_TEXT, API_ARRAY_BOOL,  API_ARRAY_TEXT,  API_ARRAY_INT8,
 };
 
 /* What both statements answer with. */
@@ -114,9 +114,8 @@ struct api_order_session {
 struct api_order_session *api_order_session_create(const char *database_url)
 {
     struct api_order_session *session = osy_alloc(sizeof *session);
-    session->pg = osy_pg_create(&(struct osy_pg_options){.url = database_url,
-                                                         .application_name = "ordersync-writer",
-                                                         .settings = SESSION_SETTINGS});
+    session->pg = osy_pg_create(&(struct osy_pg_options){
+        .url = database_url, .application_name = "ordersync-writer", .settings = SESSION_SETTINGS});
     return session;
 }
 
@@ -139,7 +138,8 @@ void api_order_session_destroy(struct api_order_session *session)
 
 /* ---- parameters ---- */
 
-static void begin_statement(struct statement *statement, const enum api_array_type *types, int count)
+static void begin_statement(struct statement *statement, const enum api_array_type *types,
+                            int count)
 {
     statement->column_count = count;
     statement->rows = 0;
@@ -175,8 +175,7 @@ static void add_create(struct statement *create, const struct api_order_command 
     api_array_add(&columns[CREATE_ADDRESS], draft->address.bytes, draft->address.length);
     api_array_add(&columns[CREATE_NOTE], draft->note.length ? draft->note.bytes : NULL,
                   draft->note.length);
-    api_array_add_int4(&columns[CREATE_FIRST_LINE],
-                       (int32_t)columns[CREATE_LINE_ITEM].count + 1);
+    api_array_add_int4(&columns[CREATE_FIRST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count + 1);
     for (size_t i = 0; i < draft->line_count; i++) {
         api_array_add_uuid(&columns[CREATE_LINE_ITEM], &draft->lines[i].item_id);
         api_array_add_int4(&columns[CREATE_LINE_QUANTITY], draft->lines[i].quantity);
@@ -254,8 +253,8 @@ static bool send_statement(PGconn *connection, struct statement *statement)
         values[i] = api_array_end(&statement->columns[i], &lengths[i]);
         formats[i] = 1;
     }
-    return PQsendQueryPrepared(connection, statement->name, statement->column_count, values, lengths,
-                               formats, 0) == 1;
+    return PQsendQueryPrepared(connection, statement->name, statement->column_count, values,
+                               lengths, formats, 0) == 1;
 }
 
 static bool send_text(PGconn *connection, const char *sql)
@@ -407,7 +406,7 @@ static bool read_answers(struct api_order_session *session, PGconn *connection,
     if (ok && session->change.rows > 0)
         ok = read_answer(connection, deadline_ms, &changed, err);
     ok = ok && skip_answer(connection, deadline_ms, err); /* COMMIT */
-    if (ok) { /* only now is it true */
+    if (ok) {                                             /* only now is it true */
         assert(!created || (size_t)PQntuples(created) == session->create.rows);
         assert(!changed || (size_t)PQntuples(changed) == session->change.rows);
         read_results(created, commands, count, false);

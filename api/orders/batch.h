@@ -16,10 +16,10 @@ struct api_order_session;
 
 enum api_batch_end {
     API_BATCH_COMMITTED = 0, /* every command has its outcome (which may be API_ORDER_RETRY) */
-    API_BATCH_REFUSED,       /* rolled back: a command broke a rule that the statements do not know */
-    API_BATCH_BUSY,          /* rolled back: not now (deadlock, lock or statement timeout, disk full) */
-    API_BATCH_UNSENT,        /* there is no connection; nothing has happened */
-    API_BATCH_LOST,          /* the connection broke or was too slow: nobody knows */
+    API_BATCH_REFUSED, /* rolled back: a command broke a rule that the statements do not know */
+    API_BATCH_BUSY,    /* rolled back: not now (deadlock, lock or statement timeout, disk full) */
+    API_BATCH_UNSENT,  /* there is no connection; nothing has happened */
+    API_BATCH_LOST,    /* the connection broke or was too slow: nobody knows */
 };
 
 struct api_order_session *api_order_session_create(const char *database_url);

@@ -21,20 +21,20 @@ struct api_order_step;
 
 enum api_order_outcome {
     API_ORDER_UNDECIDED = 0,
-    API_ORDER_DONE,                 /* written, in this transaction or (the answer was lost) before */
-    API_ORDER_REPLAY,               /* an earlier request with this key did it: its result */
-    API_ORDER_RETRY,                /* depends on others of its batch: decided in the next one */
-    API_ORDER_KEY_REUSED,           /* the key came with another body before */
+    API_ORDER_DONE,       /* written, in this transaction or (the answer was lost) before */
+    API_ORDER_REPLAY,     /* an earlier request with this key did it: its result */
+    API_ORDER_RETRY,      /* depends on others of its batch: decided in the next one */
+    API_ORDER_KEY_REUSED, /* the key came with another body before */
     API_ORDER_RESTAURANT_NOT_FOUND,
     API_ORDER_RESTAURANT_CLOSED,
-    API_ORDER_UNKNOWN_ITEM,         /* result.item_id */
-    API_ORDER_ITEM_UNAVAILABLE,     /* result.item_id */
-    API_ORDER_OUT_OF_STOCK,         /* result.item_id */
-    API_ORDER_NOT_FOUND,            /* no such order in this restaurant */
-    API_ORDER_CONFLICT,             /* another status or version: result has the present state */
-    API_ORDER_FAILED,               /* the database refused this very command */
-    API_ORDER_UNAVAILABLE,          /* not in time; nothing was written */
-    API_ORDER_UNCERTAIN,            /* not in time; it may have been written */
+    API_ORDER_UNKNOWN_ITEM,     /* result.item_id */
+    API_ORDER_ITEM_UNAVAILABLE, /* result.item_id */
+    API_ORDER_OUT_OF_STOCK,     /* result.item_id */
+    API_ORDER_NOT_FOUND,        /* no such order in this restaurant */
+    API_ORDER_CONFLICT,         /* another status or version: result has the present state */
+    API_ORDER_FAILED,           /* the database refused this very command */
+    API_ORDER_UNAVAILABLE,      /* not in time; nothing was written */
+    API_ORDER_UNCERTAIN,        /* not in time; it may have been written */
     API_ORDER_OUTCOME_COUNT,
 };
 
@@ -52,8 +52,8 @@ struct api_order_result {
     char *data; /* owned; the order's public JSON; also with CONFLICT: as it is now */
     size_t data_length;
     /* CONFLICT */
-    char changed_by[16];  /* role that made the last change */
-    char changed_at[32];  /* RFC 3339 */
+    char changed_by[16]; /* role that made the last change */
+    char changed_at[32]; /* RFC 3339 */
 };
 
 struct api_order_line {

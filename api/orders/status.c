@@ -39,6 +39,16 @@ const char *api_order_status_find(const char *text, size_t length)
     return NULL;
 }
 
+/* No status is a part of another one's name, so looking for the text is enough. */
+bool api_order_status_is_open(const char *status)
+{
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        if (strstr(steps[i].from, status))
+            return true;
+    }
+    return false;
+}
+
 const struct api_order_step *api_order_step_at(size_t index)
 {
     return index < STEP_COUNT ? &steps[index] : NULL;

@@ -13,7 +13,11 @@
 
 #define API_ORDER_STATUS_FIRST "PENDING"
 
-enum api_step_reason { API_STEP_REASON_NONE = 0, API_STEP_REASON_OPTIONAL, API_STEP_REASON_REQUIRED };
+enum api_step_reason {
+    API_STEP_REASON_NONE = 0,
+    API_STEP_REASON_OPTIONAL,
+    API_STEP_REASON_REQUIRED
+};
 
 struct api_order_step {
     const char *name; /* last segment of the path: "accept" */
@@ -29,5 +33,7 @@ struct api_order_step {
 const struct api_order_step *api_order_step_find(const char *name);
 /* The status in its static form, or NULL when there is no such status. */
 const char *api_order_status_find(const char *text, size_t length);
+/* Whether a step starts from it: somebody still has to do something. */
+bool api_order_status_is_open(const char *status);
 /* For whoever must walk them all: NULL past the last. */
 const struct api_order_step *api_order_step_at(size_t index);

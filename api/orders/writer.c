@@ -172,7 +172,8 @@ static void mark_sent(struct api_order_command *const *commands, size_t count, b
 
 /* Hands the decided commands over in the order of their sequence numbers: in a transaction creations come
  * before changes. */
-static void collect_decided(struct queue *decided, struct api_order_command **commands, size_t count)
+static void collect_decided(struct queue *decided, struct api_order_command **commands,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (!commands[i]->step && is_decided(commands[i]))
@@ -370,7 +371,8 @@ static void register_metrics(struct api_order_writer *writer, struct osy_metrics
         osy_metrics_latency_bounds, osy_metrics_latency_bound_count);
     writer->queue_depth = osy_metrics_gauge(metrics, "order_writer_queue_depth",
                                             "Commands that wait or are under way");
-    writer->created = osy_metrics_counter(metrics, "orders_created_total", "Orders that were written");
+    writer->created =
+        osy_metrics_counter(metrics, "orders_created_total", "Orders that were written");
     writer->changes = osy_metrics_counter_family(metrics, "order_changes_total",
                                                  "Status changes that were written", "to");
     writer->outcomes = osy_metrics_counter_family(

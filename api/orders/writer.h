@@ -28,12 +28,12 @@ struct api_publisher;
 struct osy_metrics;
 
 struct api_order_writer_options {
-    const char *database_url;        /* copied */
-    uint32_t lanes;                  /* threads and connections */
-    uint32_t queue_max;              /* commands that have not come back yet */
-    uint32_t batch_max;              /* commands in a transaction */
-    uint32_t linger_ms;              /* wait so long for company after the first command; 0: do not */
-    uint32_t deadline_ms;            /* a command that took longer is answered without an outcome */
+    const char *database_url; /* copied */
+    uint32_t lanes;           /* threads and connections */
+    uint32_t queue_max;       /* commands that have not come back yet */
+    uint32_t batch_max;       /* commands in a transaction */
+    uint32_t linger_ms;       /* wait so long for company after the first command; 0: do not */
+    uint32_t deadline_ms;     /* a command that took longer is answered without an outcome */
     struct osy_metrics *metrics;
     struct api_publisher *publisher; /* borrowed; NULL: events are left to the reconciler */
 };

@@ -1,0 +1,131 @@
+/* The steps of an order: accept, reject, prepare, ready, complete by the restaurant, cancel also by the
+ * customer. Which step may follow which status is status.c's; here only the request is read. */
+#include <string.h>
+
+#include "api/auth/principal.h"
+#include "api/context.h"
+#include "api/http/request.h"
+#include "api/orders/command.h"
+#include "api/orders/handlers.h"
+#include "api/orders/idempotency.h"
+#include "api/orders/reply.h"
+#include "api/orders/scope.h"
+#include "api/orders/status.h"
+#include "api/orders/writer.h"
+#include "api/text.h"
+#include "shared/alloc.h"
+#include "shared/json.h"
+
+#define REASON_MAX_CHARACTERS 200
+
+static void on_changed(struct api_order_command *command)
+{
+    struct api_request *request = command->context;
+    struct osy_buffer body = OSY_BUFFER_INIT;
+    bool is_there =
+        command->result.outcome == API_ORDER_DONE || command->result.outcome == API_ORDER_REPLAY;
+    if (!is_there) {
+        api_order_reply_problem(request, command);
+        return;
+    }
+    api_order_append_result(&body, command);
+    osy_buffer_char(&body, '}');
+    api_reply_json(request, 200, &body);
+}
+
+static bool read_fields(json_t *root, struct api_order_command *command, struct osy_error *err)
+{
+    enum api_step_reason wants_reason = command->step->reason;
+    const char *reason = NULL;
+    struct api_text text;
+    const struct osy_json_field fields[] = {
+        {"version", OSY_JSON_INTEGER, true, 1, INT64_MAX, &command->change.version},
+        {wants_reason == API_STEP_REASON_NONE ? NULL : "reason",
+         wants_reason == API_STEP_REASON_NONE ? OSY_JSON_END : OSY_JSON_STRING,
+         wants_reason != API_STEP_REASON_REQUIRED, 1, REASON_MAX_CHARACTERS, &reason},
+        {0},
+    };
+    if (!osy_json_read(root, "", fields, err))
+        return false;
+    if (!reason)
+        return true;
+    if (!api_text_trim("reason", reason, API_TEXT_ONE_LINE, &text, err))
+        return false;
+    command->change.reason = osy_strndup(text.bytes, text.length);
+    return true;
+}
+
+/* An empty body is as good as `{}`. */
+static bool read_body(const struct api_request *request, struct api_order_command *command,
+                      struct osy_error *err)
+{
+    size_t length = 0;
+    const char *body = api_request_body(request, &length);
+    json_t *root = length > 0 ? osy_json_parse(body, length, JSON_OBJECT, err) : json_object();
+    bool ok = root && read_fields(root, command, err);
+    json_decref(root);
+    return ok;
+}
+
+static void change(struct api_context *context, struct api_request *request,
+                   const struct api_order_step *step, const struct osy_uuid *restaurant_id,
+                   const struct osy_uuid *order_id)
+{
+    struct osy_error err = {0};
+    struct api_order_command *command = api_order_command_create(step);
+    command->order_id = *order_id;
+    command->restaurant_id = *restaurant_id;
+    command->on_done = on_changed;
+    command->context = request;
+    api_scope_note_actor(request, command);
+
+    if (!read_body(request, command, &err) || !api_idempotency_read(request, command, &err)) {
+        api_reply_invalid(request, &err);
+        goto refused;
+    }
+    if (!api_order_writer_submit(context->writer, command)) {
+        api_reply_overloaded(request);
+        goto refused;
+    }
+    return;
+refused:
+    api_order_command_destroy(command);
+}
+
+void api_handle_change_order(struct api_context *context, struct api_request *request)
+{
+    struct osy_error err = {0};
+    struct osy_uuid restaurant_id, order_id;
+    const struct api_order_step *step = api_order_step_find(api_request_param(request, "step"));
+    if (!step || step->is_for_guests) { /* those have a path of their own */
+        api_reply_error(request, 404, "NOT_FOUND", NULL, NULL);
+        return;
+    }
+    if (!api_request_param_uuid(request, "id", &order_id, &err)) {
+        api_reply_invalid(request, &err);
+        return;
+    }
+    if (api_scope_restaurant(request, &restaurant_id))
+        change(context, request, step, &restaurant_id, &order_id);
+}
+
+void api_handle_cancel_order(struct api_context *context, struct api_request *request)
+{
+    const struct api_principal *principal = api_request_principal(request);
+    const struct api_order_step *step = api_order_step_find("cancel");
+    struct osy_error err = {0};
+    struct osy_uuid restaurant_id, order_id;
+    if (!api_request_param_uuid(request, "id", &order_id, &err)) {
+        api_reply_invalid(request, &err);
+        return;
+    }
+    if (principal->kind == API_PRINCIPAL_GUEST) {
+        if (osy_uuid_equal(&order_id, &principal->tracking.order_id))
+            change(context, request, step, &principal->tracking.restaurant_id, &order_id);
+        else
+            api_reply_error(request, 404, "ORDER_NOT_FOUND", NULL, NULL);
+        return;
+    }
+    if (api_scope_restaurant(request, &restaurant_id))
+        change(context, request, step, &restaurant_id, &order_id);
+}

@@ -1,0 +1,133 @@
+/* `GET /api/v1/orders/:id`: the order, for the restaurant's people with the customer's data. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/auth/principal.h"
+#include "api/context.h"
+#include "api/http/request.h"
+#include "api/http/workers.h"
+#include "api/orders/handlers.h"
+#include "api/orders/reply.h"
+#include "embedded/api_core.h"
+#include "shared/column_cipher.h"
+#include "shared/log.h"
+#include "shared/pg.h"
+
+/* Columns of find_order.sql. */
+enum {
+    ORDER_RESTAURANT = 0,
+    ORDER_VERSION,
+    ORDER_LAST_EVENT,
+    ORDER_DATA,
+    ORDER_NAME,
+    ORDER_PHONE,
+    ORDER_ADDRESS,
+    ORDER_NOTE,
+};
+
+static void read_uuid(const PGresult *row, int column, struct osy_uuid *uuid)
+{
+    bool ok = osy_uuid_parse(PQgetvalue(row, 0, column), (size_t)PQgetlength(row, 0, column), uuid);
+    assert(ok); /* the column's type is uuid */
+    (void)ok;
+}
+
+/* Appends the decrypted column as a JSON string, or null. */
+static bool append_column(struct osy_buffer *out, const struct osy_keyring *keyring,
+                          const PGresult *row, int column, const struct osy_uuid *order_id,
+                          struct osy_error *err)
+{
+    const struct osy_column place = {
+        .table = "orders", .column = PQfname(row, column), .row_id = *order_id};
+    struct osy_buffer plain = OSY_BUFFER_INIT;
+    size_t length = 0;
+    if (PQgetisnull(row, 0, column)) {
+        osy_buffer_text(out, "null");
+        return true;
+    }
+    unsigned char *stored =
+        PQunescapeBytea((const unsigned char *)PQgetvalue(row, 0, column), &length);
+    bool ok = stored ? osy_column_decrypt(keyring, &place, stored, length, &plain, err)
+                     : osy_error_set(err, OSY_ERR_IO, "out of memory");
+    if (ok)
+        osy_buffer_json_bytes(out, plain.bytes, plain.length);
+    PQfreemem(stored);
+    osy_buffer_deinit(&plain);
+    return ok;
+}
+
+/* Opens the order's object again and adds what only the restaurant may see. */
+static bool append_customer(struct osy_buffer *out, const struct osy_keyring *keyring,
+                            const PGresult *row, const struct osy_uuid *order_id,
+                            struct osy_error *err)
+{
+    static const struct {
+        const char *text;
+        int column;
+    } members[] = {{",\"customer\":{\"name\":", ORDER_NAME},
+                   {",\"phone\":", ORDER_PHONE},
+                   {",\"address\":", ORDER_ADDRESS},
+                   {"},\"note\":", ORDER_NOTE}};
+    out->length--;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        osy_buffer_text(out, members[i].text);
+        if (!append_column(out, keyring, row, members[i].column, order_id, err))
+            return false;
+    }
+    osy_buffer_char(out, '}');
+    return true;
+}
+
+static void reply_order(struct api_worker *worker, struct api_request *request, const PGresult *row,
+                        const struct osy_uuid *order_id)
+{
+    struct osy_buffer body = OSY_BUFFER_INIT;
+    struct osy_error err = {0};
+    struct osy_uuid event_id;
+    bool is_restaurant = api_request_principal(request)->kind == API_PRINCIPAL_USER;
+
+    osy_buffer_text(&body, "{\"order\":");
+    osy_buffer_append(&body, PQgetvalue(row, 0, ORDER_DATA),
+                      (size_t)PQgetlength(row, 0, ORDER_DATA));
+    if (is_restaurant && !append_customer(&body, worker->context->keyring, row, order_id, &err)) {
+        OSY_ERROR("decryption_failed", OSY_ERR(&err));
+        api_reply_error(request, 500, "INTERNAL_ERROR", NULL, NULL);
+        osy_buffer_deinit(&body);
+        return;
+    }
+    read_uuid(row, ORDER_LAST_EVENT, &event_id);
+    osy_buffer_char(&body, ',');
+    api_order_append_position(&body, OSY_POSITION_ORDER,
+                              strtoull(PQgetvalue(row, 0, ORDER_VERSION), NULL, 10), &event_id);
+    osy_buffer_char(&body, '}');
+    api_reply_json(request, 200, &body);
+}
+
+void api_handle_get_order(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_error err = {0};
+    struct osy_uuid order_id, restaurant_id;
+    char id[OSY_UUID_TEXT_BYTES];
+    if (!api_request_param_uuid(request, "id", &order_id, &err)) {
+        api_reply_invalid(request, &err);
+        return;
+    }
+    osy_uuid_format(&order_id, id);
+    PGresult *row = osy_pg_query(worker->pg, sql_find_order, 1, (const char *const[]){id}, &err);
+    if (!row) {
+        api_reply_database_error(request, &err);
+        return;
+    }
+    bool is_visible = PQntuples(row) == 1;
+    if (is_visible) {
+        read_uuid(row, ORDER_RESTAURANT, &restaurant_id);
+        is_visible =
+            api_principal_covers_order(api_request_principal(request), &restaurant_id, &order_id);
+    }
+    if (is_visible)
+        reply_order(worker, request, row, &order_id);
+    else
+        api_reply_error(request, 404, "ORDER_NOT_FOUND", NULL, NULL);
+    PQclear(row);
+}

@@ -1,0 +1,20 @@
+/* The body of `POST /api/v1/orders`, checked as far as that is possible without the database. */
+#pragma once
+#include <jansson.h>
+
+#include "api/orders/command.h"
+#include "api/text.h"
+
+struct api_new_order {
+    json_t *root; /* owned; the texts point into it */
+    struct osy_uuid restaurant_id;
+    size_t line_count;
+    struct api_order_line lines[API_ORDER_LINES_MAX];
+    struct api_text name, phone, address;
+    struct api_text note; /* length 0: none */
+};
+
+/* OSY_ERR_INVALID names the field. Deinit it only after success. */
+OSY_MUST_CHECK bool api_new_order_parse(const char *body, size_t length,
+                                        struct api_new_order *order, struct osy_error *err);
+void api_new_order_deinit(struct api_new_order *order);

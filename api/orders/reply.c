@@ -1,0 +1,76 @@
+#include "api/orders/reply.h"
+
+#include <assert.h>
+
+#include "api/http/request.h"
+#include "api/orders/command.h"
+
+struct problem {
+    int status;
+    const char *code, *detail;
+};
+
+static const struct problem problems[API_ORDER_OUTCOME_COUNT] = {
+    [API_ORDER_KEY_REUSED] = {422, "IDEMPOTENCY_KEY_REUSED",
+                              "This Idempotency-Key came with another request before."},
+    [API_ORDER_RESTAURANT_NOT_FOUND] = {404, "RESTAURANT_NOT_FOUND", NULL},
+    [API_ORDER_RESTAURANT_CLOSED] = {409, "RESTAURANT_CLOSED",
+                                     "The restaurant takes no orders now."},
+    [API_ORDER_UNKNOWN_ITEM] = {422, "UNKNOWN_ITEM", "The restaurant does not sell this item."},
+    [API_ORDER_ITEM_UNAVAILABLE] = {409, "ITEM_UNAVAILABLE", "The item is not available now."},
+    [API_ORDER_OUT_OF_STOCK] = {409, "OUT_OF_STOCK", "There are not so many of the item left."},
+    [API_ORDER_NOT_FOUND] = {404, "ORDER_NOT_FOUND", NULL},
+    [API_ORDER_CONFLICT] = {409, "ORDER_CONFLICT",
+                            "The order is in another state than this step starts from."},
+    [API_ORDER_FAILED] = {500, "INTERNAL_ERROR", NULL},
+    [API_ORDER_UNAVAILABLE] = {503, "DATABASE_UNAVAILABLE", "Nothing was written. Try again."},
+    [API_ORDER_UNCERTAIN] = {503, "DATABASE_UNAVAILABLE",
+                             "It is not known whether this was written. Trying again with the same "
+                             "Idempotency-Key is safe."},
+};
+
+void api_order_append_position(struct osy_buffer *out, enum osy_position_kind kind, uint64_t number,
+                               const struct osy_uuid *event_id)
+{
+    struct osy_position position = {.kind = kind, .number = number};
+    char text[OSY_POSITION_TEXT_BYTES];
+    if (event_id)
+        position.event_id = *event_id;
+    osy_position_format(&position, text);
+    osy_buffer_printf(out, "\"position\":\"%s\"", text);
+}
+
+void api_order_append_result(struct osy_buffer *out, const struct api_order_command *command)
+{
+    const struct api_order_result *result = &command->result;
+    osy_buffer_text(out, "{\"order\":");
+    osy_buffer_append(out, result->data, result->data_length);
+    osy_buffer_char(out, ',');
+    api_order_append_position(out, OSY_POSITION_ORDER, result->version, &result->event_id);
+}
+
+static void append_members(struct osy_buffer *out, const struct api_order_result *result)
+{
+    char item_id[OSY_UUID_TEXT_BYTES];
+    if (result->outcome == API_ORDER_CONFLICT) {
+        osy_buffer_text(out, "\"order\":");
+        osy_buffer_append(out, result->data, result->data_length);
+        osy_buffer_printf(out, ",\"changed_by\":\"%s\",\"changed_at\":\"%s\"", result->changed_by,
+                          result->changed_at);
+    } else if (!osy_uuid_is_nil(&result->item_id)) {
+        osy_uuid_format(&result->item_id, item_id);
+        osy_buffer_printf(out, "\"item_id\":\"%s\"", item_id);
+    }
+}
+
+void api_order_reply_problem(struct api_request *request, const struct api_order_command *command)
+{
+    const struct problem *problem = &problems[command->result.outcome];
+    struct osy_buffer members = OSY_BUFFER_INIT;
+    assert(problem->code);
+    append_members(&members, &command->result);
+    if (problem->status == 503)
+        api_reply_header(request, "Retry-After", "1");
+    api_reply_error(request, problem->status, problem->code, problem->detail, members.bytes);
+    osy_buffer_deinit(&members);
+}

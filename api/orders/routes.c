@@ -1,0 +1,15 @@
+#include "api/orders/routes.h"
+
+#include "api/orders/handlers.h"
+
+const struct api_route api_order_routes[] = {
+    {"POST", "/api/v1/orders", API_PUBLIC, .on_loop = api_handle_create_order},
+    {"GET", "/api/v1/orders/:id", API_PERM_ORDER_READ, .on_worker = api_handle_get_order},
+    {"POST", "/api/v1/orders/:id/cancel", API_PERM_ORDER_CANCEL,
+     .on_loop = api_handle_cancel_order},
+    {"GET", "/api/v1/restaurants/me/orders", API_PERM_ORDER_LIST,
+     .on_worker = api_handle_list_orders},
+    {"POST", "/api/v1/restaurants/me/orders/:id/:step", API_PERM_ORDER_WRITE,
+     .on_loop = api_handle_change_order},
+    {0},
+};
