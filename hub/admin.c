@@ -1,0 +1,66 @@
+/* The admin pages. Whoever may reach the admin port may read them; the edge does not pass them on. */
+#include <string.h>
+
+#include "hub/hub.h"
+#include "hub/reply.h"
+#include "hub/socket.h"
+#include "hub/store.h"
+#include "shared/redis.h"
+
+typedef int (*page_fn)(struct hub *hub, struct osy_buffer *body);
+
+static int show_health(struct hub *hub, struct osy_buffer *body)
+{
+    (void)hub;
+    osy_buffer_text(body, "{\"status\":\"ok\"}\n");
+    return 200;
+}
+
+/* Either source of events is enough to serve: that is what having two is for. */
+static int show_ready(struct hub *hub, struct osy_buffer *body)
+{
+    bool database = hub_store_is_up(hub->source.store);
+    bool redis =
+        osy_redis_commands_up(hub->source.redis) && osy_redis_subscriptions_up(hub->source.redis);
+    bool ready = !hub->is_draining && (database || redis);
+    osy_buffer_printf(body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\"}\n",
+                      hub->is_draining ? "draining"
+                      : ready          ? "ready"
+                                       : "not_ready",
+                      database ? "up" : "down", redis ? "up" : "down");
+    return ready ? 200 : 503;
+}
+
+static int show_metrics(struct hub *hub, struct osy_buffer *body)
+{
+    osy_metrics_write(hub->metrics.registry, body);
+    return 200;
+}
+
+static const struct {
+    const char *path, *content_type;
+    page_fn show;
+} pages[] = {
+    {"/health", "application/json", show_health},
+    {"/ready", "application/json", show_ready},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", show_metrics},
+};
+
+void hub_admin_answer(struct hub *hub, const char *path, bool is_get, bool is_head,
+                      struct osy_buffer *out)
+{
+    if (!is_get) {
+        hub_reply_refuse(out, &(struct hub_refusal){405, "method"}, is_head);
+        return;
+    }
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (strcmp(pages[i].path, path) != 0)
+            continue;
+        struct osy_buffer body = OSY_BUFFER_INIT;
+        int status = pages[i].show(hub, &body);
+        hub_reply_write(out, status, pages[i].content_type, &body, is_head);
+        osy_buffer_deinit(&body);
+        return;
+    }
+    hub_reply_refuse(out, &(struct hub_refusal){404, "path"}, is_head);
+}

@@ -1,0 +1,61 @@
+#include "hub/config.h"
+
+#define INT(field, name, def, least, most, help) \
+    OSY_SETTING_INT(struct hub_config, field, name, def, least, most, help)
+#define STRING(field, name, def, least, most, help) \
+    OSY_SETTING_STRING(struct hub_config, field, name, def, least, most, help)
+#define SECRET(field, name, def, least, most, help) \
+    OSY_SETTING_SECRET(struct hub_config, field, name, def, least, most, help)
+#define ADDRESS(field, name, def, help) \
+    OSY_SETTING_ADDRESS(struct hub_config, field, name, def, help)
+
+const struct osy_setting hub_settings[] = {
+    SECRET(database_url, "ORDERSYNC_DATABASE_URL", NULL, 1, 2048, "PostgreSQL, a libpq URI"),
+    SECRET(redis_url, "ORDERSYNC_REDIS_URL", NULL, 1, 2048,
+           "Redis, redis://[:password@]host:port/db"),
+    STRING(keys_dir, "ORDERSYNC_KEYS_DIR", NULL, 1, 4096,
+           "folder of keys; the hub reads jwt-*.pub.pem and tracking-*.key"),
+    OSY_SETTING_CHOICE(struct hub_config, log_level, "ORDERSYNC_LOG_LEVEL", "info",
+                       "debug|info|warn|error", "least level that is logged"),
+    STRING(public_url, "ORDERSYNC_PUBLIC_URL", "http://127.0.0.1:8080", 1, 512,
+           "where the edge is; its origin may always open sockets"),
+    STRING(environment, "ORDERSYNC_ENV", "", 0, 64, "free label, e.g. production"),
+
+    ADDRESS(listen, "ORDERSYNC_LISTEN", "127.0.0.1:8082", "address for sockets"),
+    ADDRESS(admin_listen, "ORDERSYNC_ADMIN_LISTEN", "127.0.0.1:8092",
+            "address for /health, /ready and /metrics"),
+    STRING(allowed_origins, "ORDERSYNC_ALLOWED_ORIGINS", "", 0, 8192,
+           "further browser origins, comma separated, compared exactly"),
+    STRING(hub_id, "ORDERSYNC_HUB_ID", "hub-1", 1, 64, "this hub's name in `hello`"),
+
+    INT(sockets_max, "ORDERSYNC_SOCKETS_MAX", "10000", 1, 200000,
+        "open sockets; further upgrades get 503"),
+    INT(database_threads, "ORDERSYNC_DATABASE_THREADS", "2", 1, 16,
+        "threads (and connections) that read PostgreSQL"),
+    INT(token_cache, "ORDERSYNC_TOKEN_CACHE", "4096", 1, 100000, "verified tokens kept in memory"),
+    INT(auth_timeout_ms, "ORDERSYNC_AUTH_TIMEOUT_MS", "5000", 100, 60000,
+        "time to authenticate after the upgrade, ms"),
+    INT(resume_timeout_ms, "ORDERSYNC_RESUME_TIMEOUT_MS", "5000", 100, 60000,
+        "time to send `resume` after `hello`, ms"),
+    INT(data_timeout_ms, "ORDERSYNC_DATA_TIMEOUT_MS", "30000", 100, 300000,
+        "time a socket waits for its replay before it is closed with 1013, ms"),
+    INT(ping_idle_ms, "ORDERSYNC_PING_IDLE_MS", "25000", 200, 600000,
+        "silence after which a socket is pinged, ms"),
+    INT(pong_timeout_ms, "ORDERSYNC_PONG_TIMEOUT_MS", "10000", 200, 600000,
+        "time for the answer to a ping, ms"),
+    INT(queue_messages, "ORDERSYNC_QUEUE_MESSAGES", "256", 8, 10000,
+        "messages queued for a socket before it counts as slow"),
+    INT(queue_bytes, "ORDERSYNC_QUEUE_BYTES", "65536", 4096, 16777216,
+        "bytes queued for a socket before it counts as slow"),
+    INT(message_rate, "ORDERSYNC_MESSAGE_RATE", "20", 1, 10000, "client messages per second"),
+    INT(message_burst, "ORDERSYNC_MESSAGE_BURST", "40", 1, 10000, "client messages at once"),
+    INT(topic_grace_ms, "ORDERSYNC_TOPIC_GRACE_MS", "30000", 0, 3600000,
+        "life of a topic after its last socket, ms"),
+    INT(replay_max, "ORDERSYNC_REPLAY_MAX", "1000", 1, 10000,
+        "events replayed to one socket; further behind gets `reset`"),
+    INT(check_interval_ms, "ORDERSYNC_CHECK_INTERVAL_MS", "5000", 100, 600000,
+        "time between position checks against PostgreSQL, ms (1 s at most while Redis is down)"),
+    INT(drain_ms, "ORDERSYNC_DRAIN_MS", "5000", 0, 600000,
+        "time over which a stopping hub closes its sockets, ms"),
+    OSY_SETTING_END,
+};

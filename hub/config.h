@@ -1,0 +1,24 @@
+/* The hub's settings. The table in config.c is the one place that knows names, defaults and limits. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shared/config.h"
+
+struct hub_config {
+    /* common to every program */
+    char *database_url, *redis_url, *keys_dir, *log_level, *public_url, *environment;
+    /* the hub's own */
+    char *listen, *admin_listen, *allowed_origins, *hub_id;
+    int64_t sockets_max;
+    int64_t database_threads;
+    int64_t token_cache;
+    int64_t auth_timeout_ms, resume_timeout_ms, data_timeout_ms;
+    int64_t ping_idle_ms, pong_timeout_ms;
+    int64_t queue_messages, queue_bytes;
+    int64_t message_rate, message_burst;
+    int64_t topic_grace_ms, replay_max, check_interval_ms, drain_ms;
+};
+
+extern const struct osy_setting hub_settings[];

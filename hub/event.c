@@ -1,0 +1,88 @@
+#include "hub/event.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shared/alloc.h"
+#include "shared/buffer.h"
+
+struct hub_event *hub_event_create(const char *envelope, size_t length,
+                                   const struct osy_uuid *restaurant_id, struct osy_error *err)
+{
+    if (length > OSY_EVENT_JSON_MAX + 64) {
+        osy_error_set(err, OSY_ERR_INVALID, "envelope of %zu bytes", length);
+        return NULL;
+    }
+    struct hub_event *event = osy_alloc(sizeof *event + length + 1);
+    memcpy(event->text, envelope, length);
+    event->references = 1;
+    if (!osy_envelope_parse(event->text, length, restaurant_id, &event->envelope, err)) {
+        free(event);
+        return NULL;
+    }
+    return event;
+}
+
+struct hub_event *hub_event_ref(struct hub_event *event)
+{
+    event->references++;
+    return event;
+}
+
+void hub_event_unref(struct hub_event *event)
+{
+    if (!event)
+        return;
+    assert(event->references > 0);
+    if (--event->references > 0)
+        return;
+    hub_frame_unref(event->frames[0]);
+    hub_frame_unref(event->frames[1]);
+    free(event);
+}
+
+struct osy_position hub_event_position(const struct hub_event *event, enum osy_position_kind kind)
+{
+    const struct osy_envelope *envelope = &event->envelope;
+    return (struct osy_position){
+        .kind = kind,
+        .number = kind == OSY_POSITION_RESTAURANT ? envelope->seq : envelope->version,
+        .event_id = envelope->id,
+    };
+}
+
+static struct hub_frame *build_frame(const struct hub_event *event, enum osy_position_kind kind)
+{
+    char position_text[OSY_POSITION_TEXT_BYTES];
+    struct osy_position position = hub_event_position(event, kind);
+    osy_position_format(&position, position_text);
+
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_reserve(&json, event->envelope.json_length + 80);
+    osy_buffer_text(&json, "{\"type\":\"event\",\"position\":\"");
+    osy_buffer_text(&json, position_text);
+    osy_buffer_text(&json, "\",\"event\":");
+    osy_buffer_append(&json, event->envelope.json, event->envelope.json_length);
+    osy_buffer_char(&json, '}');
+    struct hub_frame *frame = hub_frame_create(json.bytes, json.length);
+    osy_buffer_deinit(&json);
+    frame->is_event = true;
+    frame->committed_ms = event->envelope.time_ms;
+    return frame;
+}
+
+struct hub_frame *hub_event_frame(struct hub_event *event, enum osy_position_kind kind)
+{
+    struct hub_frame **frame = &event->frames[kind == OSY_POSITION_ORDER];
+    if (!*frame)
+        *frame = build_frame(event, kind);
+    return *frame;
+}
+
+void hub_events_free(struct hub_event **events, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        hub_event_unref(events[i]);
+    free(events);
+}

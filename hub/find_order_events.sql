@@ -1,0 +1,6 @@
+-- All events of some orders. $1 uuid[]: orders. An order has few: one for each change of its status.
+SELECT restaurant_id, seq, order_id, order_version, id, type,
+       floor(extract(epoch FROM time) * 1000)::bigint AS time_ms, traceparent, data
+  FROM order_events
+ WHERE order_id = ANY ($1::uuid[])
+ ORDER BY order_id, order_version;

@@ -1,0 +1,140 @@
+#include "hub/grants.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "shared/alloc.h"
+#include "shared/tracking_token.h"
+
+enum { HASH_BYTES = 32 };
+
+/* An access token that was verified. Trimmed: most tokens name one restaurant, not 64. */
+struct entry {
+    uint8_t hash[HASH_BYTES];
+    enum osy_role role;
+    struct osy_uuid subject;
+    int64_t expires_at_s;
+    size_t restaurant_count;
+    UT_hash_handle hh;
+    struct osy_uuid restaurants[];
+};
+
+struct hub_grants {
+    const struct osy_keyring *keyring; /* borrowed */
+    size_t max_entries;
+    struct entry *entries; /* owned; in order of use, the oldest first */
+};
+
+struct hub_grants *hub_grants_create(const struct osy_keyring *keyring, size_t max_entries)
+{
+    struct hub_grants *grants = osy_alloc(sizeof *grants);
+    grants->keyring = keyring;
+    grants->max_entries = max_entries;
+    return grants;
+}
+
+static void remove_entry(struct hub_grants *grants, struct entry *entry)
+{
+    HASH_DEL(grants->entries, entry);
+    free(entry);
+}
+
+void hub_grants_destroy(struct hub_grants *grants)
+{
+    if (!grants)
+        return;
+    while (grants->entries)
+        remove_entry(grants, grants->entries);
+    free(grants);
+}
+
+static struct entry *find_entry(struct hub_grants *grants, const uint8_t *hash)
+{
+    struct entry *entry;
+    HASH_FIND(hh, grants->entries, hash, HASH_BYTES, entry);
+    if (entry) { /* to the end of the order: most recently used */
+        HASH_DEL(grants->entries, entry);
+        HASH_ADD(hh, grants->entries, hash, HASH_BYTES, entry);
+    }
+    return entry;
+}
+
+static struct entry *add_entry(struct hub_grants *grants, const uint8_t *hash,
+                               const struct osy_claims *claims)
+{
+    if (HASH_COUNT(grants->entries) >= grants->max_entries)
+        remove_entry(grants, grants->entries);
+    size_t list_bytes = claims->restaurant_count * sizeof claims->restaurants[0];
+    struct entry *entry = osy_alloc(sizeof *entry + list_bytes);
+    memcpy(entry->hash, hash, HASH_BYTES);
+    entry->role = claims->role;
+    entry->subject = claims->subject;
+    entry->expires_at_s = claims->expires_at_s;
+    entry->restaurant_count = claims->restaurant_count;
+    memcpy(entry->restaurants, claims->restaurants, list_bytes);
+    HASH_ADD(hh, grants->entries, hash, HASH_BYTES, entry);
+    return entry;
+}
+
+static bool covers(const struct entry *entry, const struct osy_uuid *restaurant_id)
+{
+    if (entry->role == OSY_ROLE_ADMIN)
+        return true;
+    if (entry->role != OSY_ROLE_STAFF && entry->role != OSY_ROLE_OWNER)
+        return false;
+    for (size_t i = 0; i < entry->restaurant_count; i++) {
+        if (osy_uuid_equal(&entry->restaurants[i], restaurant_id))
+            return true;
+    }
+    return false;
+}
+
+static enum hub_grant_verdict check_access_token(struct hub_grants *grants, const char *token,
+                                                 size_t length, const struct hub_target *target,
+                                                 int64_t now_s, struct hub_grant *grant)
+{
+    uint8_t hash[HASH_BYTES];
+    if (EVP_Digest(token, length, hash, NULL, EVP_sha256(), NULL) != 1)
+        return HUB_GRANT_UNAUTHENTICATED;
+    struct entry *entry = find_entry(grants, hash);
+    if (entry && entry->expires_at_s <= now_s) {
+        remove_entry(grants, entry);
+        return HUB_GRANT_UNAUTHENTICATED;
+    }
+    if (!entry) {
+        struct osy_claims claims = {0};
+        if (!osy_jwt_verify(grants->keyring, token, length, now_s, &claims, NULL))
+            return HUB_GRANT_UNAUTHENTICATED;
+        entry = add_entry(grants, hash, &claims);
+    }
+    *grant = (struct hub_grant){entry->role, entry->subject, entry->expires_at_s};
+    return covers(entry, &target->restaurant_id) ? HUB_GRANT_OK : HUB_GRANT_FORBIDDEN;
+}
+
+static enum hub_grant_verdict check_tracking_token(struct hub_grants *grants, const char *token,
+                                                   size_t length, const struct hub_target *target,
+                                                   int64_t now_s, struct hub_grant *grant)
+{
+    struct osy_tracking tracking;
+    if (!osy_tracking_verify(grants->keyring, token, length, now_s, &tracking, NULL))
+        return HUB_GRANT_UNAUTHENTICATED;
+    *grant = (struct hub_grant){.expires_at_s = tracking.expires_at_s};
+    bool same = target->kind == OSY_POSITION_ORDER &&
+                osy_uuid_equal(&tracking.order_id, &target->order_id) &&
+                osy_uuid_equal(&tracking.restaurant_id, &target->restaurant_id);
+    return same ? HUB_GRANT_OK : HUB_GRANT_FORBIDDEN;
+}
+
+enum hub_grant_verdict hub_grants_check(struct hub_grants *grants, const char *token, size_t length,
+                                        const struct hub_target *target, int64_t now_s,
+                                        struct hub_grant *grant)
+{
+    static const char prefix[] = OSY_TRACKING_PREFIX;
+    if (length == 0 || length > OSY_JWT_MAX)
+        return HUB_GRANT_UNAUTHENTICATED;
+    if (length > sizeof prefix - 1 && memcmp(token, prefix, sizeof prefix - 1) == 0)
+        return check_tracking_token(grants, token, length, target, now_s, grant);
+    return check_access_token(grants, token, length, target, now_s, grant);
+}

@@ -1,0 +1,20 @@
+/*
+ * A topic's most recent events, contiguous and ending at its cursor: what a session continues from when
+ * its replay has been sent, and what a reconnect within moments is answered from. Bounded.
+ */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/event.h"
+
+struct hub_history {
+    struct hub_event **ring; /* owned, as is a reference to each event in it */
+    size_t capacity, head, count;
+};
+
+/* event must follow the newest one. Keeps a reference, and at most `most` events. */
+void hub_history_add(struct hub_history *history, struct hub_event *event, size_t most);
+/* By number in the restaurant's stream; NULL when it is not there. Borrowed. */
+struct hub_event *hub_history_find(const struct hub_history *history, uint64_t seq);
+void hub_history_clear(struct hub_history *history);

@@ -1,0 +1,29 @@
+/*
+ * The hub: what its parts share. One process, one loop thread; there is exactly one of these, main makes
+ * it, and every part borrows it. Only the store has threads of its own.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+#include "hub/config.h"
+#include "hub/grants.h"
+#include "hub/metrics.h"
+#include "hub/source.h"
+#include "hub/wheel.h"
+
+struct hub_topic;
+struct hub_server;
+
+struct hub {
+    const struct hub_config *config;
+    uv_loop_t *loop;
+    struct hub_metrics metrics;
+    struct hub_wheel wheel;
+    struct hub_grants *grants; /* owned by main, as is the rest */
+    struct hub_source source;
+    struct hub_topic *topics;  /* by restaurant id; see hub/topic.h */
+    struct hub_server *server; /* the listening side; see hub/socket.h */
+    bool is_draining;
+};

@@ -1,0 +1,275 @@
+/*
+ * ordersync-hub: wiring, signals, drain. Everything runs on this thread's loop except the store's
+ * database threads.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "hub/hub.h"
+#include "hub/socket.h"
+#include "hub/topic.h"
+#include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/keys.h"
+#include "shared/log.h"
+
+enum {
+    EXIT_USAGE = 2,
+    DRAIN_TICK_MS = 50,
+    DRAIN_GRACE_MS = 6000, /* for the last close frames to be answered */
+    URGENT_CHECK_MS = 1000,
+};
+
+struct program {
+    struct hub hub;
+    struct hub_config config;
+    struct osy_keyring *keyring;
+    uv_loop_t loop;
+    uv_timer_t wheel_timer, check_timer, drain_timer;
+    uv_signal_t on_term, on_int;
+    size_t drain_batch;
+    int64_t drain_deadline_ms;
+    bool is_stopped;
+};
+
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Nothing is walked over or waited for any more: every part ends, and with the last handle the loop. */
+static void stop(struct program *program)
+{
+    struct hub *hub = &program->hub;
+    if (program->is_stopped)
+        return;
+    program->is_stopped = true;
+    hub_server_destroy(hub->server);
+    close_handle((uv_handle_t *)&program->wheel_timer);
+    close_handle((uv_handle_t *)&program->check_timer);
+    close_handle((uv_handle_t *)&program->drain_timer);
+    close_handle((uv_handle_t *)&program->on_term);
+    close_handle((uv_handle_t *)&program->on_int);
+    osy_redis_destroy(hub->source.redis); /* answers what is pending: before the store goes */
+    hub_topics_end(hub);
+    hub->source.redis = NULL;
+    hub_store_destroy(hub->source.store);
+}
+
+/* --- drain ---------------------------------------------------------------------------------- */
+
+static void on_drain_tick(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+    hub_server_drain(program->hub.server, program->drain_batch, program->config.drain_ms);
+    if (hub_server_socket_count(program->hub.server) == 0 ||
+        osy_clock_monotonic_ms() >= program->drain_deadline_ms) {
+        OSY_INFO("hub_stopped");
+        stop(program);
+    }
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct program *program = handle->data;
+    if (program->hub.is_draining) {
+        OSY_WARN("hub_killed", OSY_INT("signal", number));
+        _exit(EXIT_FAILURE);
+    }
+    program->hub.is_draining = true;
+    size_t sockets = hub_server_socket_count(program->hub.server);
+    size_t ticks = (size_t)program->config.drain_ms / DRAIN_TICK_MS + 1;
+    program->drain_batch = sockets / ticks + 1;
+    program->drain_deadline_ms =
+        osy_clock_monotonic_ms() + program->config.drain_ms + DRAIN_GRACE_MS;
+    OSY_INFO("hub_drain", OSY_INT("signal", number), OSY_INT("sockets", sockets));
+    uv_timer_start(&program->drain_timer, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
+/* --- Redis and the position check ----------------------------------------------------------- */
+
+static void schedule_check(struct program *program);
+
+static void on_check(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+    struct hub *hub = &program->hub;
+    hub_topics_check(hub, !osy_redis_subscriptions_up(hub->source.redis));
+    schedule_check(program);
+}
+
+static void schedule_check(struct program *program)
+{
+    uint64_t interval_ms = (uint64_t)program->config.check_interval_ms;
+    bool is_live = osy_redis_subscriptions_up(program->hub.source.redis);
+    if (!is_live && interval_ms > URGENT_CHECK_MS)
+        interval_ms = URGENT_CHECK_MS;
+    if (!uv_is_closing((uv_handle_t *)&program->check_timer))
+        uv_timer_start(&program->check_timer, on_check, interval_ms, 0);
+}
+
+static void on_redis_state(void *context, bool commands_up, bool subscriptions_up)
+{
+    struct program *program = context;
+    osy_metric_set(program->hub.metrics.redis_up, commands_up && subscriptions_up ? 1 : 0);
+    if (program->is_stopped)
+        return;
+    OSY_INFO("redis_state", OSY_INT("commands", commands_up),
+             OSY_INT("subscriptions", subscriptions_up));
+    schedule_check(program);
+}
+
+static void on_redis_message(void *context, const char *channel, size_t channel_length,
+                             const char *message, size_t length)
+{
+    struct program *program = context;
+    hub_topics_on_message(&program->hub, channel, channel_length, message, length);
+}
+
+static void on_redis_subscribed(void *context, const char *channel, size_t channel_length)
+{
+    struct program *program = context;
+    hub_topics_on_subscribed(&program->hub, channel, channel_length);
+}
+
+static void on_wheel_tick(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+    hub_wheel_turn(&program->hub.wheel, osy_clock_monotonic_ms());
+}
+
+/* --- start ---------------------------------------------------------------------------------- */
+
+static void start_timers(struct program *program)
+{
+    uv_timer_init(&program->loop, &program->wheel_timer);
+    uv_timer_init(&program->loop, &program->check_timer);
+    uv_timer_init(&program->loop, &program->drain_timer);
+    uv_signal_init(&program->loop, &program->on_term);
+    uv_signal_init(&program->loop, &program->on_int);
+    program->wheel_timer.data = program->check_timer.data = program->drain_timer.data = program;
+    program->on_term.data = program->on_int.data = program;
+    uv_timer_start(&program->wheel_timer, on_wheel_tick, HUB_WHEEL_TICK_MS, HUB_WHEEL_TICK_MS);
+    uv_signal_start(&program->on_term, on_signal, SIGTERM);
+    uv_signal_start(&program->on_int, on_signal, SIGINT);
+}
+
+static bool start(struct program *program, struct osy_error *err)
+{
+    struct hub *hub = &program->hub;
+    const struct hub_config *config = &program->config;
+    hub->config = config;
+    hub->loop = &program->loop;
+    hub->source.loop = &program->loop;
+    hub_wheel_init(&hub->wheel, osy_clock_monotonic_ms());
+    program->keyring =
+        osy_keyring_load(config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING, err);
+    if (!program->keyring)
+        return osy_error_prefix(err, "ORDERSYNC_KEYS_DIR");
+    hub->grants = hub_grants_create(program->keyring, (size_t)config->token_cache);
+
+    start_timers(program);
+    hub->source.store = hub_store_create(
+        hub->loop, &(struct hub_store_options){.url = config->database_url,
+                                               .application_name = "ordersync-hub",
+                                               .threads = (size_t)config->database_threads});
+    hub->source.redis =
+        osy_redis_create(hub->loop,
+                         &(struct osy_redis_options){.url = config->redis_url,
+                                                     .want_subscriptions = true,
+                                                     .on_message = on_redis_message,
+                                                     .on_subscribed = on_redis_subscribed,
+                                                     .on_state = on_redis_state,
+                                                     .context = program},
+                         err);
+    if (!hub->source.redis)
+        return osy_error_prefix(err, "ORDERSYNC_REDIS_URL");
+    hub->server = hub_server_create(hub, err);
+    if (!hub->server)
+        return false;
+    schedule_check(program);
+    return true;
+}
+
+static void free_program(struct program *program)
+{
+    hub_server_free(program->hub.server);
+    hub_grants_destroy(program->hub.grants);
+    osy_keyring_destroy(program->keyring);
+    hub_metrics_deinit(&program->hub.metrics);
+    osy_config_free(hub_settings, &program->config);
+    free(program);
+}
+
+static int serve(struct program *program)
+{
+    struct osy_error err = {0};
+    int status = EXIT_SUCCESS;
+    json_object_seed(0);
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_DUMPABLE, 0); /* no core file with tokens in it */
+    uv_loop_init(&program->loop);
+    hub_metrics_init(&program->hub.metrics);
+    if (start(program, &err)) {
+        OSY_INFO("hub_started", OSY_STR("hub", program->config.hub_id),
+                 OSY_STR("version", ORDERSYNC_VERSION),
+                 OSY_INT("port", hub_server_port(program->hub.server)),
+                 OSY_INT("admin_port", hub_server_admin_port(program->hub.server)));
+        uv_run(&program->loop, UV_RUN_DEFAULT);
+    } else {
+        OSY_ERROR("hub_start_failed", OSY_ERR(&err));
+        status = EXIT_FAILURE;
+    }
+    return status;
+}
+
+static int print_help(void)
+{
+    printf("ordersync-hub: the WebSocket tier of OrderSync.\n\n"
+           "usage: ordersync-hub [--help | --version | --check-config]\n\n"
+           "Settings are environment variables:\n\n");
+    osy_config_print_help(hub_settings, stdout);
+    return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+    const char *option = argc > 1 ? argv[1] : "";
+    if (argc > 2 || (argc == 2 && strcmp(option, "--help") != 0 &&
+                     strcmp(option, "--version") != 0 && strcmp(option, "--check-config") != 0)) {
+        fprintf(stderr, "usage: ordersync-hub [--help | --version | --check-config]\n");
+        return EXIT_USAGE;
+    }
+    if (strcmp(option, "--help") == 0)
+        return print_help();
+    if (strcmp(option, "--version") == 0) {
+        printf("ordersync-hub %s\n", ORDERSYNC_VERSION);
+        return EXIT_SUCCESS;
+    }
+
+    struct program *program = osy_alloc(sizeof *program);
+    struct osy_error err = {0};
+    if (!osy_config_load(hub_settings, environ, &program->config, &err)) {
+        fprintf(stderr, "ordersync-hub: %s\n", err.message);
+        osy_config_free(hub_settings, &program->config);
+        free(program);
+        return EXIT_USAGE;
+    }
+    int status = EXIT_SUCCESS;
+    enum osy_log_level level = OSY_LOG_INFO;
+    (void)osy_log_level_parse(program->config.log_level, &level);
+    osy_log_init("ordersync-hub", level);
+    if (strcmp(option, "--check-config") == 0)
+        osy_config_print(hub_settings, &program->config, stdout);
+    else
+        status = serve(program);
+    free_program(program);
+    return status;
+}

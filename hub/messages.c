@@ -1,0 +1,135 @@
+#include "hub/messages.h"
+
+#include <string.h>
+
+#include "hub/session.h"
+#include "shared/json.h"
+#include "shared/jwt.h"
+
+typedef bool (*read_fn)(json_t *root, struct hub_message *message, struct osy_error *err);
+
+#define TYPE_FIELD                                             \
+    {                                                          \
+        "type", OSY_JSON_STRING, false, 1, 32, &(const char *) \
+        {                                                      \
+            NULL                                               \
+        }                                                      \
+    }
+
+static bool read_position(const char *text, struct osy_position *position, struct osy_error *err)
+{
+    if (!osy_position_parse(text, strlen(text), position))
+        return osy_error_set(err, OSY_ERR_INVALID, "'position' is not a position");
+    return true;
+}
+
+static bool read_auth(json_t *root, struct hub_message *message, struct osy_error *err)
+{
+    const struct osy_json_field fields[] = {
+        TYPE_FIELD,
+        {"token", OSY_JSON_STRING, false, 1, OSY_JWT_MAX, &message->token},
+        {0},
+    };
+    return osy_json_read(root, "", fields, err);
+}
+
+static bool read_resume(json_t *root, struct hub_message *message, struct osy_error *err)
+{
+    const char *text = NULL;
+    const struct osy_json_field fields[] = {
+        TYPE_FIELD,
+        {"position", OSY_JSON_STRING, true, 1, 64, &text},
+        {0},
+    };
+    if (!osy_json_read(root, "", fields, err))
+        return false;
+    /* null means "from now on"; nobody says that by forgetting the field. */
+    if (!json_object_get(root, "position"))
+        return osy_error_set(err, OSY_ERR_INVALID, "'position' is missing");
+    message->has_position = text != NULL;
+    return !text || read_position(text, &message->position, err);
+}
+
+static bool is_device(const char *text)
+{
+    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
+           strlen(text);
+}
+
+static bool read_ack(json_t *root, struct hub_message *message, struct osy_error *err)
+{
+    const char *position = NULL, *state = NULL;
+    const struct osy_json_field fields[] = {
+        TYPE_FIELD,
+        {"position", OSY_JSON_STRING, false, 1, 64, &position},
+        {"state", OSY_JSON_STRING, false, 1, 16, &state},
+        {"device", OSY_JSON_STRING, false, 1, 64, &message->device},
+        {0},
+    };
+    if (!osy_json_read(root, "", fields, err))
+        return false;
+    message->is_displayed = strcmp(state, "displayed") == 0;
+    if (!message->is_displayed && strcmp(state, "received") != 0)
+        return osy_error_set(err, OSY_ERR_INVALID, "'state' must be received or displayed");
+    if (!is_device(message->device))
+        return osy_error_set(err, OSY_ERR_INVALID, "'device' must be 1 to 64 of A-Za-z0-9_-");
+    return read_position(position, &message->position, err);
+}
+
+static bool read_ping(json_t *root, struct hub_message *message, struct osy_error *err)
+{
+    const struct osy_json_field fields[] = {
+        TYPE_FIELD,
+        {"id", OSY_JSON_INTEGER, true, 0, (1LL << 53) - 1, &message->id},
+        {0},
+    };
+    return osy_json_read(root, "", fields, err);
+}
+
+static const struct {
+    const char *type;
+    read_fn read;
+    hub_message_fn handle;
+} types[] = {
+    {"auth", read_auth, hub_session_handle_auth},
+    {"resume", read_resume, hub_session_handle_resume},
+    {"ack", read_ack, hub_session_handle_ack},
+    {"ping", read_ping, hub_session_handle_ping},
+};
+
+static bool read_by_type(json_t *root, struct hub_message *message, struct osy_error *err)
+{
+    const char *type = json_string_value(json_object_get(root, "type"));
+    if (!type)
+        return osy_error_set(err, OSY_ERR_INVALID, "'type' must be a string");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i].type, type) == 0) {
+            message->handle = types[i].handle;
+            return types[i].read(root, message, err);
+        }
+    }
+    return osy_error_set(err, OSY_ERR_NOT_FOUND, "unknown type");
+}
+
+bool hub_message_parse(const char *bytes, size_t length, enum osy_position_kind kind,
+                       struct hub_message *message, struct osy_error *err)
+{
+    *message = (struct hub_message){.id = -1};
+    json_t *root = osy_json_parse(bytes, length, JSON_OBJECT, err);
+    if (!root)
+        return false;
+    bool ok = read_by_type(root, message, err);
+    if (ok && message->position.kind != OSY_POSITION_NONE && message->position.kind != kind)
+        ok = osy_error_set(err, OSY_ERR_INVALID, "'position' is of another kind of stream");
+    if (ok)
+        message->root = root;
+    else
+        json_decref(root);
+    return ok;
+}
+
+void hub_message_deinit(struct hub_message *message)
+{
+    json_decref(message->root);
+    *message = (struct hub_message){0};
+}

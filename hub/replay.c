@@ -1,0 +1,247 @@
+/*
+ * Tablets that resume. One fetch serves every tablet of the topic that waits: it begins at the least
+ * position among them. It is complete and checked before the first event goes out, so that a client gets
+ * either all that it missed or one `reset`. A tablet is sent as much as its socket takes; when the
+ * fetched events are used up it goes on from the topic's history, and where that meets the cursor it is
+ * live. So nothing is missed while a replay is under way, and no event is queued twice.
+ */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "hub/socket.h"
+#include "hub/topic_state.h"
+#include "shared/alloc.h"
+#include "shared/log.h"
+
+/* What one fetch brought, shared by the sessions that are sent it. */
+struct hub_replay {
+    uint32_t references;
+    uint64_t first; /* number of events[0] */
+    size_t count;
+    struct hub_event *events[]; /* references */
+};
+
+static struct hub_replay *create_replay(const struct hub_answer *answer)
+{
+    struct hub_replay *replay =
+        osy_alloc(sizeof *replay + answer->count * sizeof(struct hub_event *));
+    replay->references = 1;
+    replay->first = answer->events[0]->envelope.seq;
+    replay->count = answer->count;
+    for (size_t i = 0; i < answer->count; i++)
+        replay->events[i] = hub_event_ref(answer->events[i]);
+    return replay;
+}
+
+static void unref_replay(struct hub_replay *replay)
+{
+    if (!replay || --replay->references > 0)
+        return;
+    for (size_t i = 0; i < replay->count; i++)
+        hub_event_unref(replay->events[i]);
+    free(replay);
+}
+
+void hub_replay_release(struct hub_session *session)
+{
+    unref_replay(session->replay);
+    session->replay = NULL;
+}
+
+static struct hub_event *find_in_replay(const struct hub_replay *replay, uint64_t seq)
+{
+    if (!replay || seq < replay->first || seq - replay->first >= replay->count)
+        return NULL;
+    return replay->events[seq - replay->first];
+}
+
+static void begin(struct hub_topic *topic, struct hub_session *session, struct hub_replay *replay)
+{
+    if (replay)
+        replay->references++;
+    session->replay = replay;
+    hub_session_set_state(session, HUB_SESSION_REPLAYING);
+    hub_replay_pump(topic, session);
+}
+
+/* Once a part has been sent, a reset would be a hole: the client comes back and asks again. */
+static void refuse(struct hub_topic *topic, struct hub_session *session, const char *reason)
+{
+    struct osy_position position = hub_topic_position(topic);
+    if (session->is_mid_replay)
+        hub_session_close(session, HUB_CLOSE_SLOW, "fell behind its replay");
+    else
+        hub_session_reset(session, &position, reason);
+}
+
+void hub_replay_answer(struct hub_topic *topic, struct hub_session *session)
+{
+    struct osy_position here = hub_topic_position(topic);
+    struct osy_position *claimed = &session->position;
+    if (session->from_now) {
+        *claimed = here;
+        hub_session_catch_up(session, "from_now");
+        return;
+    }
+    if (claimed->number > here.number) { /* perhaps it is we who lag */
+        if (!session->is_asked_for)
+            hub_topic_ask_for_head(topic);
+        return;
+    }
+    if (claimed->number == here.number) {
+        if (osy_uuid_equal(&claimed->event_id, &here.event_id))
+            hub_session_catch_up(session, "current");
+        else
+            refuse(topic, session, "unknown_position");
+        return;
+    }
+    if (here.number - claimed->number > (uint64_t)topic->hub->config->replay_max) {
+        refuse(topic, session, "too_old");
+        return;
+    }
+    struct hub_event *event = hub_history_find(&topic->history, claimed->number);
+    if (!event)
+        hub_replay_work(topic);
+    else if (osy_uuid_equal(&claimed->event_id, &event->envelope.id))
+        begin(topic, session, NULL);
+    else
+        refuse(topic, session, "unknown_position");
+}
+
+void hub_replay_answer_all(struct hub_topic *topic)
+{
+    if (topic->pending_tablets == 0)
+        return;
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    {
+        /* Those behind the cursor wait for the fetch that they were told of. */
+        if (session->state == HUB_SESSION_WAITING && session->position.number >= topic->cursor.last)
+            hub_replay_answer(topic, session);
+    }
+    hub_replay_work(topic);
+}
+
+void hub_replay_pump(struct hub_topic *topic, struct hub_session *session)
+{
+    while (session->state == HUB_SESSION_REPLAYING && hub_socket_has_room(session->socket)) {
+        if (session->position.number == topic->cursor.last) {
+            hub_replay_release(session);
+            hub_session_catch_up(session, "replayed");
+            return;
+        }
+        uint64_t next = session->position.number + 1;
+        struct hub_event *event = find_in_replay(session->replay, next);
+        if (!event)
+            event = hub_history_find(&topic->history, next);
+        if (!event) { /* it read so slowly that the history has moved on: fetch again */
+            hub_replay_release(session);
+            hub_session_set_state(session, HUB_SESSION_WAITING);
+            hub_replay_answer(topic, session);
+            return;
+        }
+        session->is_mid_replay = true;
+        hub_session_deliver(session, event);
+    }
+}
+
+/* --- the fetch ------------------------------------------------------------------------------ */
+
+/* Whether the answer proves what the session says that it has. */
+static bool is_proven(const struct hub_session *session, const struct hub_replay *replay)
+{
+    if (session->position.number == 0)
+        return replay->first == 1;
+    struct hub_event *event = find_in_replay(replay, session->position.number);
+    return event && osy_uuid_equal(&event->envelope.id, &session->position.event_id);
+}
+
+static bool is_in_fetch(const struct hub_topic *topic, const struct hub_session *session)
+{
+    uint64_t number = session->position.number;
+    return session->state == HUB_SESSION_WAITING && !session->from_now &&
+           number <= topic->fetch.last && (number >= topic->fetch.first || topic->fetch.first == 1);
+}
+
+static void hand_out(struct hub_topic *topic, const struct hub_answer *answer)
+{
+    bool is_whole = answer->count == topic->fetch.last - topic->fetch.first + 1;
+    struct hub_replay *replay = is_whole ? create_replay(answer) : NULL;
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    {
+        if (!is_in_fetch(topic, session))
+            continue;
+        if (replay && is_proven(session, replay))
+            begin(topic, session, replay);
+        else
+            refuse(topic, session, "unknown_position");
+    }
+    unref_replay(replay);
+}
+
+static void on_fetch(void *context, const struct hub_answer *answer)
+{
+    struct hub_topic *topic = context;
+    topic->is_fetching = false;
+    if (!hub_topic_land(topic))
+        return;
+    if (answer->err) {
+        OSY_DEBUG("replay_failed", OSY_ERR(answer->err));
+        hub_topic_retry_later(topic);
+        return;
+    }
+    osy_backoff_reset(&topic->backoff);
+    hand_out(topic, answer);
+    hub_replay_answer_all(topic);
+}
+
+/* The least position that waits for a fetch; false when none does. */
+static bool find_least(const struct hub_topic *topic, uint64_t *least)
+{
+    bool found = false;
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    {
+        if (session->state != HUB_SESSION_WAITING || session->from_now)
+            continue;
+        if (session->position.number >= topic->cursor.last)
+            continue;
+        if (!found || session->position.number < *least)
+            *least = session->position.number;
+        found = true;
+    }
+    return found;
+}
+
+static bool is_anyone_unasked(const struct hub_topic *topic)
+{
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    {
+        if (session->state == HUB_SESSION_WAITING && !session->is_asked_for &&
+            session->position.number > topic->cursor.last)
+            return true;
+    }
+    return false;
+}
+
+void hub_replay_work(struct hub_topic *topic)
+{
+    if (topic->pending_tablets == 0 || hub_topic_is_backing_off(topic))
+        return;
+    if (is_anyone_unasked(topic))
+        hub_topic_ask_for_head(topic);
+    uint64_t least;
+    if (topic->is_fetching || !find_least(topic, &least))
+        return;
+    topic->fetch = (struct hub_range){
+        .restaurant_id = topic->restaurant_id,
+        .first = least > 0 ? least : 1,
+        .last = topic->cursor.last,
+        .last_id = topic->cursor.last_id,
+    };
+    topic->is_fetching = true;
+    topic->flights++;
+    hub_source_find_events(&topic->hub->source, &topic->fetch, on_fetch, topic);
+}

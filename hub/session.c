@@ -1,0 +1,498 @@
+#include "hub/session.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hub/socket.h"
+#include "hub/topic.h"
+#include "shared/buffer.h"
+#include "shared/clock.h"
+#include "shared/log.h"
+
+enum {
+    CLOSE_GRACE_MS = 5000, /* for a close frame to get through; then the connection is cut */
+    EXPIRY_WARNING_MS = 60000,
+};
+
+#define BIT(state) (1u << (state))
+
+/* The drawing at the top of session.h. */
+static const unsigned legal_steps[] = {
+    [HUB_SESSION_AWAIT_AUTH] = BIT(HUB_SESSION_OPENING),
+    [HUB_SESSION_OPENING] = BIT(HUB_SESSION_AWAIT_RESUME),
+    [HUB_SESSION_AWAIT_RESUME] = BIT(HUB_SESSION_WAITING),
+    [HUB_SESSION_WAITING] = BIT(HUB_SESSION_REPLAYING) | BIT(HUB_SESSION_LIVE),
+    [HUB_SESSION_REPLAYING] = BIT(HUB_SESSION_WAITING) | BIT(HUB_SESSION_LIVE),
+    [HUB_SESSION_LIVE] = 0,
+    [HUB_SESSION_CLOSING] = 0,
+};
+
+/* --- sending -------------------------------------------------------------------------------- */
+
+static void send_frame(struct hub_session *session, struct hub_frame *frame)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    if (!hub_socket_send(session->socket, frame))
+        hub_session_close(session, HUB_CLOSE_SLOW, "reads too slowly");
+}
+
+/* Sends and gives json back. */
+static void send_json(struct hub_session *session, struct osy_buffer *json)
+{
+    struct hub_frame *frame = hub_frame_create(json->bytes, json->length);
+    send_frame(session, frame);
+    hub_frame_unref(frame);
+    osy_buffer_deinit(json);
+}
+
+static void append_position(struct osy_buffer *json, const struct osy_position *position)
+{
+    char text[OSY_POSITION_TEXT_BYTES];
+    osy_position_format(position, text);
+    osy_buffer_printf(json, ",\"position\":\"%s\"", text);
+}
+
+static void send_error(struct hub_session *session, const char *code, const char *detail)
+{
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_printf(&json, "{\"type\":\"error\",\"code\":\"%s\",\"detail\":", code);
+    osy_buffer_json_string(&json, detail);
+    osy_buffer_char(&json, '}');
+    send_json(session, &json);
+}
+
+static void close_with_error(struct hub_session *session, uint16_t close_code, const char *code,
+                             const char *detail)
+{
+    send_error(session, code, detail);
+    hub_session_close(session, close_code, code);
+}
+
+/* --- state and time ------------------------------------------------------------------------- */
+
+static int64_t state_time_ms(const struct hub_config *config, enum hub_session_state state)
+{
+    switch (state) {
+    case HUB_SESSION_AWAIT_AUTH: return config->auth_timeout_ms;
+    case HUB_SESSION_AWAIT_RESUME: return config->resume_timeout_ms;
+    case HUB_SESSION_OPENING:
+    case HUB_SESSION_WAITING: return config->data_timeout_ms;
+    case HUB_SESSION_CLOSING: return CLOSE_GRACE_MS;
+    case HUB_SESSION_REPLAYING:
+    case HUB_SESSION_LIVE: return 0;
+    }
+    return 0;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t next_deadline(const struct hub_session *session)
+{
+    const struct hub_config *config = session->hub->config;
+    int64_t due = session->state_deadline_ms ? session->state_deadline_ms : INT64_MAX;
+    if (session->state == HUB_SESSION_AWAIT_AUTH || session->state == HUB_SESSION_CLOSING)
+        return due;
+    due = earlier(due, session->pinged_ms ? session->pinged_ms + config->pong_timeout_ms
+                                          : session->heard_ms + config->ping_idle_ms);
+    return earlier(due, session->warned_of_expiry ? session->expires_ms
+                                                  : session->expires_ms - EXPIRY_WARNING_MS);
+}
+
+static void on_timer(struct hub_wheel_timer *timer);
+
+static void arm(struct hub_session *session)
+{
+    hub_wheel_arm(&session->hub->wheel, &session->timer, next_deadline(session), on_timer);
+}
+
+/* Whether a topic must keep events at hand for a session in this state. */
+static bool is_pending(const struct hub_session *session)
+{
+    if (session->target.kind == OSY_POSITION_RESTAURANT)
+        return session->state == HUB_SESSION_WAITING || session->state == HUB_SESSION_REPLAYING;
+    return session->state >= HUB_SESSION_OPENING && session->state <= HUB_SESSION_REPLAYING;
+}
+
+void hub_session_set_state(struct hub_session *session, enum hub_session_state state)
+{
+    assert(state == HUB_SESSION_CLOSING || (legal_steps[session->state] & BIT(state)));
+    assert(session->state != HUB_SESSION_CLOSING);
+    bool was_pending = is_pending(session);
+    session->state = state;
+    int64_t time_ms = state_time_ms(session->hub->config, state);
+    session->state_deadline_ms = time_ms ? osy_clock_monotonic_ms() + time_ms : 0;
+    arm(session);
+    hub_topic_note_state(session, was_pending, is_pending(session));
+}
+
+static void count_close(const struct hub_session *session, uint16_t code)
+{
+    char label[8];
+    snprintf(label, sizeof label, "%u", code);
+    hub_metrics_count(session->hub->metrics.closes, label);
+}
+
+void hub_session_close(struct hub_session *session, uint16_t code, const char *reason)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    count_close(session, code);
+    OSY_DEBUG("session_close", OSY_INT("code", code), OSY_STR("reason", reason));
+    hub_session_set_state(session, HUB_SESSION_CLOSING);
+    hub_socket_close(session->socket, code, reason, code == HUB_CLOSE_SLOW);
+}
+
+static void on_state_timeout(struct hub_session *session)
+{
+    switch (session->state) {
+    case HUB_SESSION_AWAIT_AUTH:
+        close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "UNAUTHENTICATED",
+                         "no `auth` came in time");
+        break;
+    case HUB_SESSION_AWAIT_RESUME:
+        close_with_error(session, HUB_CLOSE_BROKE_RULE, "RESUME_EXPECTED",
+                         "no `resume` came in time");
+        break;
+    case HUB_SESSION_OPENING:
+    case HUB_SESSION_WAITING:
+        hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
+        break;
+    case HUB_SESSION_CLOSING: hub_socket_kill(session->socket); break;
+    case HUB_SESSION_REPLAYING:
+    case HUB_SESSION_LIVE: break;
+    }
+}
+
+static void send_ping(struct hub_session *session, int64_t now_ms)
+{
+    struct hub_frame *ping = hub_frame_create_ping();
+    session->pinged_ms = now_ms;
+    send_frame(session, ping);
+    hub_frame_unref(ping);
+}
+
+/* A client that does not answer will not read a close frame either. */
+static void give_up_on_silent_client(struct hub_session *session)
+{
+    hub_session_close(session, HUB_CLOSE_LOST, "no answer to a ping");
+    hub_socket_kill(session->socket);
+}
+
+static void check_liveness(struct hub_session *session, int64_t now_ms)
+{
+    const struct hub_config *config = session->hub->config;
+    if (session->pinged_ms && now_ms >= session->pinged_ms + config->pong_timeout_ms)
+        give_up_on_silent_client(session);
+    else if (!session->pinged_ms && now_ms >= session->heard_ms + config->ping_idle_ms)
+        send_ping(session, now_ms);
+}
+
+static void expire(struct hub_session *session)
+{
+    close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_EXPIRED", "the token has expired");
+}
+
+static void check_expiry(struct hub_session *session, int64_t now_ms)
+{
+    if (now_ms >= session->expires_ms) {
+        expire(session);
+    } else if (!session->warned_of_expiry && now_ms >= session->expires_ms - EXPIRY_WARNING_MS) {
+        session->warned_of_expiry = true;
+        struct osy_buffer json = OSY_BUFFER_INIT;
+        osy_buffer_printf(&json, "{\"type\":\"expiring\",\"expires_in_ms\":%" PRId64 "}",
+                          session->expires_ms - now_ms);
+        send_json(session, &json);
+    }
+}
+
+static void on_timer(struct hub_wheel_timer *timer)
+{
+    struct hub_session *session =
+        (struct hub_session *)((char *)timer - offsetof(struct hub_session, timer));
+    int64_t now_ms = osy_clock_monotonic_ms();
+    if (session->state_deadline_ms && now_ms >= session->state_deadline_ms) {
+        session->state_deadline_ms = 0;
+        on_state_timeout(session);
+    } else if (session->state != HUB_SESSION_AWAIT_AUTH && session->state != HUB_SESSION_CLOSING) {
+        check_liveness(session, now_ms);
+        if (session->state != HUB_SESSION_CLOSING)
+            check_expiry(session, now_ms);
+    }
+    if (!hub_wheel_is_armed(&session->timer) && next_deadline(session) != INT64_MAX)
+        arm(session);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static struct osy_metric *gauge_of(const struct hub_session *session)
+{
+    const struct hub_metrics *metrics = &session->hub->metrics;
+    if (!session->topic)
+        return metrics->sockets_pending;
+    return session->target.kind == OSY_POSITION_RESTAURANT ? metrics->sockets_restaurant
+                                                           : metrics->sockets_order;
+}
+
+static void authenticate(struct hub_session *session, const char *token);
+
+void hub_session_open(struct hub_session *session, struct hub *hub, struct hub_socket *socket,
+                      const struct hub_target *target, const char *token)
+{
+    int64_t now_ms = osy_clock_monotonic_ms();
+    *session = (struct hub_session){
+        .hub = hub,
+        .socket = socket,
+        .state = HUB_SESSION_AWAIT_AUTH,
+        .target = *target,
+        .heard_ms = now_ms,
+        .bucket_ms = now_ms,
+        .bucket = hub->config->message_burst * 1000,
+        .state_deadline_ms = now_ms + hub->config->auth_timeout_ms,
+    };
+    osy_metric_inc(gauge_of(session));
+    arm(session);
+    if (token)
+        authenticate(session, token);
+}
+
+void hub_session_detach(struct hub_session *session, uint16_t code)
+{
+    if (!session->hub)
+        return;
+    if (session->state != HUB_SESSION_CLOSING) {
+        count_close(session, code);
+        hub_session_set_state(session, HUB_SESSION_CLOSING);
+    }
+    hub_wheel_cancel(&session->timer);
+    osy_metric_dec(gauge_of(session));
+    hub_topic_leave(session);
+    session->hub = NULL;
+}
+
+void hub_session_hear(struct hub_session *session)
+{
+    session->heard_ms = osy_clock_monotonic_ms();
+    session->pinged_ms = 0;
+}
+
+void hub_session_drain(struct hub_session *session, int64_t reconnect_in_ms)
+{
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_printf(&json, "{\"type\":\"drain\",\"reconnect_in_ms\":%" PRId64 "}",
+                      reconnect_in_ms);
+    send_json(session, &json);
+    hub_session_close(session, HUB_CLOSE_DRAIN, "draining");
+}
+
+/* --- what the client says ------------------------------------------------------------------- */
+
+static bool take_from_bucket(struct hub_session *session)
+{
+    const struct hub_config *config = session->hub->config;
+    int64_t now_ms = osy_clock_monotonic_ms();
+    session->bucket += (now_ms - session->bucket_ms) * config->message_rate;
+    session->bucket = earlier(session->bucket, config->message_burst * 1000);
+    session->bucket_ms = now_ms;
+    if (session->bucket < 1000)
+        return false;
+    session->bucket -= 1000;
+    return true;
+}
+
+void hub_session_refuse(struct hub_session *session, uint16_t code, const char *reason)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    hub_metrics_count(session->hub->metrics.bad_messages, reason);
+    close_with_error(session, code, "BAD_MESSAGE", reason);
+}
+
+void hub_session_receive(struct hub_session *session, const char *bytes, size_t length)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    hub_session_hear(session);
+    if (!take_from_bucket(session)) {
+        hub_metrics_count(session->hub->metrics.bad_messages, "rate");
+        close_with_error(session, HUB_CLOSE_BROKE_RULE, "RATE_LIMITED", "too many messages");
+        return;
+    }
+    struct hub_message message;
+    struct osy_error err = {0};
+    if (!hub_message_parse(bytes, length, session->target.kind, &message, &err)) {
+        bool is_unknown = err.code == OSY_ERR_NOT_FOUND;
+        hub_metrics_count(session->hub->metrics.bad_messages,
+                          is_unknown ? "unknown_type" : "invalid");
+        close_with_error(session, HUB_CLOSE_BROKE_RULE,
+                         is_unknown ? "UNKNOWN_TYPE" : "INVALID_MESSAGE", err.message);
+        return;
+    }
+    message.handle(session, &message);
+    hub_message_deinit(&message);
+}
+
+static void enter_topic(struct hub_session *session)
+{
+    osy_metric_dec(gauge_of(session));
+    hub_session_set_state(session, HUB_SESSION_OPENING);
+    hub_topic_join(session->hub, session);
+    osy_metric_inc(gauge_of(session));
+}
+
+/* A newer token may widen what the socket's user may do, or be the same user's; not another's. */
+static bool may_replace(const struct hub_grant *old, const struct hub_grant *grant)
+{
+    return grant->role > old->role || osy_uuid_equal(&grant->subject, &old->subject);
+}
+
+static void authenticate(struct hub_session *session, const char *token)
+{
+    struct hub_grant grant = {0};
+    int64_t wall_ms = osy_clock_wall_ms();
+    enum hub_grant_verdict verdict = hub_grants_check(session->hub->grants, token, strlen(token),
+                                                      &session->target, wall_ms / 1000, &grant);
+    bool is_first = session->state == HUB_SESSION_AWAIT_AUTH;
+    if (verdict == HUB_GRANT_OK && !is_first && !may_replace(&session->grant, &grant))
+        verdict = HUB_GRANT_FORBIDDEN;
+    if (verdict == HUB_GRANT_UNAUTHENTICATED) {
+        close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "UNAUTHENTICATED",
+                         "the token is malformed, not ours, or expired");
+        return;
+    }
+    if (verdict == HUB_GRANT_FORBIDDEN) {
+        close_with_error(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
+                         "the token does not allow this path");
+        return;
+    }
+    session->grant = grant;
+    /* Wall time only says how long the token lives; from here on the monotonic clock counts. */
+    session->expires_ms = osy_clock_monotonic_ms() + grant.expires_at_s * 1000 - wall_ms;
+    session->warned_of_expiry = false;
+    if (is_first)
+        enter_topic(session);
+    else
+        arm(session);
+}
+
+void hub_session_handle_auth(struct hub_session *session, const struct hub_message *message)
+{
+    authenticate(session, message->token);
+}
+
+static void begin_resume(struct hub_session *session)
+{
+    hub_session_set_state(session, HUB_SESSION_WAITING);
+    hub_topic_resume(session);
+}
+
+static bool require_authentication(struct hub_session *session)
+{
+    if (session->state != HUB_SESSION_AWAIT_AUTH)
+        return true;
+    close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "UNAUTHENTICATED",
+                     "`auth` must come first");
+    return false;
+}
+
+void hub_session_handle_resume(struct hub_session *session, const struct hub_message *message)
+{
+    if (!require_authentication(session))
+        return;
+    if (session->has_resume) {
+        hub_metrics_count(session->hub->metrics.bad_messages, "repeated_resume");
+        close_with_error(session, HUB_CLOSE_BROKE_RULE, "RESUME_REPEATED",
+                         "`resume` may come once");
+        return;
+    }
+    session->has_resume = true;
+    session->from_now = !message->has_position;
+    session->position = message->position;
+    if (session->state == HUB_SESSION_AWAIT_RESUME)
+        begin_resume(session);
+}
+
+void hub_session_handle_ack(struct hub_session *session, const struct hub_message *message)
+{
+    if (!require_authentication(session))
+        return;
+    hub_metrics_count(session->hub->metrics.acks, message->is_displayed ? "displayed" : "received");
+    int64_t time_ms = message->is_displayed && session->topic
+                          ? hub_topic_event_time(session, &message->position)
+                          : 0;
+    if (time_ms)
+        osy_metric_observe(session->hub->metrics.commit_to_displayed_seconds,
+                           (double)(osy_clock_wall_ms() - time_ms) / 1e3);
+}
+
+void hub_session_handle_ping(struct hub_session *session, const struct hub_message *message)
+{
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_text(&json, "{\"type\":\"pong\"");
+    if (message->id >= 0)
+        osy_buffer_printf(&json, ",\"id\":%" PRId64, message->id);
+    osy_buffer_char(&json, '}');
+    send_json(session, &json);
+}
+
+/* --- what the topic says -------------------------------------------------------------------- */
+
+void hub_session_ready(struct hub_session *session, const struct osy_position *position)
+{
+    const struct hub_config *config = session->hub->config;
+    hub_session_set_state(session, HUB_SESSION_AWAIT_RESUME);
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_text(&json, "{\"type\":\"hello\",\"hub\":");
+    osy_buffer_json_string(&json, config->hub_id);
+    append_position(&json, position);
+    osy_buffer_printf(&json, ",\"heartbeat_ms\":%" PRId64 "}", config->ping_idle_ms);
+    send_json(session, &json);
+    if (session->has_resume && session->state == HUB_SESSION_AWAIT_RESUME)
+        begin_resume(session);
+}
+
+void hub_session_deliver(struct hub_session *session, struct hub_event *event)
+{
+    /* Checked when it is sent, not only by the timer: an expired token gets nothing more. */
+    if (osy_clock_monotonic_ms() >= session->expires_ms) {
+        expire(session);
+        return;
+    }
+    session->position = hub_event_position(event, session->target.kind);
+    send_frame(session, hub_event_frame(event, session->target.kind));
+}
+
+void hub_session_pump(struct hub_session *session)
+{
+    if (session->state == HUB_SESSION_REPLAYING)
+        hub_topic_pump(session);
+}
+
+void hub_session_catch_up(struct hub_session *session, const char *verdict)
+{
+    hub_metrics_count(session->hub->metrics.resumes, verdict);
+    hub_session_set_state(session, HUB_SESSION_LIVE);
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_text(&json, "{\"type\":\"caught_up\"");
+    append_position(&json, &session->position);
+    osy_buffer_char(&json, '}');
+    send_json(session, &json);
+}
+
+void hub_session_reset(struct hub_session *session, const struct osy_position *position,
+                       const char *reason)
+{
+    hub_metrics_count(session->hub->metrics.resumes, reason);
+    session->position = *position;
+    hub_session_set_state(session, HUB_SESSION_LIVE);
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_text(&json, "{\"type\":\"reset\"");
+    append_position(&json, position);
+    osy_buffer_printf(&json, ",\"reason\":\"%s\"}", reason);
+    send_json(session, &json);
+}

@@ -1,0 +1,694 @@
+#include "hub/socket.h"
+
+#include <assert.h>
+#include <libwebsockets.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+#include "hub/hub.h"
+#include "hub/messages.h"
+#include "hub/outbox.h"
+#include "hub/reply.h"
+#include "hub/session.h"
+#include "hub/upgrade.h"
+#include "shared/alloc.h"
+#include "shared/buffer.h"
+#include "shared/clock.h"
+#include "shared/config.h"
+#include "shared/log.h"
+#include "shared/random.h"
+#include "shared/utf8.h"
+
+enum {
+    /* Bytes of payload in one RECEIVE; each socket owns such a buffer. */
+    RX_BUFFER_BYTES = 128,
+    /* With 0 a small rx_buffer_size would cap every write as well. */
+    TX_PACKET_BYTES = 65536,
+    WRITE_BYTES = 32768, /* gathered into one write */
+    TURN_BYTES = 65536,  /* written to one socket in one turn, so that a replay starves nobody */
+    HEADER_BYTES = 8192, /* all headers of a request; a token alone may have 4 KiB */
+    HANDSHAKE_S = 5,
+    SNDBUF_BYTES = 65536,      /* an unread socket costs the kernel 0.3 MB instead of 4.3 */
+    USER_TIMEOUT_MS = 10000,   /* unacknowledged bytes end the connection */
+    SPARE_CONNECTIONS = 1024,  /* beyond sockets_max: handshakes, refusals, admin requests */
+    SPARE_DESCRIPTORS = 64,    /* for PostgreSQL, Redis and the loop */
+    LWS_LINES_PER_SECOND = 10, /* of libwebsockets' own log */
+    CLOSE_NOW = -1,            /* what a callback returns to end its connection */
+    KEEP = 0,
+};
+
+#define TOO_LONG "\x7f" /* stands for a header that did not fit its buffer; no rule accepts it */
+
+/* Allocated (zeroed) and freed by libwebsockets, one per connection. server is NULL until the upgrade is
+ * done: plain HTTP requests get one of these, too. */
+struct hub_socket {
+    struct hub_server *server; /* borrowed */
+    struct lws *wsi;           /* borrowed */
+    struct hub_session session;
+    struct hub_outbox outbox;
+
+    struct osy_buffer message; /* what has come of a message in several pieces */
+    struct osy_utf8 utf8;
+    unsigned fragments;
+
+    uint16_t close_code; /* 0 until hub_socket_close */
+    uint16_t peer_code;  /* of the client's close frame */
+    const char *close_reason;
+    bool is_handed_over; /* libwebsockets is closing it: nothing may be written any more */
+    bool is_dirty;
+    struct hub_socket *dirty_prev, *dirty_next;
+    struct hub_socket *prev, *next;
+};
+
+struct hub_server {
+    struct hub *hub; /* borrowed */
+    struct lws_context *context;
+    struct lws_vhost *sockets_vhost, *admin_vhost;
+    uv_prepare_t before_sleep;
+    char *origins;              /* owned: config->allowed_origins and that of the public URL */
+    struct hub_socket *sockets; /* all that are established */
+    struct hub_socket *dirty;   /* those with something to do before the loop sleeps */
+    struct hub_socket *drain_next;
+    bool is_drain_begun;
+    size_t socket_count, connection_count, queued_bytes;
+    unsigned char gathered[WRITE_BYTES];
+};
+
+static struct hub_server *server_of(struct lws *wsi)
+{
+    return lws_context_user(lws_get_context(wsi));
+}
+
+/* --- sending and closing -------------------------------------------------------------------- */
+
+static void mark_dirty(struct hub_socket *socket)
+{
+    if (socket->is_dirty || socket->is_handed_over)
+        return;
+    socket->is_dirty = true;
+    DL_APPEND2(socket->server->dirty, socket, dirty_prev, dirty_next);
+}
+
+static void unmark_dirty(struct hub_socket *socket)
+{
+    if (!socket->is_dirty)
+        return;
+    socket->is_dirty = false;
+    DL_DELETE2(socket->server->dirty, socket, dirty_prev, dirty_next);
+}
+
+bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame)
+{
+    const struct hub_config *config = socket->server->hub->config;
+    if (socket->close_code)
+        return true;
+    if (!hub_outbox_push(&socket->outbox, frame, (size_t)config->queue_messages,
+                         (size_t)config->queue_bytes))
+        return false;
+    socket->server->queued_bytes += frame->length;
+    mark_dirty(socket);
+    return true;
+}
+
+bool hub_socket_has_room(const struct hub_socket *socket)
+{
+    const struct hub_config *config = socket->server->hub->config;
+    return !socket->close_code && socket->outbox.count < (size_t)config->queue_messages / 2 &&
+           socket->outbox.bytes < (size_t)config->queue_bytes / 2;
+}
+
+static void clear_outbox(struct hub_socket *socket)
+{
+    socket->server->queued_bytes -= socket->outbox.bytes;
+    hub_outbox_clear(&socket->outbox);
+}
+
+void hub_socket_close(struct hub_socket *socket, uint16_t code, const char *reason, bool drop_queue)
+{
+    if (socket->close_code)
+        return;
+    socket->close_code = code;
+    socket->close_reason = reason;
+    if (drop_queue)
+        clear_outbox(socket);
+    mark_dirty(socket);
+}
+
+void hub_socket_kill(struct hub_socket *socket)
+{
+    if (!socket->wsi)
+        return;
+    socket->is_handed_over = true;
+    unmark_dirty(socket);
+    lws_set_timeout(socket->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    /* The list of timeouts is looked at only after an event of libwebsockets' own. */
+    lws_cancel_service(socket->server->context);
+}
+
+static void count_written(struct hub_server *server, const struct hub_frame *frame, int64_t now_ms)
+{
+    if (!frame->is_event)
+        return;
+    osy_metric_inc(server->hub->metrics.events_delivered);
+    osy_metric_observe(server->hub->metrics.commit_to_write_seconds,
+                       (double)(now_ms - frame->committed_ms) / 1e3);
+}
+
+static struct hub_frame *take_frame(struct hub_socket *socket, int64_t now_ms)
+{
+    struct hub_frame *frame = hub_outbox_pop(&socket->outbox);
+    socket->server->queued_bytes -= frame->length;
+    count_written(socket->server, frame, now_ms);
+    return frame;
+}
+
+/*
+ * LWS_WRITE_HTTP sends bytes as they are also on a WebSocket, many finished frames in one call; what the
+ * kernel does not take, libwebsockets keeps and sends when it can. Returns the number of bytes, 0 when
+ * there was nothing, -1 when the connection is broken.
+ */
+static int write_some(struct hub_socket *socket, int64_t now_ms)
+{
+    unsigned char *gathered = socket->server->gathered;
+    size_t length = 0;
+    struct hub_frame *next = hub_outbox_peek(&socket->outbox);
+    if (!next)
+        return 0;
+    if (socket->outbox.count == 1 || next->length > WRITE_BYTES) { /* no need to copy */
+        struct hub_frame *frame = take_frame(socket, now_ms);
+        int written = lws_write(socket->wsi, frame->bytes, frame->length, LWS_WRITE_HTTP);
+        hub_frame_unref(frame);
+        return written;
+    }
+    while (next && length + next->length <= WRITE_BYTES) {
+        struct hub_frame *frame = take_frame(socket, now_ms);
+        memcpy(gathered + length, frame->bytes, frame->length);
+        length += frame->length;
+        hub_frame_unref(frame);
+        next = hub_outbox_peek(&socket->outbox);
+    }
+    return lws_write(socket->wsi, gathered, length, LWS_WRITE_HTTP);
+}
+
+/* Writes what is queued, as far as the connection takes it. False when it is broken. */
+static bool flush(struct hub_socket *socket)
+{
+    int64_t now_ms = osy_clock_wall_ms();
+    int written = 0;
+    for (int total = 0; total < TURN_BYTES; total += written) {
+        if (lws_partial_buffered(socket->wsi))
+            return true; /* the writable callback follows by itself */
+        if (socket->outbox.count == 0)
+            hub_session_pump(&socket->session);
+        written = write_some(socket, now_ms);
+        if (written < 0)
+            return false;
+        if (written == 0)
+            break;
+    }
+    if (socket->outbox.count > 0 || socket->close_code || written > 0)
+        lws_callback_on_writable(socket->wsi); /* go on, or close, from there */
+    return true;
+}
+
+static void on_before_sleep(uv_prepare_t *handle)
+{
+    struct hub_server *server = handle->data;
+    struct hub_socket *socket;
+    while ((socket = server->dirty)) {
+        unmark_dirty(socket);
+        if (!socket->is_handed_over && !flush(socket))
+            hub_socket_kill(socket);
+    }
+    osy_metric_set(server->hub->metrics.queue_bytes, (double)server->queued_bytes);
+}
+
+static int on_writable(struct hub_socket *socket)
+{
+    unmark_dirty(socket);
+    if (socket->is_handed_over)
+        return KEEP;
+    if (!flush(socket))
+        return CLOSE_NOW;
+    bool is_flushed = socket->outbox.count == 0 && !lws_partial_buffered(socket->wsi);
+    if (!socket->close_code || !is_flushed)
+        return KEEP;
+    /* With bytes still buffered libwebsockets would cut the connection without a close frame. */
+    socket->is_handed_over = true;
+    unmark_dirty(socket);
+    if (socket->close_code == HUB_CLOSE_LOST)
+        return CLOSE_NOW;
+    lws_close_reason(socket->wsi, (enum lws_close_status)socket->close_code,
+                     (unsigned char *)socket->close_reason, strlen(socket->close_reason));
+    return CLOSE_NOW;
+}
+
+/* --- receiving ------------------------------------------------------------------------------ */
+
+static void finish_message(struct hub_socket *socket, const char *bytes, size_t length)
+{
+    if (osy_utf8_complete(&socket->utf8))
+        hub_session_receive(&socket->session, bytes, length);
+    else
+        hub_session_refuse(&socket->session, HUB_CLOSE_BAD_UTF8, "utf8");
+    socket->utf8 = (struct osy_utf8){0};
+    socket->fragments = 0;
+    osy_buffer_deinit(&socket->message);
+}
+
+/* A piece of a message: limits first, then the bytes. */
+static int on_receive(struct hub_socket *socket, const char *bytes, size_t length)
+{
+    struct lws *wsi = socket->wsi;
+    struct hub_session *session = &socket->session;
+    if (socket->close_code)
+        return KEEP;
+    size_t remaining = lws_remaining_packet_payload(wsi);
+    bool is_message_end = lws_is_final_fragment(wsi);
+
+    if (lws_frame_is_binary(wsi)) {
+        hub_session_refuse(session, HUB_CLOSE_BINARY, "binary");
+    } else if (remaining > HUB_MESSAGE_MAX_BYTES ||
+               socket->message.length + length + remaining > HUB_MESSAGE_MAX_BYTES) {
+        hub_session_refuse(session, HUB_CLOSE_TOO_BIG, "too_big");
+    } else if (remaining == 0 && ++socket->fragments > HUB_MESSAGE_MAX_FRAGMENTS) {
+        hub_session_refuse(session, HUB_CLOSE_BROKE_RULE, "fragments");
+    } else if (!osy_utf8_feed(&socket->utf8, bytes, length)) {
+        hub_session_refuse(session, HUB_CLOSE_BAD_UTF8, "utf8");
+    } else if (is_message_end && socket->message.length == 0) {
+        finish_message(socket, bytes, length);
+    } else {
+        osy_buffer_append(&socket->message, bytes, length);
+        if (is_message_end)
+            finish_message(socket, socket->message.bytes, socket->message.length);
+    }
+    return KEEP;
+}
+
+/* libwebsockets lets a payload of one byte and codes of 5000 and more pass (RFC 6455 section 7.4). */
+static int on_peer_close(struct hub_socket *socket, const unsigned char *payload, size_t length)
+{
+    uint16_t code = 1005; /* "no code was there" */
+    uint16_t answer = 0;
+    if (length >= 2)
+        code = (uint16_t)(payload[0] << 8 | payload[1]);
+    if (length == 1 || (length >= 2 && (code < 1000 || code >= 5000)))
+        answer = HUB_CLOSE_PROTOCOL_ERROR;
+    else if (length > 2 && !osy_utf8_valid((const char *)payload + 2, length - 2))
+        answer = HUB_CLOSE_BAD_UTF8;
+    socket->is_handed_over = true;
+    unmark_dirty(socket);
+    socket->peer_code = answer ? answer : code;
+    if (!answer)
+        return KEEP; /* it is echoed */
+    lws_close_reason(socket->wsi, (enum lws_close_status)answer, NULL, 0);
+    return CLOSE_NOW;
+}
+
+/* --- upgrades ------------------------------------------------------------------------------- */
+
+/* NULL when the header is absent. */
+static const char *copy_header(struct lws *wsi, enum lws_token_indexes token, char *out, int size)
+{
+    if (lws_hdr_total_length(wsi, token) == 0)
+        return NULL;
+    return lws_hdr_copy(wsi, out, size, token) >= 0 ? out : TOO_LONG;
+}
+
+struct request {
+    int method; /* LWSHUMETH_... */
+    char path[128], query[64], http_version[16], host[256], upgrade[32], connection[128], key[32],
+        version[8], protocols[128], origin[512];
+};
+
+static void read_path(struct lws *wsi, struct request *request)
+{
+    char *uri = NULL;
+    int length = 0;
+    request->method = lws_http_get_uri_and_method(wsi, &uri, &length);
+    if (request->method >= 0 && length >= 0 && (size_t)length < sizeof request->path)
+        memcpy(request->path, uri, (size_t)length);
+}
+
+static bool check_request(struct hub_server *server, struct lws *wsi, struct request *request,
+                          struct hub_target *target, struct hub_refusal *refusal)
+{
+    *request = (struct request){0};
+    read_path(wsi, request);
+#define HEADER(token, field) copy_header(wsi, token, request->field, (int)sizeof request->field)
+    struct hub_upgrade upgrade = {
+        .is_get = request->method == LWSHUMETH_GET,
+        .path = request->path,
+        .query = HEADER(WSI_TOKEN_HTTP_URI_ARGS, query),
+        .http_version = HEADER(WSI_TOKEN_HTTP, http_version),
+        .host = HEADER(WSI_TOKEN_HOST, host),
+        .upgrade = HEADER(WSI_TOKEN_UPGRADE, upgrade),
+        .connection = HEADER(WSI_TOKEN_CONNECTION, connection),
+        .key = HEADER(WSI_TOKEN_KEY, key),
+        .version = HEADER(WSI_TOKEN_VERSION, version),
+        .protocols = HEADER(WSI_TOKEN_PROTOCOL, protocols),
+        .origin = HEADER(WSI_TOKEN_ORIGIN, origin),
+        .has_body = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0 ||
+                    lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0,
+    };
+#undef HEADER
+    if (!hub_upgrade_check(&upgrade, server->origins, target, refusal))
+        return false;
+    bool is_full = server->socket_count >= (size_t)server->hub->config->sockets_max;
+    if (!is_full && !server->hub->is_draining)
+        return true;
+    *refusal = (struct hub_refusal){503, server->hub->is_draining ? "draining" : "full"};
+    return false;
+}
+
+/* Answers and ends the connection: keep-alive before an upgrade was a use-after-free once. */
+static int answer(struct lws *wsi, struct osy_buffer *reply)
+{
+    (void)lws_write(wsi, (unsigned char *)reply->bytes, reply->length, LWS_WRITE_HTTP_HEADERS);
+    osy_buffer_deinit(reply);
+    return CLOSE_NOW;
+}
+
+static int refuse(struct hub_server *server, struct lws *wsi, const struct hub_refusal *refusal,
+                  bool is_head)
+{
+    struct osy_buffer reply = OSY_BUFFER_INIT;
+    hub_metrics_count(server->hub->metrics.upgrades_refused, refusal->reason);
+    OSY_DEBUG("upgrade_refused", OSY_INT("status", refusal->status),
+              OSY_STR("reason", refusal->reason));
+    hub_reply_refuse(&reply, refusal, is_head);
+    return answer(wsi, &reply);
+}
+
+/* Both a request for an upgrade and a plain one come here; the latter is refused in any case. */
+static int on_request(struct hub_server *server, struct lws *wsi)
+{
+    struct request request;
+    struct hub_target target;
+    struct hub_refusal refusal;
+    if (check_request(server, wsi, &request, &target, &refusal))
+        return KEEP;
+    return refuse(server, wsi, &refusal, request.method == LWSHUMETH_HEAD);
+}
+
+static int on_established(struct hub_server *server, struct hub_socket *socket, struct lws *wsi)
+{
+    struct request request;
+    struct hub_target target;
+    struct hub_refusal refusal;
+    if (!check_request(server, wsi, &request, &target, &refusal))
+        return CLOSE_NOW; /* filled up since the upgrade was confirmed */
+    char authorization[OSY_JWT_MAX + 64];
+    const char *value =
+        copy_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, authorization, (int)sizeof authorization);
+    const char *token = NULL;
+    if (value) {
+        token = hub_bearer_token(value);
+        if (!token)
+            token = ""; /* there is a header, but no token in it: refused like a bad token */
+    }
+    socket->server = server;
+    socket->wsi = wsi;
+    DL_APPEND(server->sockets, socket);
+    server->socket_count++;
+    hub_session_open(&socket->session, server->hub, socket, &target, token);
+    return KEEP;
+}
+
+static int on_closed(struct hub_socket *socket)
+{
+    struct hub_server *server = socket->server;
+    if (!server)
+        return KEEP;
+    hub_session_detach(&socket->session, socket->peer_code ? socket->peer_code : HUB_CLOSE_LOST);
+    unmark_dirty(socket);
+    clear_outbox(socket);
+    osy_buffer_deinit(&socket->message);
+    if (server->drain_next == socket)
+        server->drain_next = socket->next;
+    DL_DELETE(server->sockets, socket);
+    server->socket_count--;
+    socket->is_handed_over = true;
+    socket->server = NULL;
+    socket->wsi = NULL;
+    return KEEP;
+}
+
+/* A connection was accepted. Out of descriptors, libwebsockets would spin in accept: so we refuse first. */
+static int on_connection(struct hub_server *server, int descriptor)
+{
+    size_t most = (size_t)server->hub->config->sockets_max + SPARE_CONNECTIONS;
+    if (server->connection_count >= most)
+        return CLOSE_NOW;
+    int sndbuf = SNDBUF_BYTES, user_timeout = USER_TIMEOUT_MS;
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+    return KEEP;
+}
+
+static int on_lws_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                        size_t length)
+{
+    struct hub_server *server = server_of(wsi);
+    struct hub_socket *socket = user;
+    switch (reason) {
+    case LWS_CALLBACK_WSI_CREATE: server->connection_count++; return KEEP;
+    case LWS_CALLBACK_WSI_DESTROY:
+        if (server->connection_count > 0) /* the listener was never counted */
+            server->connection_count--;
+        return KEEP;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+    case LWS_CALLBACK_FILTER_HTTP_CONNECTION: return on_request(server, wsi);
+    case LWS_CALLBACK_ESTABLISHED: return on_established(server, socket, wsi);
+    case LWS_CALLBACK_RECEIVE: return on_receive(socket, in, length);
+    case LWS_CALLBACK_RECEIVE_PONG: hub_session_hear(&socket->session); return KEEP;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: return on_peer_close(socket, in, length);
+    case LWS_CALLBACK_SERVER_WRITEABLE: return on_writable(socket);
+    case LWS_CALLBACK_CLOSED: return on_closed(socket);
+    case LWS_CALLBACK_RAW_ADOPT: /* CONNECT asks for a tunnel */
+    case LWS_CALLBACK_RAW_RX: return CLOSE_NOW;
+    default: return KEEP;
+    }
+}
+
+/* The first callback for a connection comes without a wsi of its own: `in` is its descriptor. */
+static int on_sockets_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                            size_t length)
+{
+    if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION)
+        return on_connection(server_of(wsi), (int)(intptr_t)in);
+    return on_lws_event(wsi, reason, user, in, length);
+}
+
+static int on_admin_request(struct hub_server *server, struct lws *wsi)
+{
+    struct request request = {0};
+    struct osy_buffer reply = OSY_BUFFER_INIT;
+    read_path(wsi, &request);
+    bool is_head = request.method == LWSHUMETH_HEAD;
+    hub_admin_answer(server->hub, request.path, is_head || request.method == LWSHUMETH_GET, is_head,
+                     &reply);
+    return answer(wsi, &reply);
+}
+
+static int on_admin_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                          size_t length)
+{
+    (void)user, (void)in, (void)length;
+    switch (reason) {
+    case LWS_CALLBACK_FILTER_HTTP_CONNECTION: return on_admin_request(server_of(wsi), wsi);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+    case LWS_CALLBACK_RAW_ADOPT:
+    case LWS_CALLBACK_RAW_RX: return CLOSE_NOW;
+    default: return KEEP;
+    }
+}
+
+/* --- the server ----------------------------------------------------------------------------- */
+
+static const struct lws_protocols socket_protocols[] = {
+    {.name = HUB_SUBPROTOCOL,
+     .callback = on_sockets_event,
+     .per_session_data_size = sizeof(struct hub_socket),
+     .rx_buffer_size = RX_BUFFER_BYTES,
+     .tx_packet_size = TX_PACKET_BYTES},
+    LWS_PROTOCOL_LIST_TERM,
+};
+
+static const struct lws_protocols admin_protocols[] = {
+    {.name = "admin", .callback = on_admin_event, .tx_packet_size = TX_PACKET_BYTES},
+    LWS_PROTOCOL_LIST_TERM,
+};
+
+/* Peers can provoke these lines: a few a second are enough to see that something is wrong. */
+static void on_lws_line(int level, const char *line)
+{
+    static int64_t second;
+    static int lines;
+    int64_t now_s = osy_clock_monotonic_ms() / 1000;
+    if (now_s != second) {
+        second = now_s;
+        lines = 0;
+    }
+    if (lines++ >= LWS_LINES_PER_SECOND)
+        return;
+    char text[200];
+    size_t length = strcspn(line, "\n");
+    snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1),
+             line);
+    if (level == LLL_ERR)
+        OSY_WARN("lws", OSY_STR("line", text));
+    else
+        OSY_DEBUG("lws", OSY_STR("line", text));
+}
+
+static struct lws_vhost *listen_on(struct hub_server *server, const char *name, const char *address,
+                                   const struct lws_protocols *protocols, struct osy_error *err)
+{
+    char host[256];
+    uint16_t port;
+    if (!osy_address_parse(address, host, &port, err))
+        return NULL;
+    bool is_any = strcmp(host, "0.0.0.0") == 0;
+    struct lws_context_creation_info info = {
+        .port = port,
+        .iface = is_any ? NULL : host,
+        .protocols = protocols,
+        .vhost_name = name,
+        .alpn = "http/1.1",
+        /* A policy of its own would keep a sorted list: 200 us for each of ten thousand sockets. */
+        .retry_and_idle_policy = &(const lws_retry_bo_t){0},
+    };
+    struct lws_vhost *vhost = lws_create_vhost(server->context, &info);
+    if (!vhost || lws_get_vhost_listen_port(vhost) <= 0) {
+        osy_error_set(err, OSY_ERR_IO, "cannot listen on %s", address);
+        return NULL;
+    }
+    return vhost;
+}
+
+/* The origin of a URL is what precedes its path. */
+static char *join_origins(const struct hub_config *config)
+{
+    struct osy_buffer origins = OSY_BUFFER_INIT;
+    const char *scheme_end = strstr(config->public_url, "://");
+    size_t length = scheme_end ? (size_t)(scheme_end - config->public_url) + 3 : 0;
+    length += strcspn(config->public_url + length, "/");
+    osy_buffer_append(&origins, config->public_url, length);
+    osy_buffer_char(&origins, ',');
+    osy_buffer_text(&origins, config->allowed_origins);
+    return osy_buffer_take(&origins, NULL);
+}
+
+static bool raise_descriptor_limit(size_t wanted, struct osy_error *err)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return osy_error_set(err, OSY_ERR_IO, "getrlimit failed");
+    if (limit.rlim_cur >= wanted)
+        return true;
+    limit.rlim_cur = wanted;
+    if (limit.rlim_max < wanted)
+        limit.rlim_max = wanted; /* only root may */
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return osy_error_set(err, OSY_ERR_LIMIT,
+                             "ORDERSYNC_SOCKETS_MAX needs %zu file descriptors: raise ulimit -n",
+                             wanted);
+    return true;
+}
+
+static bool open_listeners(struct hub_server *server, struct osy_error *err)
+{
+    const struct hub_config *config = server->hub->config;
+    size_t descriptors = (size_t)config->sockets_max + SPARE_CONNECTIONS + SPARE_DESCRIPTORS;
+    if (!raise_descriptor_limit(descriptors + SPARE_DESCRIPTORS, err))
+        return false;
+    void *loops[] = {server->hub->loop};
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_line);
+    server->context = lws_create_context(&(struct lws_context_creation_info){
+        .port = CONTEXT_PORT_NO_LISTEN,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+        .foreign_loops = loops,
+        .user = server,
+        .max_http_header_data = HEADER_BYTES,
+        .timeout_secs = HANDSHAKE_S,
+        .timeout_secs_ah_idle = HANDSHAKE_S,
+        .fd_limit_per_thread = (unsigned)descriptors,
+        .retry_and_idle_policy = &(const lws_retry_bo_t){0},
+    });
+    if (!server->context)
+        return osy_error_set(err, OSY_ERR_IO, "cannot create the libwebsockets context");
+    server->admin_vhost = listen_on(server, "admin", config->admin_listen, admin_protocols, err);
+    if (!server->admin_vhost)
+        return false;
+    server->sockets_vhost = listen_on(server, "sockets", config->listen, socket_protocols, err);
+    return server->sockets_vhost != NULL;
+}
+
+struct hub_server *hub_server_create(struct hub *hub, struct osy_error *err)
+{
+    struct hub_server *server = osy_alloc(sizeof *server);
+    server->hub = hub;
+    server->origins = join_origins(hub->config);
+    uv_prepare_init(hub->loop, &server->before_sleep);
+    server->before_sleep.data = server;
+    uv_prepare_start(&server->before_sleep, on_before_sleep);
+    if (open_listeners(server, err))
+        return server;
+    hub_server_destroy(server);
+    uv_run(hub->loop, UV_RUN_NOWAIT);
+    hub_server_free(server);
+    return NULL;
+}
+
+void hub_server_destroy(struct hub_server *server)
+{
+    if (!server)
+        return;
+    uv_close((uv_handle_t *)&server->before_sleep, NULL);
+    if (server->context)
+        lws_context_destroy(server->context);
+}
+
+void hub_server_free(struct hub_server *server)
+{
+    if (!server)
+        return;
+    free(server->origins);
+    free(server);
+}
+
+size_t hub_server_socket_count(const struct hub_server *server)
+{
+    return server->socket_count;
+}
+
+uint16_t hub_server_port(const struct hub_server *server)
+{
+    return (uint16_t)lws_get_vhost_listen_port(server->sockets_vhost);
+}
+
+uint16_t hub_server_admin_port(const struct hub_server *server)
+{
+    return (uint16_t)lws_get_vhost_listen_port(server->admin_vhost);
+}
+
+void hub_server_drain(struct hub_server *server, size_t count, int64_t spread_ms)
+{
+    if (!server->is_drain_begun) {
+        server->is_drain_begun = true;
+        server->drain_next = server->sockets;
+    }
+    while (count-- > 0 && server->drain_next) {
+        struct hub_socket *socket = server->drain_next;
+        server->drain_next = socket->next;
+        int64_t delay_ms = spread_ms > 0 ? (int64_t)osy_random_below((uint64_t)spread_ms) : 0;
+        if (!socket->close_code)
+            hub_session_drain(&socket->session, delay_ms);
+    }
+}

@@ -1,0 +1,572 @@
+#include "hub/topic.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "hub/topic_state.h"
+#include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/log.h"
+#include "shared/redis.h"
+
+enum {
+    HISTORY_IDLE = 32,      /* events kept for reconnects within moments */
+    HISTORY_PENDING = 2048, /* events kept while a tablet's replay is under way */
+    SUBSCRIBE_WAIT_MS = 1000,
+    SUSPECT_WAIT_MS = 300, /* a commit is usually published sooner than that */
+    RETRY_FIRST_MS = 200,
+    RETRY_MOST_MS = 3000,
+};
+
+#define TOPIC_OF(timer_pointer, member) \
+    ((struct hub_topic *)((char *)(timer_pointer)-offsetof(struct hub_topic, member)))
+
+static void repair(struct hub_topic *topic);
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static struct hub_topic *find_topic(struct hub *hub, const struct osy_uuid *restaurant_id)
+{
+    struct hub_topic *topic;
+    HASH_FIND(hh, hub->topics, restaurant_id, sizeof *restaurant_id, topic);
+    return topic;
+}
+
+static void on_subscribe_timeout(struct hub_wheel_timer *timer)
+{
+    hub_topic_work(TOPIC_OF(timer, retry_timer));
+}
+
+/* Without a subscription there is no confirmation to wait for. */
+static bool is_subscribing(const struct hub *hub)
+{
+    return hub->source.redis && osy_redis_subscriptions_up(hub->source.redis);
+}
+
+static struct hub_topic *create_topic(struct hub *hub, const struct osy_uuid *restaurant_id)
+{
+    struct hub_topic *topic = osy_alloc(sizeof *topic);
+    topic->hub = hub;
+    topic->restaurant_id = *restaurant_id;
+    topic->backoff = (struct osy_backoff){.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
+    HASH_ADD(hh, hub->topics, restaurant_id, sizeof topic->restaurant_id, topic);
+    osy_metric_inc(hub->metrics.topics);
+    if (hub->source.redis) {
+        char channel[HUB_REDIS_NAME_BYTES];
+        hub_source_channel(restaurant_id, channel);
+        osy_redis_subscribe(hub->source.redis, channel);
+    }
+    /* A confirmation that is lost with its connection must not hold the topic up for ever. */
+    if (is_subscribing(hub))
+        hub_wheel_arm(&hub->wheel, &topic->retry_timer,
+                      osy_clock_monotonic_ms() + SUBSCRIBE_WAIT_MS, on_subscribe_timeout);
+    return topic;
+}
+
+static void drop_held(struct hub_topic *topic)
+{
+    for (size_t i = 0; i < topic->held_count; i++)
+        hub_event_unref(topic->held[i]);
+    topic->held_count = 0;
+}
+
+static void free_when_done(struct hub_topic *topic)
+{
+    if (topic->state != HUB_TOPIC_ENDED || topic->flights > 0 || topic->session_count > 0)
+        return;
+    hub_orders_free(topic);
+    hub_history_clear(&topic->history);
+    drop_held(topic);
+    free(topic);
+}
+
+static void end_topic(struct hub_topic *topic)
+{
+    struct hub *hub = topic->hub;
+    if (hub->source.redis) {
+        char channel[HUB_REDIS_NAME_BYTES];
+        hub_source_channel(&topic->restaurant_id, channel);
+        osy_redis_unsubscribe(hub->source.redis, channel);
+    }
+    hub_wheel_cancel(&topic->retry_timer);
+    hub_wheel_cancel(&topic->grace_timer);
+    hub_wheel_cancel(&topic->suspect_timer);
+    HASH_DEL(hub->topics, topic);
+    osy_metric_dec(hub->metrics.topics);
+    topic->state = HUB_TOPIC_ENDED;
+    free_when_done(topic);
+}
+
+static void close_sessions(struct hub_topic *topic, uint16_t code, const char *reason)
+{
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    hub_session_close(session, code, reason);
+    hub_orders_close_all(topic, code, reason);
+}
+
+bool hub_topic_land(struct hub_topic *topic)
+{
+    assert(topic->flights > 0);
+    topic->flights--;
+    if (topic->state != HUB_TOPIC_ENDED)
+        return true;
+    free_when_done(topic);
+    return false;
+}
+
+struct osy_position hub_topic_position(const struct hub_topic *topic)
+{
+    return (struct osy_position){
+        .kind = OSY_POSITION_RESTAURANT,
+        .number = topic->cursor.last,
+        .event_id = topic->cursor.last_id,
+    };
+}
+
+static void on_retry(struct hub_wheel_timer *timer)
+{
+    hub_topic_work(TOPIC_OF(timer, retry_timer));
+}
+
+void hub_topic_retry_later(struct hub_topic *topic)
+{
+    if (hub_topic_is_backing_off(topic))
+        return;
+    int64_t delay_ms = RETRY_FIRST_MS + osy_backoff_next_ms(&topic->backoff);
+    hub_wheel_arm(&topic->hub->wheel, &topic->retry_timer, osy_clock_monotonic_ms() + delay_ms,
+                  on_retry);
+}
+
+bool hub_topic_is_backing_off(const struct hub_topic *topic)
+{
+    return hub_wheel_is_armed(&topic->retry_timer);
+}
+
+void hub_topic_work(struct hub_topic *topic)
+{
+    if (topic->state == HUB_TOPIC_ENDED || hub_topic_is_backing_off(topic))
+        return;
+    if (topic->state == HUB_TOPIC_OPENING) {
+        hub_topic_ask_for_head(topic);
+        return;
+    }
+    if (hub_cursor_is_behind(&topic->cursor))
+        repair(topic);
+    hub_replay_work(topic);
+    hub_orders_work(topic);
+}
+
+/* --- sessions ------------------------------------------------------------------------------- */
+
+void hub_topic_join(struct hub *hub, struct hub_session *session)
+{
+    struct hub_topic *topic = find_topic(hub, &session->target.restaurant_id);
+    if (!topic)
+        topic = create_topic(hub, &session->target.restaurant_id);
+    hub_wheel_cancel(&topic->grace_timer);
+    session->topic = topic;
+    topic->session_count++;
+    if (session->target.kind == OSY_POSITION_ORDER) {
+        hub_orders_join(topic, session);
+    } else {
+        DL_APPEND(topic->tablets, session);
+        struct osy_position position = hub_topic_position(topic);
+        if (topic->state == HUB_TOPIC_OPEN)
+            hub_session_ready(session, &position);
+    }
+    if (topic->state == HUB_TOPIC_OPENING)
+        hub_topic_work(topic);
+}
+
+static void on_grace_over(struct hub_wheel_timer *timer)
+{
+    end_topic(TOPIC_OF(timer, grace_timer));
+}
+
+void hub_topic_leave(struct hub_session *session)
+{
+    struct hub_topic *topic = session->topic;
+    if (!topic)
+        return;
+    if (session->order) {
+        hub_orders_leave(topic, session);
+    } else {
+        DL_DELETE(topic->tablets, session);
+        hub_replay_release(session);
+        if (!topic->tablets)
+            hub_history_clear(&topic->history);
+    }
+    session->topic = NULL;
+    topic->session_count--;
+    if (topic->state == HUB_TOPIC_ENDED)
+        free_when_done(topic);
+    else if (topic->session_count == 0)
+        hub_wheel_arm(&topic->hub->wheel, &topic->grace_timer,
+                      osy_clock_monotonic_ms() + topic->hub->config->topic_grace_ms, on_grace_over);
+}
+
+void hub_topic_note_state(struct hub_session *session, bool was_pending, bool is_pending)
+{
+    if (!session->topic || was_pending == is_pending)
+        return;
+    if (session->order)
+        hub_orders_note_state(session, was_pending, is_pending);
+    else if (is_pending)
+        session->topic->pending_tablets++;
+    else
+        session->topic->pending_tablets--;
+}
+
+void hub_topic_resume(struct hub_session *session)
+{
+    if (session->order)
+        hub_orders_resume(session->topic, session);
+    else
+        hub_replay_answer(session->topic, session);
+}
+
+void hub_topic_pump(struct hub_session *session)
+{
+    hub_replay_pump(session->topic, session);
+}
+
+int64_t hub_topic_event_time(const struct hub_session *session, const struct osy_position *position)
+{
+    if (session->order)
+        return hub_orders_event_time(session, position);
+    struct hub_event *event = hub_history_find(&session->topic->history, position->number);
+    bool is_it = event && osy_uuid_equal(&event->envelope.id, &position->event_id);
+    return is_it ? event->envelope.time_ms : 0;
+}
+
+/* --- the head ------------------------------------------------------------------------------- */
+
+static void open_topic(struct hub_topic *topic, const struct hub_head *head)
+{
+    struct hub_cursor *cursor = &topic->cursor;
+    cursor->last = head->seq;
+    cursor->last_id = head->event_id;
+    if (cursor->target <= cursor->last)
+        hub_cursor_give_up(cursor); /* nothing beyond the head was seen meanwhile */
+    topic->state = HUB_TOPIC_OPEN;
+
+    struct osy_position position = hub_topic_position(topic);
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    {
+        if (session->state == HUB_SESSION_OPENING)
+            hub_session_ready(session, &position);
+    }
+}
+
+/* After a point-in-time restore, events that we have delivered no longer exist or are others now.
+ * Nothing can be continued from; clients come back, and their positions prove what they have. */
+static void abandon(struct hub_topic *topic)
+{
+    char text[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&topic->restaurant_id, text);
+    OSY_ERROR("topic_diverged", OSY_STR("restaurant_id", text), OSY_INT("seq", topic->cursor.last));
+    close_sessions(topic, HUB_CLOSE_FAILED, "stream was restored");
+    end_topic(topic);
+}
+
+static bool has_diverged(const struct hub_topic *topic, const struct hub_head *head)
+{
+    if (head->from_redis)
+        return false;
+    if (!head->found || head->seq < topic->asked_at)
+        return true;
+    return head->seq == topic->cursor.last &&
+           !osy_uuid_equal(&head->event_id, &topic->cursor.last_id);
+}
+
+static void on_suspect_timeout(struct hub_wheel_timer *timer)
+{
+    struct hub_topic *topic = TOPIC_OF(timer, suspect_timer);
+    if (topic->suspect <= topic->cursor.last)
+        return;
+    hub_cursor_expect(&topic->cursor, topic->suspect, &topic->suspect_id);
+    hub_topic_work(topic);
+}
+
+/* PostgreSQL has events that we have not seen: on their way, most likely, or their publisher has died
+ * or the subscription with it. The former get a moment. */
+static void note_lag(struct hub_topic *topic, const struct hub_head *head)
+{
+    if (topic->is_urgent) {
+        hub_cursor_expect(&topic->cursor, head->seq, &head->event_id);
+        return;
+    }
+    topic->suspect = head->seq;
+    topic->suspect_id = head->event_id;
+    if (!hub_wheel_is_armed(&topic->suspect_timer))
+        hub_wheel_arm(&topic->hub->wheel, &topic->suspect_timer,
+                      osy_clock_monotonic_ms() + SUSPECT_WAIT_MS, on_suspect_timeout);
+}
+
+/* Tablets that claim a position beyond ours: we lag, or it never was. */
+static void judge_tablets_ahead(struct hub_topic *topic, const struct hub_head *head)
+{
+    struct osy_position position = hub_topic_position(topic);
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    {
+        if (session->state != HUB_SESSION_WAITING || !session->is_asked_for)
+            continue;
+        if (session->position.number <= topic->cursor.last)
+            continue;
+        if (session->position.number > head->seq && !head->from_redis)
+            hub_session_reset(session, &position, "unknown_position");
+        else
+            hub_cursor_expect(&topic->cursor, head->seq, &head->event_id);
+    }
+}
+
+static void on_head(void *context, const struct hub_head *head, const struct osy_error *err)
+{
+    struct hub_topic *topic = context;
+    topic->is_head_asked = false;
+    if (!hub_topic_land(topic))
+        return;
+    if (err) {
+        OSY_DEBUG("head_failed", OSY_ERR(err));
+        hub_topic_retry_later(topic);
+        return;
+    }
+    osy_backoff_reset(&topic->backoff);
+    if (topic->state == HUB_TOPIC_OPENING) {
+        if (head->found) {
+            open_topic(topic, head);
+        } else {
+            close_sessions(topic, HUB_CLOSE_NOT_FOUND, "no such restaurant");
+            end_topic(topic);
+            return;
+        }
+    } else if (has_diverged(topic, head)) {
+        abandon(topic);
+        return;
+    } else {
+        if (head->seq > topic->cursor.last)
+            note_lag(topic, head);
+        judge_tablets_ahead(topic, head);
+    }
+    topic->is_urgent = false;
+    if (topic->is_head_stale) {
+        topic->is_head_stale = false;
+        topic->is_urgent = true;
+        hub_topic_ask_for_head(topic);
+    }
+    hub_topic_work(topic);
+}
+
+void hub_topic_ask_for_head(struct hub_topic *topic)
+{
+    if (topic->is_head_asked)
+        return;
+    topic->is_head_asked = true;
+    topic->asked_at = topic->cursor.last;
+    topic->flights++;
+    struct hub_session *session;
+    if (topic->pending_tablets > 0) {
+        DL_FOREACH(topic->tablets, session)
+        session->is_asked_for = session->state == HUB_SESSION_WAITING;
+    }
+    hub_source_find_head(&topic->hub->source, &topic->restaurant_id, on_head, topic);
+}
+
+/* --- events --------------------------------------------------------------------------------- */
+
+static void deliver_to_tablet(struct hub_session *session, struct hub_event *event)
+{
+    if (session->state != HUB_SESSION_LIVE)
+        return; /* it takes the event from the history when its replay is done */
+    if (event->envelope.seq == session->position.number + 1)
+        hub_session_deliver(session, event);
+    else if (event->envelope.seq > session->position.number)
+        hub_session_close(session, HUB_CLOSE_FAILED, "lost its place"); /* never a silent hole */
+}
+
+static void deliver(struct hub_topic *topic, struct hub_event *event)
+{
+    hub_cursor_advance(&topic->cursor, event->envelope.seq, &event->envelope.id);
+    if (topic->tablets)
+        hub_history_add(&topic->history, event,
+                        topic->pending_tablets ? HISTORY_PENDING : HISTORY_IDLE);
+    struct hub_session *session;
+    DL_FOREACH(topic->tablets, session)
+    deliver_to_tablet(session, event);
+    hub_orders_on_event(topic, event);
+}
+
+/* Delivers the held events that are next; drops those that came otherwise. */
+static void release_held(struct hub_topic *topic)
+{
+    size_t done = 0;
+    while (done < topic->held_count) {
+        struct hub_event *event = topic->held[done];
+        enum hub_verdict verdict = hub_cursor_judge(&topic->cursor, event->envelope.seq);
+        if (verdict == HUB_VERDICT_GAP)
+            break;
+        if (verdict == HUB_VERDICT_DELIVER)
+            deliver(topic, event);
+        hub_event_unref(event);
+        done++;
+    }
+    topic->held_count -= done;
+    for (size_t i = 0; i < topic->held_count; i++)
+        topic->held[i] = topic->held[done + i];
+}
+
+/* Keeps event for after the repair. When there are too many, the repair will fetch them as well. */
+static void hold(struct hub_topic *topic, struct hub_event *event)
+{
+    hub_cursor_expect(&topic->cursor, event->envelope.seq, &event->envelope.id);
+    if (topic->held_count == HUB_TOPIC_HELD_MAX)
+        return;
+    size_t place = topic->held_count;
+    while (place > 0 && topic->held[place - 1]->envelope.seq > event->envelope.seq)
+        place--;
+    if (place > 0 && topic->held[place - 1]->envelope.seq == event->envelope.seq)
+        return;
+    for (size_t i = topic->held_count++; i > place; i--)
+        topic->held[i] = topic->held[i - 1];
+    topic->held[place] = hub_event_ref(event);
+}
+
+static void on_live_event(struct hub_topic *topic, struct hub_event *event)
+{
+    if (topic->state == HUB_TOPIC_OPENING) { /* the head that is being read may be older */
+        hub_cursor_expect(&topic->cursor, event->envelope.seq, &event->envelope.id);
+        return;
+    }
+    switch (hub_cursor_judge(&topic->cursor, event->envelope.seq)) {
+    case HUB_VERDICT_DROP: break;
+    case HUB_VERDICT_GAP:
+        hold(topic, event);
+        hub_topic_work(topic);
+        break;
+    case HUB_VERDICT_DELIVER:
+        deliver(topic, event);
+        release_held(topic);
+        hub_replay_answer_all(topic);
+        break;
+    }
+}
+
+void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_length,
+                           const char *message, size_t length)
+{
+    struct osy_uuid restaurant_id;
+    if (!hub_source_channel_parse(channel, channel_length, &restaurant_id))
+        return;
+    struct hub_topic *topic = find_topic(hub, &restaurant_id);
+    if (!topic)
+        return;
+    struct osy_error err = {0};
+    struct hub_event *event = hub_event_create(message, length, &restaurant_id, &err);
+    if (!event) {
+        /* Whatever it was, something was published: find out what. */
+        osy_metric_inc(hub->metrics.envelopes_bad);
+        OSY_WARN("envelope_bad", OSY_ERR(&err));
+        if (topic->state == HUB_TOPIC_OPEN)
+            hub_topic_ask_for_head(topic);
+        return;
+    }
+    on_live_event(topic, event);
+    hub_event_unref(event);
+}
+
+/* --- repair --------------------------------------------------------------------------------- */
+
+static void on_repair(void *context, const struct hub_answer *answer)
+{
+    struct hub_topic *topic = context;
+    topic->is_repairing = false;
+    if (!hub_topic_land(topic))
+        return;
+    if (answer->err) {
+        OSY_DEBUG("repair_failed", OSY_ERR(answer->err));
+        hub_topic_retry_later(topic);
+        return;
+    }
+    osy_backoff_reset(&topic->backoff);
+    uint64_t before = topic->cursor.last;
+    for (size_t i = 0; i < answer->count; i++) {
+        if (hub_cursor_judge(&topic->cursor, answer->events[i]->envelope.seq) ==
+            HUB_VERDICT_DELIVER)
+            deliver(topic, answer->events[i]);
+    }
+    if (answer->count > 0 && topic->cursor.last > before) {
+        osy_metric_inc(answer->from_redis ? topic->hub->metrics.gaps_repaired_redis
+                                          : topic->hub->metrics.gaps_repaired_database);
+    } else if (answer->count == 0) {
+        /* PostgreSQL has committed everything that was ever published; this was not ours. */
+        OSY_WARN("event_unknown", OSY_INT("seq", topic->cursor.target));
+        hub_cursor_give_up(&topic->cursor);
+        drop_held(topic);
+    }
+    release_held(topic);
+    hub_replay_answer_all(topic);
+    hub_topic_work(topic);
+}
+
+static void repair(struct hub_topic *topic)
+{
+    if (topic->is_repairing)
+        return;
+    const struct hub_cursor *cursor = &topic->cursor;
+    uint64_t most = (uint64_t)topic->hub->config->replay_max;
+    struct hub_range range = {
+        .restaurant_id = topic->restaurant_id,
+        .first = cursor->last + 1,
+        .last = cursor->target,
+        .last_id = cursor->target_id,
+    };
+    if (range.last - cursor->last > most) {
+        range.last = cursor->last + most;
+        range.last_id = (struct osy_uuid){0};
+    }
+    topic->is_repairing = true;
+    topic->flights++;
+    hub_source_find_events(&topic->hub->source, &range, on_repair, topic);
+}
+
+/* --- what main hears ------------------------------------------------------------------------ */
+
+void hub_topics_on_subscribed(struct hub *hub, const char *channel, size_t channel_length)
+{
+    struct osy_uuid restaurant_id;
+    if (!hub_source_channel_parse(channel, channel_length, &restaurant_id))
+        return;
+    struct hub_topic *topic = find_topic(hub, &restaurant_id);
+    if (!topic)
+        return;
+    /* From here on events come live; what came before is in the head. */
+    if (topic->state == HUB_TOPIC_OPENING && !topic->is_head_asked)
+        hub_wheel_cancel(&topic->retry_timer);
+    topic->is_urgent = true;
+    topic->is_head_stale = topic->is_head_asked;
+    hub_topic_ask_for_head(topic);
+}
+
+void hub_topics_check(struct hub *hub, bool at_once)
+{
+    struct hub_topic *topic, *following;
+    HASH_ITER(hh, hub->topics, topic, following)
+    {
+        if (topic->state != HUB_TOPIC_OPEN || hub_topic_is_backing_off(topic))
+            continue;
+        topic->is_urgent = topic->is_urgent || at_once;
+        osy_metric_inc(hub->metrics.position_checks);
+        hub_topic_ask_for_head(topic);
+    }
+}
+
+void hub_topics_end(struct hub *hub)
+{
+    struct hub_topic *topic, *following;
+    HASH_ITER(hh, hub->topics, topic, following)
+    end_topic(topic);
+}

@@ -1,0 +1,46 @@
+/*
+ * A topic: one restaurant's events and the sessions that watch them, all of them (tablets) or those of
+ * one order (customers). It exists from its first session until a grace time after its last.
+ *
+ *   OPENING -> OPEN -> ENDED
+ *
+ * OPENING: first the live channel is subscribed to, then the stream's head is read, so no event falls
+ * between the two. OPEN: the cursor decides about every event that comes (hub/cursor.h); a gap is
+ * repaired from the source, one flight at a time. ENDED: it waits for answers that are still under way.
+ * Loop thread only.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hub/hub.h"
+#include "shared/position.h"
+#include "shared/uuid.h"
+
+struct hub_session;
+struct hub_topic;
+
+/* --- for sessions --- */
+/* Enters session (authenticated, OPENING) into the topic of its target; hub_session_ready follows, at
+ * once or later. */
+void hub_topic_join(struct hub *hub, struct hub_session *session);
+void hub_topic_leave(struct hub_session *session); /* fine when it is in none */
+/* session is WAITING: answers its `resume`, at once or later. */
+void hub_topic_resume(struct hub_session *session);
+/* session is REPLAYING and its socket has room. */
+void hub_topic_pump(struct hub_session *session);
+/* session's state has changed. */
+void hub_topic_note_state(struct hub_session *session, bool was_pending, bool is_pending);
+/* Commit time of the event at position, if the topic still knows it; else 0. */
+int64_t hub_topic_event_time(const struct hub_session *session,
+                             const struct osy_position *position);
+
+/* --- for main: what Redis says --- */
+void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_length,
+                           const char *message, size_t length);
+void hub_topics_on_subscribed(struct hub *hub, const char *channel, size_t channel_length);
+/* Asks for the head of every topic. at_once: no event will come live, so a lag is repaired now. */
+void hub_topics_check(struct hub *hub, bool at_once);
+/* Ends every topic; their sessions must be gone. Answers that are under way must have come. */
+void hub_topics_end(struct hub *hub);
