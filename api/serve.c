@@ -38,7 +38,7 @@ static const char usage[] = "Usage: ordersync-api serve [--check-config | --help
                             "Answers the HTTP API. Any number may run beside each other.\n";
 
 static const struct api_route *const route_tables[] = {
-    api_health_routes, api_auth_routes, api_orders_routes, api_restaurants_routes, NULL,
+    api_health_routes, api_auth_routes, api_order_routes, api_restaurant_routes, NULL,
 };
 
 struct process {

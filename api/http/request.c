@@ -90,7 +90,7 @@ const char *api_request_param(const struct api_request *request, const char *nam
         if (strcmp(request->params[i].name, name) == 0)
             return request->params[i].value;
     }
-    assert(!"the route has no such parameter");
+    assert(false && name); /* the route has no such parameter */
     return "";
 }
 
