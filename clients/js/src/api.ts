@@ -155,11 +155,12 @@ export class OrderSyncApi {
 
   changeOrder(orderId: string, action: OrderAction, options: ChangeOptions = {}): Promise<OrderReply> {
     const { idempotencyKey, restaurantId, ...body } = options;
-    const owner = action === 'cancel' ? '/orders' : '/restaurants/me/orders';
+    const id = encodeURIComponent(orderId);
+    const isCancel = action === 'cancel';
     return this.call({
       method: 'POST',
-      path: `${owner}/${encodeURIComponent(orderId)}/${action}`,
-      query: { restaurant_id: restaurantId },
+      path: isCancel ? `/orders/${id}/cancel` : `/restaurants/me/orders/${id}/${action}`,
+      query: isCancel ? {} : { restaurant_id: restaurantId },
       body,
       idempotencyKey,
     });

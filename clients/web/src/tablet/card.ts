@@ -12,7 +12,7 @@ const OVERDUE_MS = 8 * 60_000;
 
 interface Step {
   action: OrderAction;
-  label: 'accept' | 'reject' | 'prepare' | 'ready' | 'complete' | 'cancelOrder';
+  label: 'accept' | 'reject' | 'prepare' | 'ready' | 'complete' | 'cancel';
   look: 'primary' | 'quiet';
 }
 
@@ -23,7 +23,7 @@ const STEPS: Partial<Record<OrderStatus, readonly Step[]>> = {
     { action: 'accept', label: 'accept', look: 'primary' },
   ],
   ACCEPTED: [
-    { action: 'cancel', label: 'cancelOrder', look: 'quiet' },
+    { action: 'cancel', label: 'cancel', look: 'quiet' },
     { action: 'prepare', label: 'prepare', look: 'primary' },
   ],
   PREPARING: [{ action: 'ready', label: 'ready', look: 'primary' }],
@@ -59,8 +59,13 @@ export function drawCard({ order, customer, busy, onAction }: CardContent): HTML
       h('span', { class: 'age' }),
     ),
     h('ul', { class: 'items' }, ...order.items.map((item) => h('li', {}, h('b', {}, String(item.quantity)), h('span', {}, item.name)))),
-    drawCustomer(customer),
-    h('p', { class: 'total' }, h('span', {}, t().total), h('b', {}, formatMoney(order.total_amount, order.currency, language()))),
+    drawNote(customer),
+    h(
+      'div',
+      { class: 'summary' },
+      drawPerson(customer),
+      h('b', { 'aria-label': t().total }, formatMoney(order.total_amount, order.currency, language())),
+    ),
     h('footer', {}, ...(STEPS[order.status] ?? []).map((step) => drawButton(order, step, busy, onAction))),
   );
   tickCard(card, order);
@@ -89,20 +94,21 @@ function drawButton(order: Order, step: Step, busy: boolean, onAction: CardConte
   );
 }
 
-function drawCustomer(customer: CustomerState): Child {
-  if (customer === 'loading') return h('p', { class: 'soft customer' }, t().loadingCustomer);
-  if (customer === 'failed') return h('p', { class: 'soft customer' }, t().customerFailed);
+function drawNote(customer: CustomerState): Child {
+  if (typeof customer === 'string' || !customer.note) return null;
+  return h('p', { class: 'note' }, h('b', {}, t().note), customer.note);
+}
+
+function drawPerson(customer: CustomerState): Child {
+  if (customer === 'loading') return h('p', { class: 'person' }, t().loadingCustomer);
+  if (customer === 'failed') return h('p', { class: 'person' }, t().customerFailed);
+  if (!customer.customer) return null;
+  const { name, phone, address } = customer.customer;
   return h(
-    'div',
-    { class: 'customer' },
-    customer.note ? h('p', { class: 'note' }, h('b', {}, t().note), customer.note) : null,
-    customer.customer &&
-      h(
-        'p',
-        { class: 'person' },
-        h('b', {}, customer.customer.name),
-        h('a', { href: `tel:${customer.customer.phone.replace(/[^+\d]/g, '')}` }, customer.customer.phone),
-        h('span', {}, customer.customer.address),
-      ),
+    'p',
+    { class: 'person' },
+    h('b', {}, name),
+    h('a', { href: `tel:${phone.replace(/[^+\d]/g, '')}` }, phone),
+    h('span', {}, address),
   );
 }

@@ -1,0 +1,109 @@
+/** What a person does on the pages, so that the tests read like the story they tell. */
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { CHECKOUT, mintStaffToken } from './stack.mjs';
+
+/* How long a step may take at most; tests wait for what happens, not for time. Sanitized builds are slow. */
+const PATIENCE_MS = 30_000;
+
+const TABLET = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, hasTouch: true };
+const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** A page in a context of its own: another device, with nothing stored. Errors on the page fail the test. */
+async function openDevice(t, browser, device, language) {
+  const context = await browser.newContext({ ...device, locale: language });
+  t.after(() => context.close());
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(error.message));
+  page.on('console', (message) => {
+    if (message.text().includes('Content Security Policy')) errors.push(message.text());
+  });
+  t.after(() => {
+    if (errors.length > 0) throw new Error(`the page reported: ${errors.join('; ')}`);
+  });
+  return page;
+}
+
+/** A tablet that is live, with its sound on. */
+export async function openTablet(t, browser, stack, { language = 'en-US' } = {}) {
+  const page = await openDevice(t, browser, TABLET, language);
+  const fragment = new URLSearchParams({ token: await mintStaffToken(stack), restaurant: stack.restaurantId });
+  await page.goto(`${stack.edgeUrl}/tablet/#${fragment}`);
+  await waitUntilLive(page);
+  await page.locator('.sound-gate').click();
+  await page.locator('body[data-sound="on"]').waitFor();
+  return page;
+}
+
+/** Orders two dishes through the ordering page; returns the customer's phone, which now shows the tracking page. */
+export async function placeOrder(t, browser, stack, { language = 'en-US', note = 'Less spicy, please' } = {}) {
+  const page = await openDevice(t, browser, PHONE, language);
+  await page.goto(`${stack.edgeUrl}/order/#restaurant=${stack.restaurantId}`);
+  const dishes = page.locator('.menu li:not([data-sold-out])');
+  await dishes.nth(0).locator('[data-step="add"]').click();
+  await dishes.nth(0).locator('[data-step="add"]').click();
+  await dishes.nth(1).locator('[data-step="add"]').click();
+  await fillGuest(page, { note });
+  await page.locator('[data-action="place-order"]').click();
+  await page.waitForURL(/\/track\//);
+  await waitUntilLive(page);
+  return { page, code: await page.locator('.headline .code b').innerText() };
+}
+
+export async function fillGuest(page, { name = '김하늘', phone = '010-1234-5678', note = '' } = {}) {
+  await page.locator('[name="name"]').fill(name);
+  await page.locator('[name="phone"]').fill(phone);
+  await page.locator('[name="address"]').fill('서울시 마포구 월드컵로 12, 302호');
+  await page.locator('[name="note"]').fill(note);
+}
+
+export async function waitUntilLive(page) {
+  await page.locator('.connection[data-state="live"]').waitFor();
+}
+
+export function card(tablet, code) {
+  return tablet.locator(`.card[data-code="${code}"]`);
+}
+
+/** Taps a button of an order's card. */
+export async function tap(tablet, code, action) {
+  await card(tablet, code).locator(`[data-action="${action}"]`).click();
+}
+
+export async function waitForCardStatus(tablet, code, status) {
+  await tablet.locator(`.card[data-code="${code}"][data-status="${status}"]`).waitFor();
+}
+
+/** Waits until the customer's page says that the order has got to status. */
+export async function waitForTrackedStatus(phone, status) {
+  await phone.locator(`h1[data-status="${status}"]`).waitFor();
+}
+
+const imagesFolder =
+  process.env.OSY_SCREENSHOTS === '1'
+    ? path.join(CHECKOUT, 'docs/images')
+    : await mkdtemp(path.join(os.tmpdir(), 'ordersync-images-'));
+
+export async function takePicture(page, name) {
+  await mkdir(imagesFolder, { recursive: true });
+  await page.screenshot({ path: path.join(imagesFolder, `${name}.png`), animations: 'disabled' });
+}

@@ -1,0 +1,169 @@
+/**
+ * The pages in Chromium, against the whole stack: what a restaurant and its customer see. Needs a running stack
+ * (deploy/local/up --detach); OSY_ENV_FILE names its env file. One file, because the tests share one restaurant.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  card,
+  fillGuest,
+  launchBrowser,
+  openTablet,
+  placeOrder,
+  takePicture,
+  tap,
+  waitForCardStatus,
+  waitForTrackedStatus,
+  waitUntilLive,
+} from './pages.mjs';
+import { busiestHub, control, readStack } from './stack.mjs';
+
+let stack;
+let browser;
+
+before(async () => {
+  stack = await readStack();
+  browser = await launchBrowser();
+});
+
+after(() => browser?.close());
+
+test('an order rings, is cooked and handed over, and its customer sees each step, though a hub dies', async (t) => {
+  const tablet = await openTablet(t, browser, stack);
+  assert.equal(new URL(tablet.url()).hash, '', 'the token is still in the address bar');
+
+  const { page: phone, code } = await placeOrder(t, browser, stack);
+  await tablet.locator(`.card[data-code="${code}"][data-ringing="true"]`).waitFor();
+  assert.equal(await tablet.locator('body').getAttribute('data-ringing'), 'true');
+  await card(tablet, code).getByText('김하늘').waitFor();
+  await card(tablet, code).getByText('Less spicy, please').waitFor();
+  await takePicture(tablet, 'tablet-new-order');
+
+  await tap(tablet, code, 'accept');
+  await waitForCardStatus(tablet, code, 'ACCEPTED');
+  assert.equal(await card(tablet, code).getAttribute('data-ringing'), null);
+  await waitForTrackedStatus(phone, 'ACCEPTED');
+
+  const hub = await busiestHub(stack);
+  const reconnected = Promise.all([tablet, phone].map((page) => page.waitForEvent('websocket')));
+  await control('kill', hub);
+  t.after(() => control('start', hub));
+  await reconnected;
+  await Promise.all([tablet, phone].map(waitUntilLive));
+
+  await tap(tablet, code, 'prepare');
+  await waitForTrackedStatus(phone, 'PREPARING');
+  const { code: next } = await placeOrder(t, browser, stack, { note: '' });
+  await card(tablet, next).getByText('김하늘').waitFor();
+  await takePicture(tablet, 'tablet');
+  await takePicture(phone, 'track');
+
+  await tap(tablet, code, 'ready');
+  await waitForTrackedStatus(phone, 'READY');
+  await tap(tablet, code, 'complete');
+  await waitForTrackedStatus(phone, 'COMPLETED');
+  await card(tablet, code).waitFor({ state: 'detached' });
+});
+
+test('a rejected order tells its customer why, in the customer’s own language', async (t) => {
+  const tablet = await openTablet(t, browser, stack, { language: 'ko-KR' });
+  const { page: phone, code } = await placeOrder(t, browser, stack, { language: 'en-US' });
+  await tap(tablet, code, 'reject');
+  await tablet.locator('.reason-dialog [data-reason]').first().click();
+  await card(tablet, code).waitFor({ state: 'detached' });
+  await waitForTrackedStatus(phone, 'REJECTED');
+  assert.match(await phone.locator('.reason').innerText(), /An item is sold out/);
+});
+
+test('a reason of one’s own reaches the customer as it was typed, and as text', async (t) => {
+  const tablet = await openTablet(t, browser, stack);
+  const { page: phone, code } = await placeOrder(t, browser, stack);
+  await tap(tablet, code, 'reject');
+  await tablet.locator('.reason-dialog summary').click();
+  await tablet.locator('.reason-dialog [name="other"]').fill('<b>Gas</b> is out & the oven too');
+  await tablet.locator('.reason-dialog form button').click();
+  await waitForTrackedStatus(phone, 'REJECTED');
+  assert.match(await phone.locator('.reason').innerText(), /<b>Gas<\/b> is out & the oven too/);
+});
+
+test('of two tablets that accept the same order one is told that the other was faster', async (t) => {
+  const first = await openTablet(t, browser, stack);
+  const second = await openTablet(t, browser, stack);
+  const { page: phone, code } = await placeOrder(t, browser, stack);
+  await Promise.all([first, second].map((tablet) => card(tablet, code).waitFor()));
+  /* The second tablet's tap is held until the first one's has won. */
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await second.route(/\/accept\b/, async (route) => {
+    await released;
+    await route.continue();
+  });
+  await tap(second, code, 'accept');
+  await tap(first, code, 'accept');
+  await waitForTrackedStatus(phone, 'ACCEPTED');
+  release();
+  const notice = second.locator('.notice[data-kind="warning"]', { hasText: code });
+  await notice.waitFor();
+  assert.match(await notice.innerText(), /Somebody was faster/);
+  await waitForCardStatus(second, code, 'ACCEPTED');
+});
+
+test('a cancelled order leaves the tablet with a notice, and the customer cannot cancel it again', async (t) => {
+  const tablet = await openTablet(t, browser, stack);
+  const { page: phone, code } = await placeOrder(t, browser, stack);
+  await card(tablet, code).waitFor();
+  await phone.locator('[data-action="cancel"]').click();
+  await phone.locator('[data-action="confirm-cancel"]').click();
+  await waitForTrackedStatus(phone, 'CANCELLED');
+  await card(tablet, code).waitFor({ state: 'detached' });
+  await tablet.locator('.notice', { hasText: code }).waitFor();
+  assert.equal(await phone.locator('[data-action="cancel"]').count(), 0);
+});
+
+test('a tablet that was reloaded shows the orders it had, with their customers', async (t) => {
+  const tablet = await openTablet(t, browser, stack);
+  const { code } = await placeOrder(t, browser, stack);
+  await card(tablet, code).waitFor();
+  await tablet.reload();
+  await waitUntilLive(tablet);
+  await card(tablet, code).getByText('김하늘').waitFor();
+  assert.equal(await card(tablet, code).getAttribute('data-ringing'), 'true');
+});
+
+test('the language follows the browser, can be switched, and is remembered', async (t) => {
+  const { page: phone } = await placeOrder(t, browser, stack, { language: 'ko-KR' });
+  assert.equal(await phone.locator('html').getAttribute('lang'), 'ko');
+  assert.match(await phone.locator('h1').innerText(), /매장의 확인/);
+  await phone.locator('[data-language="en"]').click();
+  assert.match(await phone.locator('h1').innerText(), /Waiting for the restaurant/);
+  await phone.reload();
+  await waitUntilLive(phone);
+  assert.match(await phone.locator('h1').innerText(), /Waiting for the restaurant/);
+});
+
+test('the ordering page names the fields that are missing or wrong, and places nothing', async (t) => {
+  const { page } = await placeOrder(t, browser, stack);
+  await page.goto(`${stack.edgeUrl}/order/#restaurant=${stack.restaurantId}`);
+  let posts = 0;
+  page.on('request', (request) => {
+    if (request.method() === 'POST') posts++;
+  });
+  await page.locator('[data-step="add"]:not(:disabled)').first().click();
+  await fillGuest(page, { name: '', phone: 'call me' });
+  await page.locator('[data-action="place-order"]').click();
+  assert.match(await page.locator('#guest-name-problem').innerText(), /fill this in/);
+  assert.match(await page.locator('#guest-phone-problem').innerText(), /phone number/);
+  assert.equal(await page.locator('#guest-address-problem').innerText(), '');
+  assert.equal(posts, 0);
+});
+
+test('a tracking link with a wrong token shows nothing of the order', async (t) => {
+  const { page, code } = await placeOrder(t, browser, stack);
+  const link = new URL(page.url());
+  const fragment = new URLSearchParams(link.hash.slice(1));
+  fragment.set('token', `${fragment.get('token')}x`);
+  await page.goto('about:blank');
+  await page.goto(`${stack.edgeUrl}/track/#${fragment}`);
+  await page.locator('.problem').waitFor();
+  assert.doesNotMatch(await page.locator('body').innerText(), new RegExp(code));
+});
