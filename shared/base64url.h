@@ -8,6 +8,6 @@
 
 /* out must hold OSY_BASE64URL_LENGTH(length) + 1 characters; NUL-terminated. */
 void osy_base64url_encode(const void *bytes, size_t length, char *out);
-/* Refuses padding, white space, foreign characters, and set bits behind the last byte. out must hold
- * length * 3 / 4 bytes. */
+/* Refuses padding, white space, foreign characters, and set bits behind the last byte. out must
+ * hold length * 3 / 4 bytes. */
 bool osy_base64url_decode(const char *text, size_t length, uint8_t *out, size_t *out_length);

@@ -1,12 +1,13 @@
 /*
- * Errors: a function that can fail returns bool (true is success) or NULL, and describes the failure in
- * its last parameter. Whoever stands at the edge (a handler, a loop callback, main) reports it, once.
+ * Errors: a function that can fail returns bool (true is success) or NULL, and describes the
+ * failure in its last parameter. Whoever stands at the edge (a handler, a loop callback, main)
+ * reports it, once.
  */
 #pragma once
 #include <stdbool.h>
 
 #define OSY_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
-#define OSY_MUST_CHECK __attribute__((warn_unused_result))
+#define OSY_MUST_CHECK         __attribute__((warn_unused_result))
 
 enum osy_error_code {
     OSY_OK = 0,
@@ -27,5 +28,5 @@ struct osy_error {
  * A message that does not fit is cut at a UTF-8 boundary. */
 bool osy_error_set(struct osy_error *err, enum osy_error_code code, const char *fmt, ...)
     OSY_PRINTF(3, 4);
-/* Puts "<context>: " before the message that is there, for an error on its way up. Returns false. */
+/* Puts "<context>: " before the message that is there, for an error on its way up: false. */
 bool osy_error_prefix(struct osy_error *err, const char *fmt, ...) OSY_PRINTF(2, 3);

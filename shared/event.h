@@ -1,9 +1,10 @@
 /*
- * The event codec: CloudEvents 1.0 in JSON format, and the envelope in which Redis carries an event:
+ * The event codec: CloudEvents 1.0 in JSON format, and the envelope in which Redis carries it:
  *   <seq> <version> <event json>
- * seq is the restaurant's sequence and version the order's; they stay outside of the JSON, because a
- * customer must not learn the restaurant's volume. Both the API (from a committed row) and the hub (from
- * the same row, when it repairs a gap) encode with osy_event_write_json, so the bytes are the same.
+ * seq is the restaurant's sequence and version the order's; they stay outside of the JSON, because
+ * a customer must not learn the restaurant's volume. Both the API (from a committed row) and the
+ * hub (from the same row, when it repairs a gap) encode with osy_event_write_json, so the bytes
+ * are the same.
  */
 #pragma once
 #include <stdbool.h>
@@ -17,15 +18,15 @@
 #define OSY_EVENT_JSON_MAX 65536u /* bytes of an event's JSON; larger ones are refused */
 
 struct osy_event {
-    uint64_t seq;              /* of the restaurant, from 1 */
-    uint64_t version;          /* of the order, from 1 */
-    struct osy_uuid id;        /* random: the proof in a position */
+    uint64_t seq;       /* of the restaurant, from 1 */
+    uint64_t version;   /* of the order, from 1 */
+    struct osy_uuid id; /* random: the proof in a position */
     struct osy_uuid restaurant_id;
     struct osy_uuid order_id;
-    const char *type;          /* "order.created"; borrowed */
-    int64_t time_ms;           /* wall time in the writing transaction */
-    const char *traceparent;   /* borrowed; NULL or "" when there is none */
-    const char *data;          /* JSON object of the order, borrowed; no raw control character */
+    const char *type;        /* "order.created"; borrowed */
+    int64_t time_ms;         /* wall time in the writing transaction */
+    const char *traceparent; /* borrowed; NULL or "" when there is none */
+    const char *data;        /* JSON object of the order, borrowed; no raw control character */
     size_t data_length;
 };
 
@@ -42,9 +43,10 @@ struct osy_envelope {
 };
 
 /*
- * Checks and splits an envelope. The JSON is not parsed: the codec writes the attributes in one fixed
- * order, and the parser demands that order, that `source` is /restaurants/<restaurant_id>, the size limit,
- * and one line of UTF-8 (it goes into a text frame as it is). OSY_ERR_INVALID otherwise.
+ * Checks and splits an envelope. The JSON is not parsed: the codec writes the attributes in one
+ * fixed order, and the parser demands that order, that `source` is /restaurants/<restaurant_id>,
+ * the size limit, and one line of UTF-8 (it goes into a text frame as it is). OSY_ERR_INVALID
+ * otherwise.
  */
 OSY_MUST_CHECK bool osy_envelope_parse(const char *bytes, size_t length,
                                        const struct osy_uuid *restaurant_id,

@@ -23,7 +23,7 @@ static struct failpoint {
 } failpoints[FAILPOINTS_MAX];
 static size_t failpoint_count;
 
-/* A failpoint that is misspelt would make a chaos test prove nothing: the process refuses to run. */
+/* A failpoint that is misspelt would let a chaos test prove nothing: the process stops. */
 static _Noreturn void die_of(const char *text)
 {
     fprintf(stderr, "OSY_FAILPOINTS: not understood: %s\n", text);

@@ -1,8 +1,8 @@
 /*
- * Reading JSON from outside with jansson, safely: limits are checked by a cheap scan before the parser
- * allocates anything (64 KiB of `[{},{},` becomes 5 MB of heap otherwise), duplicate keys are refused,
- * and an object is read field by field against a table, so that unknown fields and wrong types are
- * errors that name the field.
+ * Reading JSON from outside with jansson, safely: limits are checked by a cheap scan before the
+ * parser allocates anything (64 KiB of `[{},{},` becomes 5 MB of heap otherwise), duplicate keys
+ * are refused, and an object is read field by field against a table, so that unknown fields and
+ * wrong types are errors that name the field.
  */
 #pragma once
 #include <jansson.h>
@@ -12,7 +12,7 @@
 
 #include "shared/error.h"
 
-#define OSY_JSON_DEPTH_MAX 16
+#define OSY_JSON_DEPTH_MAX  16
 #define OSY_JSON_TOKENS_MAX 4096
 
 /* The scan alone: depth, number of tokens, no NUL. (It is not a validator.) */
@@ -22,7 +22,7 @@ json_t *osy_json_parse(const char *bytes, size_t length, json_type top, struct o
 
 enum osy_json_kind {
     OSY_JSON_END = 0,
-    OSY_JSON_STRING,  /* const char *: borrowed from the tree; least and most count code points; no U+0000 */
+    OSY_JSON_STRING,  /* const char *: borrowed from the tree; least and most count code points */
     OSY_JSON_INTEGER, /* int64_t within least and most */
     OSY_JSON_UUID,    /* struct osy_uuid */
     OSY_JSON_OBJECT,  /* json_t *: borrowed */
@@ -39,8 +39,8 @@ struct osy_json_field {
 
 /*
  * Reads object into the fields' targets (the table ends with a zeroed row). path is put before the
- * names in errors, e.g. "items[3].", or "". OSY_ERR_INVALID: "'items[3].quantity' must be an integer
- * from 1 to 99", "'foo' is not a known field".
+ * names in errors, e.g. "items[3].", or "". OSY_ERR_INVALID: "'items[3].quantity' must be an
+ * integer from 1 to 99", "'foo' is not a known field".
  */
-OSY_MUST_CHECK bool osy_json_read(json_t *object, const char *path, const struct osy_json_field *fields,
-                                  struct osy_error *err);
+OSY_MUST_CHECK bool osy_json_read(json_t *object, const char *path,
+                                  const struct osy_json_field *fields, struct osy_error *err);

@@ -10,8 +10,8 @@
 #include "shared/clock.h"
 #include "shared/utf8.h"
 
-/* A pipe takes a write of up to PIPE_BUF (4,096) bytes whole, so that lines of several processes on one
- * pipe do not mix. A longer text would tell nobody more. */
+/* A pipe takes a write of up to PIPE_BUF (4,096) bytes whole, so that lines of several processes
+ * on one pipe do not mix. A longer text would tell nobody more. */
 #define TEXT_BYTES_MAX 1000
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -83,7 +83,7 @@ static void append_field(struct osy_buffer *line, const struct osy_log_field *fi
         osy_buffer_text(line, "null"); /* JSON has no infinity */
 }
 
-/* A log that cannot be written must not stop the service: any failure but an interruption gives up. */
+/* A log that cannot be written must not stop the service: failures but EINTR give up. */
 static void write_line(const char *bytes, size_t length)
 {
     while (length > 0) {

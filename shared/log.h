@@ -1,8 +1,9 @@
 /*
  * Structured logs: one JSON object a line on stderr:
- *   {"time":"2026-01-31T12:00:00.123Z","level":"info","program":"ordersync-hub","event":"socket_open","trace_id":"..","rid":".."}
- * The event is a fixed snake_case name; everything that varies is a field. Personal data, tokens and
- * payloads are never fields. Safe from any thread; a line is written with one write(2).
+ *   {"time":"2026-01-31T12:00:00.123Z","level":"info","program":"ordersync-hub",
+ *    "event":"socket_open","trace_id":"..","rid":".."}
+ * The event is a fixed snake_case name; everything that varies is a field. Personal data, tokens
+ * and payloads are never fields. Safe from any thread; a line is written with one write(2).
  *
  *   OSY_INFO("socket_open", OSY_STR("rid", rid), OSY_INT("sockets", count));
  */
@@ -32,10 +33,12 @@ struct osy_log_field {
     } value;
 };
 
-#define OSY_STR(n, v) ((struct osy_log_field){.name = (n), .type = OSY_LOG_TYPE_STR, .value.text = (v)})
+#define OSY_STR(n, v) \
+    ((struct osy_log_field){.name = (n), .type = OSY_LOG_TYPE_STR, .value.text = (v)})
 #define OSY_INT(n, v) \
     ((struct osy_log_field){.name = (n), .type = OSY_LOG_TYPE_INT, .value.integer = (int64_t)(v)})
-#define OSY_NUM(n, v) ((struct osy_log_field){.name = (n), .type = OSY_LOG_TYPE_NUM, .value.number = (v)})
+#define OSY_NUM(n, v) \
+    ((struct osy_log_field){.name = (n), .type = OSY_LOG_TYPE_NUM, .value.number = (v)})
 #define OSY_ERR(err) OSY_STR("error", (err)->message)
 
 /* The text of name is borrowed for the life of the process. Call once, before the first thread. */
@@ -48,12 +51,12 @@ void osy_log(enum osy_log_level level, const char *event, const struct osy_log_f
 void osy_log_set_trace(const char *trace_id);
 
 #define OSY_LOG_AT(level, ...) OSY_LOG_AT_(level, __VA_ARGS__, {0})
-#define OSY_LOG_AT_(level, event, ...)                                        \
-    do {                                                                      \
-        if (osy_log_enabled(level))                                           \
+#define OSY_LOG_AT_(level, event, ...)                                          \
+    do {                                                                        \
+        if (osy_log_enabled(level))                                             \
             osy_log(level, event, (const struct osy_log_field[]){__VA_ARGS__}); \
     } while (0)
 #define OSY_DEBUG(...) OSY_LOG_AT(OSY_LOG_DEBUG, __VA_ARGS__)
-#define OSY_INFO(...) OSY_LOG_AT(OSY_LOG_INFO, __VA_ARGS__)
-#define OSY_WARN(...) OSY_LOG_AT(OSY_LOG_WARN, __VA_ARGS__)
+#define OSY_INFO(...)  OSY_LOG_AT(OSY_LOG_INFO, __VA_ARGS__)
+#define OSY_WARN(...)  OSY_LOG_AT(OSY_LOG_WARN, __VA_ARGS__)
 #define OSY_ERROR(...) OSY_LOG_AT(OSY_LOG_ERROR, __VA_ARGS__)

@@ -1,7 +1,8 @@
 /*
- * A metric without labels is a family with one child, so there is one way to store and one to print.
- * A histogram keeps each bucket's own count; the reader adds them up, so `_count` is the +Inf bucket by
- * construction, whatever is observed meanwhile. (Its `_sum` may be an observation ahead or behind.)
+ * A metric without labels is a family with one child, so there is one way to store and one to
+ * print. A histogram keeps each bucket's own count; the reader adds them up, so `_count` is the
+ * +Inf bucket by construction, whatever is observed meanwhile. (Its `_sum` may be an observation
+ * ahead or behind.)
  */
 #include "shared/metrics.h"
 

@@ -93,7 +93,7 @@ static void add_parameter(struct parameters *parameters, const char *keyword, co
 /* What the URL says comes last and wins, except for `options`, which hold both. */
 static void collect_parameters(const struct osy_pg *pg, struct parameters *parameters)
 {
-    /* A peer that vanished without a word is noticed within 25 s when we wait, and 15 s when we write. */
+    /* A peer that vanished without a word is noticed 25 s (waiting) or 15 s (writing) later. */
     static const char *const defaults[][2] = {
         {"keepalives", "1"},       {"keepalives_idle", "10"},     {"keepalives_interval", "5"},
         {"keepalives_count", "3"}, {"tcp_user_timeout", "15000"}, {"client_encoding", "UTF8"},
@@ -134,7 +134,7 @@ static bool connect_now(struct osy_pg *pg, struct osy_error *err)
     return false;
 }
 
-/* Whether the server has hung up while nobody looked: a restart leaves such connections in every pool. */
+/* Whether the server has hung up while nobody looked: its restart leaves such connections. */
 static bool is_hung_up(const struct osy_pg *pg)
 {
     struct pollfd socket = {.fd = PQsocket(pg->connection), .events = POLLRDHUP};
@@ -258,7 +258,8 @@ const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct
 
     if (!osy_pg_connection(pg, err))
         return NULL;
-    /* A program has some dozens of statements: a walk over them costs less than hashing would explain. */
+    /* A program has some dozens of statements: a walk over their addresses is nothing beside the
+     * round trip that follows. */
     while (index < pg->prepared_count && pg->prepared[index] != sql)
         index++;
     snprintf(pg->name, sizeof pg->name, "s%zu", index);

@@ -1,8 +1,8 @@
 /*
- * PostgreSQL for code that blocks: one connection, one thread at a time, prepared statements by name,
- * reconnects on next use after a failure. libpq is met here and in api/db/ alone.
- * The text of a statement is prepared once per connection, keyed by its address (statements are
- * embedded files with static life).
+ * PostgreSQL for code that blocks: one connection, one thread at a time, prepared statements by
+ * name, reconnects on next use after a failure. libpq is met here and in api/db/ alone. The text
+ * of a statement is prepared once per connection, keyed by its address (statements are embedded
+ * files with static life).
  */
 #pragma once
 #include <libpq-fe.h>
@@ -15,36 +15,38 @@
 struct osy_pg;
 
 struct osy_pg_options {
-    const char *url;              /* libpq URI; copied. What it says wins over our defaults */
-    const char *application_name; /* shown in pg_stat_activity; copied */
-    uint32_t connect_timeout_s;   /* 0: 3 */
+    const char *url;               /* libpq URI; copied. What it says wins over our defaults */
+    const char *application_name;  /* shown in pg_stat_activity; copied */
+    uint32_t connect_timeout_s;    /* 0: 3 */
     uint32_t statement_timeout_ms; /* 0: 5000; set for the session */
-    bool read_only;               /* default_transaction_read_only */
-    const char *settings;         /* more of them for the session, as "-c name=value ..."; copied; NULL: none */
+    bool read_only;                /* default_transaction_read_only */
+    const char *settings;          /* more of them, as "-c name=value ..."; copied; NULL: none */
 };
 
 struct osy_pg *osy_pg_create(const struct osy_pg_options *options); /* connects on first use */
 void osy_pg_destroy(struct osy_pg *pg);                             /* NULL is fine */
 
 /*
- * Runs one prepared statement with text parameters (NULL is SQL null). The result is owned by the caller
- * (PQclear) or NULL: OSY_ERR_IO when the server is not there or cannot serve now (shutdown, disk full,
- * statement timeout: may work later), OSY_ERR_CONFLICT for SQLSTATE 40001/40P01/55P03, OSY_ERR_INVALID
- * for any other error. The message has the SQLSTATE and the primary text, never a value.
+ * Runs one prepared statement with text parameters (NULL is SQL null). The result is owned by the
+ * caller (PQclear) or NULL: OSY_ERR_IO when the server is not there or cannot serve now (shutdown,
+ * disk full, statement timeout: may work later), OSY_ERR_CONFLICT for SQLSTATE 40001/40P01/55P03,
+ * OSY_ERR_INVALID for any other error. The message has the SQLSTATE and the primary text, never a
+ * value.
  */
 PGresult *osy_pg_query(struct osy_pg *pg, const char *sql, int count, const char *const *values,
                        struct osy_error *err);
 /* The same for lengths/formats of PQexecParams (binary parameters and results). */
-PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count, const char *const *values,
-                              const int *lengths, const int *formats, int result_format,
-                              struct osy_error *err);
-/* The live libpq connection for what the above cannot do (pipelines, migrations): NULL when it cannot be made.
- * Statements prepared through osy_pg_prepare are known to it. */
+PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count,
+                              const char *const *values, const int *lengths, const int *formats,
+                              int result_format, struct osy_error *err);
+/* The live libpq connection for what the above cannot do (pipelines, migrations): NULL when it
+ * cannot be made. Statements prepared through osy_pg_prepare are known to it. */
 PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err);
-/* The name under which sql is prepared on the present connection; prepares it when it is not yet. NULL on failure.
- * Borrowed until the next call. */
+/* The name under which sql is prepared on the present connection; prepares it when it is not yet.
+ * NULL on failure. Borrowed until the next call. */
 const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct osy_error *err);
-/* After a failure in the middle of a pipeline or transaction: drop the connection; the next use makes a new one. */
+/* After a failure in the middle of a pipeline or transaction: drop the connection; the next use
+ * makes a new one. */
 void osy_pg_reset(struct osy_pg *pg);
 /* Translates a failed result or connection into err and returns false. */
 bool osy_pg_error(const PGconn *connection, const PGresult *result, struct osy_error *err);

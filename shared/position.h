@@ -1,6 +1,7 @@
 /*
- * A position names the last event that a client has, and proves it: number and random event id together.
- * Its text is opaque to clients: base64url of kind (1 byte), number (8, big endian), event id (16).
+ * A position names the last event that a client has, and proves it: number and random event id
+ * together. Its text is opaque to clients: base64url of kind (1 byte), number (8, big endian),
+ * event id (16).
  */
 #pragma once
 #include <stdbool.h>

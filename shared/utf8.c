@@ -1,7 +1,8 @@
 /*
- * The state between two bytes is what the next byte must look like: how many continuation bytes are
- * missing, and the range of the next one. The range is 80..BF except behind E0, ED, F0 and F4, where a
- * narrower one excludes overlong forms, surrogates and what lies above U+10FFFF (RFC 3629 section 4).
+ * The state between two bytes is what the next byte must look like: how many continuation bytes
+ * are missing, and the range of the next one. The range is 80..BF except behind E0, ED, F0 and F4,
+ * where a narrower one excludes overlong forms, surrogates and what lies above U+10FFFF (RFC 3629
+ * section 4).
  */
 #include "shared/utf8.h"
 
@@ -41,7 +42,7 @@ static uint32_t after_continuation(uint32_t state, uint8_t byte)
     return missing == 1 ? 0 : ANY_CONTINUATION(missing - 1);
 }
 
-/* How many of the bytes, in whole words, are ASCII: most of our text is, and this is six times faster. */
+/* How many of the bytes, in whole words, are ASCII: most of our text is. */
 static size_t ascii_words(const char *bytes, size_t length)
 {
     size_t at = 0;

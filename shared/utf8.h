@@ -15,5 +15,6 @@ bool osy_utf8_valid(const char *bytes, size_t length);
 size_t osy_utf8_count(const char *bytes, size_t length); /* code points of a valid text */
 /* Bytes of the character at the front (1 to 4); 0 when there is none or it is not UTF-8. */
 size_t osy_utf8_character(const char *bytes, size_t length);
-/* length, less the beginning of a character that the end cuts off (as a limited copy of a text has it). */
+/* length, less the beginning of a character that the end cuts off (as a limited copy of a text has
+ * it). */
 size_t osy_utf8_trim(const char *bytes, size_t length);

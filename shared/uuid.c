@@ -15,8 +15,9 @@ static void set_version(struct osy_uuid *uuid, unsigned version)
 
 /*
  * rand_a is a counter (RFC 9562 section 6.2, method 1): each millisecond begins at a random number
- * below 2^11, the next uuid is one more, and a counter that is used up borrows the next millisecond.
- * A clock that steps back is not followed until it has caught up, so ids never descend.
+ * below 2^11, the next uuid is one more, and a counter that is used up borrows the next
+ * millisecond. A clock that steps back is not followed until it has caught up, so ids never
+ * descend.
  */
 struct osy_uuid osy_uuid_v7(void)
 {

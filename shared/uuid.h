@@ -4,14 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OSY_UUID_BYTES 16
+#define OSY_UUID_BYTES      16
 #define OSY_UUID_TEXT_BYTES 37 /* 36 characters and the NUL */
 
 struct osy_uuid {
     uint8_t bytes[OSY_UUID_BYTES];
 };
 
-struct osy_uuid osy_uuid_v7(void); /* ascending within a thread even inside one millisecond (RFC 9562 6.2) */
+struct osy_uuid
+osy_uuid_v7(void); /* ascending within a thread even inside one millisecond (RFC 9562 6.2) */
 struct osy_uuid osy_uuid_v4(void);
 int64_t osy_uuid_v7_time_ms(const struct osy_uuid *uuid); /* its wall time; 0 unless version 7 */
 void osy_uuid_format(const struct osy_uuid *uuid, char text[OSY_UUID_TEXT_BYTES]); /* lower case */
