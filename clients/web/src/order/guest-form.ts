@@ -101,8 +101,8 @@ function findProblem(field: Field, value: string): Problem | null {
   return null;
 }
 
-/** Which field the server's INVALID_REQUEST names, if it is one of ours. */
+/** Which field the server's INVALID_REQUEST names ('customer.phone' ...), if it is one of ours. */
 export function fieldNamedIn(detail: string): FieldName | null {
-  return FIELDS.find(({ name }) => new RegExp(`\\b${name}\\b`).test(detail))?.name ?? null;
+  const named = /'(?:customer\.)?(\w+)'/.exec(detail)?.[1];
+  return FIELDS.find(({ name }) => name === named)?.name ?? null;
 }
-

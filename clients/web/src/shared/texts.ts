@@ -148,7 +148,7 @@ const ko: Texts = {
   language: '언어',
   reasons: ['품절된 메뉴가 있습니다', '주문이 많아 받을 수 없습니다', '곧 영업을 마감합니다', '배달이 어려운 주소입니다'],
 
-  live: '실시간 연결됨',
+  live: '실시간',
   connecting: '연결 중…',
   retryNow: '지금 다시 연결',
   reconnectingIn: (seconds) => `연결이 끊겼습니다. ${seconds}초 후 다시 연결합니다.`,
