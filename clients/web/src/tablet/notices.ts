@@ -3,6 +3,8 @@ import { h } from '../shared/dom.js';
 import { t } from '../shared/language.js';
 
 const SHOWN_MS = 7_000;
+/** More would hide the orders; the oldest give way. */
+const MAX_SHOWN = 4;
 
 export type NoticeKind = 'info' | 'warning';
 
@@ -18,6 +20,7 @@ export class Notices {
       h('button', { type: 'button', 'aria-label': t().dismiss, onclick: close }, '×'),
     );
     this.element.append(notice);
+    while (this.element.children.length > MAX_SHOWN) this.element.firstElementChild?.remove();
     if (kind === 'info') setTimeout(close, SHOWN_MS);
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cart } from '../dist-test/order/cart.mjs';
+import { fieldNamedIn } from '../dist-test/order/guest-form.mjs';
 
 function item(itemId, { unitAmount = 1000, available = true, stock = null } = {}) {
   return { item_id: itemId, name: itemId, unit_amount: unitAmount, available, stock, version: 1 };
@@ -52,4 +53,10 @@ test('an order has at most fifty lines', () => {
   const cart = new Cart(items);
   for (const one of items) cart.change(one, 1);
   assert.equal(cart.lines.length, 50);
+});
+
+test('a refusal of the server is shown at the field which it names', () => {
+  assert.equal(fieldNamedIn("'customer.phone' is too short"), 'phone');
+  assert.equal(fieldNamedIn("'note' has more than 300 characters"), 'note');
+  assert.equal(fieldNamedIn("'items' must not be empty; its name is wrong"), null);
 });
