@@ -57,9 +57,10 @@ static void stop(struct program *program)
     close_handle((uv_handle_t *)&program->drain_timer);
     close_handle((uv_handle_t *)&program->on_term);
     close_handle((uv_handle_t *)&program->on_int);
-    osy_redis_destroy(hub->source.redis); /* answers what is pending: before the store goes */
-    hub_topics_end(hub);
+    /* Redis first: it answers what is pending, and some of that turns to the store. */
+    osy_redis_destroy(hub->source.redis);
     hub->source.redis = NULL;
+    hub_topics_end(hub);
     hub_store_destroy(hub->source.store);
 }
 
@@ -168,6 +169,7 @@ static bool start(struct program *program, struct osy_error *err)
     hub->config = config;
     hub->loop = &program->loop;
     hub->source.loop = &program->loop;
+    start_timers(program);
     hub_wheel_init(&hub->wheel, osy_clock_monotonic_ms());
     program->keyring =
         osy_keyring_load(config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING, err);
@@ -175,7 +177,6 @@ static bool start(struct program *program, struct osy_error *err)
         return osy_error_prefix(err, "ORDERSYNC_KEYS_DIR");
     hub->grants = hub_grants_create(program->keyring, (size_t)config->token_cache);
 
-    start_timers(program);
     hub->source.store = hub_store_create(
         hub->loop, &(struct hub_store_options){.url = config->database_url,
                                                .application_name = "ordersync-hub",
@@ -191,8 +192,7 @@ static bool start(struct program *program, struct osy_error *err)
                          err);
     if (!hub->source.redis)
         return osy_error_prefix(err, "ORDERSYNC_REDIS_URL");
-    hub->server = hub_server_create(hub, err);
-    if (!hub->server)
+    if (!hub_server_create(hub, err))
         return false;
     schedule_check(program);
     return true;
@@ -225,8 +225,12 @@ static int serve(struct program *program)
         uv_run(&program->loop, UV_RUN_DEFAULT);
     } else {
         OSY_ERROR("hub_start_failed", OSY_ERR(&err));
-        status = EXIT_FAILURE;
+        status = err.code == OSY_ERR_INVALID ? EXIT_USAGE : EXIT_FAILURE;
+        stop(program);
+        uv_run(&program->loop, UV_RUN_DEFAULT);
     }
+    if (uv_loop_close(&program->loop) != 0)
+        OSY_WARN("loop_busy");
     return status;
 }
 

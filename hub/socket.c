@@ -319,6 +319,17 @@ static const char *copy_header(struct lws *wsi, enum lws_token_indexes token, ch
     return lws_hdr_copy(wsi, out, size, token) >= 0 ? out : TOO_LONG;
 }
 
+/* The query, when it has one argument; lws_hdr_copy logs each one that it joins. */
+static const char *copy_query(struct lws *wsi, char *out, int size)
+{
+    char second[4];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) == 0)
+        return NULL;
+    if (lws_hdr_copy_fragment(wsi, second, sizeof second, WSI_TOKEN_HTTP_URI_ARGS, 1) > 0)
+        return TOO_LONG;
+    return lws_hdr_copy_fragment(wsi, out, size, WSI_TOKEN_HTTP_URI_ARGS, 0) > 0 ? out : TOO_LONG;
+}
+
 struct request {
     int method; /* LWSHUMETH_... */
     char path[128], query[64], http_version[16], host[256], upgrade[32], connection[128], key[32],
@@ -343,7 +354,7 @@ static bool check_request(struct hub_server *server, struct lws *wsi, struct req
     struct hub_upgrade upgrade = {
         .is_get = request->method == LWSHUMETH_GET,
         .path = request->path,
-        .query = HEADER(WSI_TOKEN_HTTP_URI_ARGS, query),
+        .query = copy_query(wsi, request->query, (int)sizeof request->query),
         .http_version = HEADER(WSI_TOKEN_HTTP, http_version),
         .host = HEADER(WSI_TOKEN_HOST, host),
         .upgrade = HEADER(WSI_TOKEN_UPGRADE, upgrade),
@@ -630,20 +641,16 @@ static bool open_listeners(struct hub_server *server, struct osy_error *err)
     return server->sockets_vhost != NULL;
 }
 
-struct hub_server *hub_server_create(struct hub *hub, struct osy_error *err)
+bool hub_server_create(struct hub *hub, struct osy_error *err)
 {
     struct hub_server *server = osy_alloc(sizeof *server);
+    hub->server = server;
     server->hub = hub;
     server->origins = join_origins(hub->config);
     uv_prepare_init(hub->loop, &server->before_sleep);
     server->before_sleep.data = server;
     uv_prepare_start(&server->before_sleep, on_before_sleep);
-    if (open_listeners(server, err))
-        return server;
-    hub_server_destroy(server);
-    uv_run(hub->loop, UV_RUN_NOWAIT);
-    hub_server_free(server);
-    return NULL;
+    return open_listeners(server, err);
 }
 
 void hub_server_destroy(struct hub_server *server)
@@ -659,6 +666,8 @@ void hub_server_free(struct hub_server *server)
 {
     if (!server)
         return;
+    if (server->context)
+        lws_context_destroy(server->context); /* on a foreign loop the end is left to a second call */
     free(server->origins);
     free(server);
 }

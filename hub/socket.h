@@ -29,7 +29,8 @@ void hub_socket_kill(struct hub_socket *socket);
 
 /* The listening side: sockets on config->listen, health, readiness and metrics on the admin address. */
 struct hub_server;
-struct hub_server *hub_server_create(struct hub *hub, struct osy_error *err);
+/* Sets hub->server, which is to be destroyed and freed also when this fails. */
+OSY_MUST_CHECK bool hub_server_create(struct hub *hub, struct osy_error *err);
 /* Begins to end everything: run the loop until nothing is left, then free. NULL is fine. */
 void hub_server_destroy(struct hub_server *server);
 void hub_server_free(struct hub_server *server);
