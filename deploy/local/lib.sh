@@ -1,0 +1,399 @@
+# Shared by up, down and ctl: where a local stack keeps things, and how each of its programs is started,
+# stopped and asked whether it is ready. Sourced by bash with `root` (the checkout) and `state` set.
+#
+# The state folder:
+#   config    ports, counts and secrets of this stack (0600), written by up
+#   env       what tools and tests source: addresses, process ids, settings (0600)
+#   run/      NAME.pid: "<pid> <start time>"; both must match, so a recycled pid is never signalled
+#   log/      NAME.log: stdout and stderr of each program
+#   keys/     signing and data keys;  redis/ nginx/  their files;  postgres/  data (see postgres_data)
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    say "$*"
+    exit 1
+}
+
+# ---- configuration ----------------------------------------------------------------------------------
+
+load_config() {
+    [ -r "$state/config" ] || return 1
+    # shellcheck source=/dev/null
+    source "$state/config"
+    database_url=postgresql://ordersync:$database_password@127.0.0.1:$postgres_port/ordersync
+    redis_url=redis://:$redis_password@127.0.0.1:$redis_port/0
+    edge_url=http://127.0.0.1:$edge_port
+    ws_url=ws://127.0.0.1:$edge_port
+}
+
+# Start order; stopping goes the other way round.
+component_names() {
+    local i
+    printf 'postgres\nredis\n'
+    for ((i = 1; i <= apis; i++)); do echo "api-$i"; done
+    for ((i = 1; i <= hubs; i++)); do echo "hub-$i"; done
+    printf 'worker-1\nnginx\n'
+}
+
+is_component() { component_names | grep -qxF -- "$1"; }
+
+# Replaces a file at once, readable by its owner only: stdin becomes $1.
+write_private() {
+    local temporary
+    temporary=$(mktemp "$1.XXXXXX")
+    cat >"$temporary"
+    mv -f "$temporary" "$1"
+}
+
+shell_quote() { # for a line that every POSIX shell and simple parser reads: export NAME='value'
+    printf "'%s'" "${1//\'/\'\\\'\'}"
+}
+
+# ---- processes --------------------------------------------------------------------------------------
+
+start_time_of() { # field 22 of /proc/<pid>/stat; the second field may hold blanks and brackets
+    local stat
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+    # shellcheck disable=SC2086
+    set -- ${stat##*)}
+    [ "$1" != Z ] && echo "${20}"
+}
+
+pid_of() { # prints the pid of a running component, or fails
+    local pid started
+    { read -r pid started <"$state/run/$1.pid"; } 2>/dev/null || return 1
+    [ "$(start_time_of "$pid")" = "$started" ] && echo "$pid"
+}
+
+# launch NAME COMMAND...: in a session of its own, so that Ctrl-C in the terminal reaches only `up`, which
+# then stops everything in order.
+launch() {
+    local name=$1 pid
+    shift
+    # The descriptors 8 and 9 hold our locks; a server must not keep them.
+    setsid "$@" </dev/null >>"$state/log/$name.log" 2>&1 8>&- 9>&- &
+    pid=$!
+    disown $pid
+    echo "$pid $(start_time_of $pid)" >"$state/run/$name.pid"
+}
+
+wait_gone() { # wait_gone NAME SECONDS
+    local deadline=$((SECONDS + $2))
+    while pid_of "$1" >/dev/null; do
+        [ $SECONDS -lt $deadline ] || return 1
+        sleep 0.05
+    done
+}
+
+# stop_component NAME SECONDS: asks, waits, then insists.
+stop_component() {
+    local name=$1 patience=$2 pid signal=TERM
+    if pid=$(pid_of "$name"); then
+        case $name in
+        postgres) signal=INT ;; # fast shutdown: TERM would wait for its clients to leave
+        nginx) signal=QUIT ;;
+        esac
+        # A paused process does not see any signal but KILL.
+        kill -CONT "$pid" 2>/dev/null || true
+        kill -$signal "$pid" 2>/dev/null || true
+        # nginx waits for its sockets, which end when their hubs do: a second, quick request ends that.
+        if [ "$name" = nginx ] && ! wait_gone nginx 1; then
+            kill -TERM "$pid" 2>/dev/null || true
+        fi
+        if ! wait_gone "$name" "$patience"; then
+            say "$name did not stop within $patience s: killing it"
+            kill -KILL "$pid" 2>/dev/null || true
+            wait_gone "$name" 5 || true
+        fi
+    fi
+    rm -f "$state/run/$name.pid"
+}
+
+kill_component() {
+    local pid
+    pid=$(pid_of "$1") || die "$1 is not running"
+    # nginx's workers live on without their master: its whole session goes.
+    if [ "$1" = nginx ]; then
+        kill -KILL -- "-$pid"
+    else
+        kill -KILL "$pid"
+    fi
+    wait_gone "$1" 10 || die "$1 survived SIGKILL"
+    rm -f "$state/run/$1.pid"
+}
+
+raise_descriptor_limit() {
+    ulimit -Hn 262144 2>/dev/null || true
+    ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+}
+
+# ---- PostgreSQL -------------------------------------------------------------------------------------
+# It refuses to run as root, so root lends it the system's user `postgres`.
+
+as_postgres() {
+    if [ "$(id -u)" = 0 ]; then
+        (cd / && setpriv --reuid=postgres --regid=postgres --init-groups --no-new-privs -- "$@")
+    else
+        "$@"
+    fi
+}
+
+postgres_bin() {
+    local folder
+    folder=$(find /usr/lib/postgresql -maxdepth 2 -name bin -type d 2>/dev/null | sort -V | tail -1)
+    [ -n "$folder" ] && echo "$folder"
+}
+
+# Inside the state folder, or, where `postgres` cannot get there (a checkout below /root), in /var/lib.
+postgres_data() {
+    local inside=$state/postgres
+    if [ "$(id -u)" != 0 ] || as_postgres test -x "$state"; then
+        echo "$inside"
+    else
+        echo "/var/lib/ordersync-local-$(printf '%s' "$state" | sha256sum | cut -c1-12)"
+    fi
+}
+
+create_postgres() {
+    local data=$1 bin password_file
+    bin=$(postgres_bin) || die "PostgreSQL is not installed"
+    install -d -m 0700 "$data"
+    password_file=$data.pw
+    (umask 077 && printf '%s\n' "$postgres_password" >"$password_file")
+    [ "$(id -u)" != 0 ] || chown postgres:postgres "$data" "$password_file"
+    as_postgres "$bin/initdb" --pgdata="$data" --username=postgres --pwfile="$password_file" \
+        --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
+        >"$state/log/initdb.log" 2>&1 || die "initdb failed: $(tail -5 "$state/log/initdb.log")"
+    rm -f "$password_file"
+}
+
+start_postgres() {
+    local data bin
+    data=$(postgres_data)
+    bin=$(postgres_bin) || die "PostgreSQL is not installed"
+    [ -e "$data/PG_VERSION" ] || create_postgres "$data"
+    # After a kill -9 its backends need a moment to notice, and a new server waits for the last of them.
+    local deadline=$((SECONDS + 30))
+    while pgrep -f -- "^postgres: " >/dev/null && find_in_folder "$data" >/dev/null; do
+        [ $SECONDS -lt $deadline ] || die "old PostgreSQL processes still use $data"
+        sleep 0.1
+    done
+    local as=()
+    [ "$(id -u)" != 0 ] ||
+        as=(setpriv --reuid=postgres --regid=postgres --init-groups --no-new-privs --)
+    # Parameters and statement texts stay out of the log: they hold personal data.
+    launch postgres env -C / "${as[@]}" "$bin/postgres" -D "$data" \
+        -c listen_addresses=127.0.0.1 -c port="$postgres_port" -c unix_socket_directories= \
+        -c max_connections=200 -c shared_buffers=256MB \
+        -c fsync=on -c synchronous_commit=on -c max_wal_size=2GB \
+        -c log_parameter_max_length=0 -c log_parameter_max_length_on_error=0 \
+        -c log_error_verbosity=terse -c log_min_error_statement=panic -c timezone=UTC
+}
+
+find_in_folder() { # prints the pids whose working folder is $1
+    local link found=1
+    for link in /proc/[0-9]*/cwd; do
+        if [ "$(readlink "$link" 2>/dev/null)" = "$1" ]; then
+            link=${link%/cwd}
+            echo "${link##*/}"
+            found=0
+        fi
+    done
+    return $found
+}
+
+create_database() {
+    local admin=postgresql://postgres@127.0.0.1:$postgres_port/postgres
+    export PGPASSWORD=$postgres_password
+    if [ "$(psql -XAtq "$admin" -c "SELECT 1 FROM pg_database WHERE datname = 'ordersync'")" != 1 ]; then
+        psql -Xq "$admin" -v ON_ERROR_STOP=1 -v password="$database_password" <<'SQL'
+CREATE ROLE ordersync LOGIN PASSWORD :'password';
+CREATE DATABASE ordersync OWNER ordersync;
+SQL
+    fi
+    unset PGPASSWORD
+}
+
+# ---- the other components ---------------------------------------------------------------------------
+
+start_redis() {
+    mkdir -p "$state/redis"
+    # noeviction: an evicted stream would be a silent hole. No persistence: the truth is in PostgreSQL.
+    write_private "$state/redis/redis.conf" <<END
+bind 127.0.0.1
+port $redis_port
+requirepass $redis_password
+dir $(shell_quote "$state/redis")
+daemonize no
+save ""
+appendonly no
+maxmemory 1gb
+maxmemory-policy noeviction
+tcp-backlog 511
+END
+    launch redis redis-server "$state/redis/redis.conf"
+}
+
+# common_environment: NAME=VALUE of the settings that all programs know.
+common_environment() {
+    printf '%s\n' "ORDERSYNC_DATABASE_URL=$database_url" "ORDERSYNC_REDIS_URL=$redis_url" \
+        "ORDERSYNC_KEYS_DIR=$state/keys" "ORDERSYNC_PUBLIC_URL=$edge_url"
+}
+
+# launch_program NAME PROGRAM-AND-ARGUMENTS -- SETTING=VALUE...: under the common environment. What the
+# caller's shell has set for ORDERSYNC_* (a tester's limits, say) stays, unless it is set here.
+launch_program() {
+    local name=$1 command=() settings=()
+    shift
+    while [ "$1" != -- ]; do
+        command+=("$1")
+        shift
+    done
+    shift
+    mapfile -t settings < <(common_environment)
+    launch "$name" env "${settings[@]}" "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}" \
+        "UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}" "$@" "${command[@]}"
+}
+
+start_api() { launch_program "api-$1" "$bin_dir/ordersync-api" serve -- \
+    "ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$api_ports")"; }
+
+start_hub() { launch_program "hub-$1" "$bin_dir/ordersync-hub" -- \
+    "ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$hub_ports")" \
+    "ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$(nth "$1" "$hub_admin_ports")" "ORDERSYNC_HUB_ID=hub-$1" \
+    "ORDERSYNC_ALLOWED_ORIGINS=$edge_url,http://localhost:$edge_port" \
+    "ORDERSYNC_SOCKETS_MAX=$((($(ulimit -n) - 1024) / 2 < 50000 ? ($(ulimit -n) - 1024) / 2 : 50000))"; }
+
+start_worker() { launch_program worker-1 "$bin_dir/ordersync-api" work -- \
+    "ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$worker_port"; }
+
+start_nginx() {
+    local api_servers='' hub_servers='' port
+    for port in $api_ports; do api_servers+="server 127.0.0.1:$port max_fails=0; "; done
+    for port in $hub_ports; do hub_servers+="server 127.0.0.1:$port max_fails=1 fail_timeout=2s; "; done
+    mkdir -p "$state/nginx/tmp"
+    # The edge of a local stack runs as whoever started it: it reads pages in that person's checkout.
+    sed -e "s|@USER@|$(id -un)|" -e "s|@LISTEN@|127.0.0.1:$edge_port|" \
+        -e "s|@API_SERVERS@|$api_servers|" -e "s|@HUB_SERVERS@|$hub_servers|" \
+        -e "s|@PAGES@|$root/clients/web/dist|" -e "s|@WS_ORIGIN@|$ws_url|" \
+        -e "s|@RUN@|$state/nginx|" -e "s|@DESCRIPTORS@|$(ulimit -n)|" \
+        -e "s|@CONNECTIONS@|$(($(ulimit -n) < 65535 ? $(ulimit -n) : 65535))|" \
+        "$root/deploy/nginx/ordersync.conf.in" >"$state/nginx/nginx.conf"
+    launch nginx nginx -p "$state/nginx" -c "$state/nginx/nginx.conf" -e stderr -g 'daemon off;'
+}
+
+nth() { # nth 2 "a b c" -> b
+    # shellcheck disable=SC2086
+    set -- "$1" $2
+    shift "$1"
+    echo "$1"
+}
+
+start_component() {
+    case $1 in
+    api-*) start_api "${1#api-}" ;;
+    hub-*) start_hub "${1#hub-}" ;;
+    worker-1) start_worker ;;
+    *) "start_$1" ;;
+    esac
+}
+
+answers() { curl -fsS --noproxy '*' -o /dev/null --max-time 2 "$1" 2>/dev/null; }
+
+is_ready() {
+    case $1 in
+    postgres) PGPASSWORD=$postgres_password psql -XAtq -c 'SELECT 1' \
+        "postgresql://postgres@127.0.0.1:$postgres_port/postgres?connect_timeout=2" >/dev/null 2>&1 ;;
+    redis) [ "$(REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null)" = PONG ] ;;
+    api-*) answers "http://127.0.0.1:$(nth "${1#api-}" "$api_ports")/ready" ;;
+    hub-*) answers "http://127.0.0.1:$(nth "${1#hub-}" "$hub_admin_ports")/ready" ;;
+    worker-1) answers "http://127.0.0.1:$worker_port/ready" ;;
+    nginx) answers "$edge_url/" ;;
+    esac
+}
+
+show_log_tail() {
+    say "--- the end of $state/log/$1.log:"
+    tail -n 20 "$state/log/$1.log" >&2 || true
+}
+
+wait_ready() { # wait_ready NAME SECONDS
+    local name=$1 deadline=$((SECONDS + $2))
+    until is_ready "$name"; do
+        if ! pid_of "$name" >/dev/null; then
+            say "$name ended while it was starting"
+        elif [ $SECONDS -ge $deadline ]; then
+            say "$name was not ready within $2 s"
+        else
+            sleep 0.1
+            continue
+        fi
+        show_log_tail "$name"
+        return 1
+    done
+}
+
+# ---- what tools read --------------------------------------------------------------------------------
+
+base_urls() { # base_urls "8081 8082" -> http://127.0.0.1:8081 http://127.0.0.1:8082
+    local port urls=()
+    for port in $1; do urls+=("http://127.0.0.1:$port"); done
+    echo "${urls[*]}"
+}
+
+pids_of_kind() { # running ones only, of the components whose name begins so
+    local name pids=()
+    for name in $(component_names | grep "^$1"); do
+        pids+=($(pid_of "$name")) || true
+    done
+    echo "${pids[*]}"
+}
+
+write_env() {
+    local pairs=(
+        EDGE_URL "$edge_url" WS_URL "$ws_url"
+        API_URLS "$(base_urls "$api_ports")" HUB_URLS "$(base_urls "$hub_ports")"
+        HUB_ADMIN_URLS "$(base_urls "$hub_admin_ports")" WORKER_ADMIN_URLS "$(base_urls "$worker_port")"
+        DATABASE_URL "$database_url" REDIS_URL "$redis_url"
+        API_PIDS "$(pids_of_kind api-)" HUB_PIDS "$(pids_of_kind hub-)"
+        WORKER_PIDS "$(pids_of_kind worker-)" POSTGRES_PIDS "$(pids_of_kind postgres)"
+        REDIS_PIDS "$(pids_of_kind redis)" NGINX_PIDS "$(pids_of_kind nginx)"
+        DEMO_RESTAURANT_ID "$demo_restaurant" BIN_DIR "$bin_dir" STATE_DIR "$state"
+        ORDERSYNC_DATABASE_URL "$database_url" ORDERSYNC_REDIS_URL "$redis_url"
+        ORDERSYNC_KEYS_DIR "$state/keys" ORDERSYNC_PUBLIC_URL "$edge_url"
+    )
+    local i
+    for ((i = 0; i < ${#pairs[@]}; i += 2)); do
+        printf 'export %s=%s\n' "${pairs[i]}" "$(shell_quote "${pairs[i + 1]}")"
+    done | write_private "$state/env"
+}
+
+# admin COMMAND...: ordersync-api's short commands, against this stack.
+admin() {
+    local settings=()
+    mapfile -t settings < <(common_environment)
+    env "${settings[@]}" "$bin_dir/ordersync-api" "$@"
+}
+
+demo_restaurant=01890000-0000-7000-8000-000000000001
+
+print_addresses() {
+    local token
+    token=$(admin token --role staff --restaurant "$demo_restaurant" --ttl 43200) || return 0
+    cat <<END
+
+OrderSync is up:
+  order something   $edge_url/order/#restaurant=$demo_restaurant
+  kitchen's tablet  $edge_url/tablet/#token=$token&restaurant=$demo_restaurant
+  all pages         $edge_url/
+Logs: $state/log/   Settings for tools: . $state/env   Stop: deploy/local/down
+END
+}
+
+stop_all() {
+    local name
+    # Hubs get long enough to drain, the API to answer what it has taken.
+    for name in $(component_names | tac); do
+        stop_component "$name" 20
+    done
+}
