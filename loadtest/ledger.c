@@ -202,6 +202,17 @@ size_t load_view_lacks(const struct load_ledger *ledger, struct load_view *view)
     return view->missing_count + (log->count - view->next);
 }
 
+const struct load_order *load_view_example(const struct load_ledger *ledger, struct load_view *view,
+                                           uint32_t *version)
+{
+    if (load_view_lacks(ledger, view) == 0)
+        return NULL;
+    size_t index = view->missing_count ? view->missing[0] : view->next;
+    const struct entry *entry = &ledger->logs[view->restaurant].entries[index];
+    *version = entry->version;
+    return entry->order;
+}
+
 /* --- customers --- */
 
 void load_trail_start(struct load_trail *trail, struct load_order *order, uint32_t have_version)

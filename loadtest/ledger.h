@@ -74,6 +74,9 @@ void load_view_reset(const struct load_ledger *ledger, struct load_view *view,
                      const char *position);
 /* Entries of the log that the view still lacks. */
 size_t load_view_lacks(const struct load_ledger *ledger, struct load_view *view);
+/* One of them, for a person to look into: its order, and *version. NULL when the view lacks nothing. */
+const struct load_order *load_view_example(const struct load_ledger *ledger, struct load_view *view,
+                                           uint32_t *version);
 
 /* What one customer's socket has seen of its order. */
 struct load_trail {

@@ -9,7 +9,8 @@
 #include "loadtest/socket.h"
 #include "shared/buffer.h"
 
-#define LATE_US 20000 /* a generator that is later than this spoils the figures */
+#define EXAMPLES 8
+#define LATE_US  20000 /* a generator that is later than this spoils the figures */
 
 static const struct {
     const char *key, *title;
@@ -116,6 +117,40 @@ bool load_report_is_good(const struct load_run *run)
            stats->changes.unanswered == 0 && run->feeds.violations == 0 && run->feeds.refused == 0;
 }
 
+static void print_example(const char *who, const struct load_order *order, uint32_t version)
+{
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&order->id, id);
+    printf("%-16s %s lacks version %" PRIu32 " of order %s\n", "lost", who, version, id);
+}
+
+/* A few of the lost ones, to begin a search with. */
+static void print_examples(const struct load_run *run)
+{
+    int left = EXAMPLES;
+    const struct load_order *unseen;
+    if (load_ledger_unseen(run->ledger, NULL, &unseen) > 0)
+        print_example("everybody", unseen, unseen->acknowledged);
+    for (long i = 0; i < run->options->tablets && left > 0; i++) {
+        uint32_t version;
+        const struct load_order *order =
+            load_view_example(run->ledger, &run->tablets[i].view, &version);
+        if (order) {
+            print_example("a tablet", order, version);
+            left--;
+        }
+    }
+    for (long i = 0; i < run->options->customers && left > 0; i++) {
+        const struct load_follow *follow = run->customers[i].latest;
+        while (follow && load_trail_lacks(&follow->trail) == 0)
+            follow = follow->older;
+        if (follow) {
+            print_example("a customer", follow->trail.order, follow->trail.highest + 1);
+            left--;
+        }
+    }
+}
+
 void load_report_print(const struct load_report *report)
 {
     const struct load_run *run = report->run;
@@ -134,6 +169,8 @@ void load_report_print(const struct load_report *report)
            "  tablets behind %" PRIu64 "  leaked %" PRIu64 "\n",
            "verdict", stats->lost, stats->duplicated, stats->out_of_order, stats->behind,
            stats->leaked);
+    if (stats->lost > 0)
+        print_examples(run);
     printf("%-16s reconnects %" PRIu64 "  resets %" PRIu64 "  drains %" PRIu64 "  errors %" PRIu64
            "  violations %" PRIu64 "  refused for good %zu\n",
            "sockets' fate", feeds->reconnects, feeds->resets, feeds->drains, feeds->errors,

@@ -315,10 +315,19 @@ static const struct {
     [PHASE_DONE] = {"done", enter_done, NULL},
 };
 
+static void on_progress(uv_timer_t *timer)
+{
+    struct session *session = timer->data;
+    load_report_progress(&session->run, phases[session->phase].name,
+                         seconds_since(session->start_ns, osy_clock_monotonic_ns()));
+}
+
 static void enter(struct session *session, enum phase phase)
 {
     session->phase = phase;
     session->phase_ns = osy_clock_monotonic_ns();
+    if (phase != PHASE_DONE)
+        on_progress(&session->progress);
     phases[phase].enter(session);
 }
 
@@ -330,13 +339,6 @@ static void on_tick(uv_timer_t *timer)
         return;
     if (phases[phase].tick(session, osy_clock_monotonic_ns()) && session->phase == phase)
         enter(session, (enum phase)(phase + 1));
-}
-
-static void on_progress(uv_timer_t *timer)
-{
-    struct session *session = timer->data;
-    load_report_progress(&session->run, phases[session->phase].name,
-                         seconds_since(session->start_ns, osy_clock_monotonic_ns()));
 }
 
 /* The first Ctrl-C ends the load and judges what there is; the second, or an early one, ends all. */

@@ -77,6 +77,21 @@ static void a_hole_is_lacking_until_it_is_filled_out_of_order(void **state)
     assert_int_equal(load_view_lacks(fixture->ledger, &fixture->other), 0);
 }
 
+static void a_lacking_view_names_an_example(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t version = 0;
+    assert_null(load_view_example(fixture->ledger, &fixture->other, &version));
+    see(fixture, &fixture->one, 0);
+    see(fixture, &fixture->one, 1);
+    assert_ptr_equal(load_view_example(fixture->ledger, &fixture->other, &version),
+                     fixture->orders[0]);
+    assert_int_equal(version, 1);
+    see(fixture, &fixture->other, 1);
+    assert_ptr_equal(load_view_example(fixture->ledger, &fixture->other, &version),
+                     fixture->orders[0]);
+}
+
 static void a_second_sight_is_a_duplicate(void **state)
 {
     struct fixture *fixture = *state;
@@ -207,6 +222,7 @@ int main(void)
         CASE(an_order_is_found_again_by_its_id),
         CASE(tablets_that_see_the_same_log_are_good),
         CASE(a_hole_is_lacking_until_it_is_filled_out_of_order),
+        CASE(a_lacking_view_names_an_example),
         CASE(a_second_sight_is_a_duplicate),
         CASE(a_late_event_that_comes_twice_is_late_once),
         CASE(an_acknowledged_event_that_nobody_saw_is_unseen),
