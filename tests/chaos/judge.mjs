@@ -1,0 +1,90 @@
+// Tries the judge before it is trusted: runs ordersync-loadtest against a server that lies (it has to be
+// convicted, of the right thing) and one that merely has bad luck (it has to be acquitted).
+
+import { spawn } from 'node:child_process'
+import { chmod, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { startLyingServer } from './lying_server.mjs'
+
+const cases = [
+  { behaviour: 'honest', every: 1, good: true, says: (r) => r.delivered_to_tablets > 100 },
+  // Bad luck: everything has to arrive in spite of it.
+  { behaviour: 'cut', every: 60, good: true, says: (r) => r.sockets.reconnects > 0 },
+  { behaviour: 'drain', every: 60, good: true, says: (r) => r.sockets.closes['1012'] > 0 },
+  { behaviour: 'reset', every: 4, good: true, says: (r) => r.sockets.resets > 0 },
+  { behaviour: 'hang_up', every: 20, good: true, says: (r) => r.retries > 0 },
+  { behaviour: 'fail', every: 20, good: true, says: (r) => r.retries > 0 },
+  { behaviour: 'refuse', every: 20, good: true, says: (r) => r.orders.refused['503'] > 0 },
+  // Lies.
+  { behaviour: 'lose', every: 100, good: false, says: (r) => r.lost > 0 },
+  { behaviour: 'forget', every: 100, good: false, says: (r) => r.lost > 0 },
+  { behaviour: 'phantom', every: 1, good: false, says: (r) => r.behind > 0 },
+  { behaviour: 'duplicate', every: 100, good: false, says: (r) => r.duplicated > 0 },
+  { behaviour: 'delay', every: 100, good: false, says: (r) => r.out_of_order > 0 },
+  { behaviour: 'leak', every: 30, good: false, says: (r) => r.leaked > 0 },
+  { behaviour: 'babble', every: 100, good: false, says: (r) => r.sockets.violations > 0 },
+]
+
+// Stands in for ordersync-api, which the load test runs for its restaurants and tokens.
+const apiProgram = `#!/bin/sh
+if [ "$1" = seed ]; then
+  i=0
+  while [ $i -lt "$3" ]; do printf '01890000-0000-7000-8000-0000000%05x\\n' $((65536 + i)); i=$((i + 1)); done
+else
+  echo "staff-$5"
+fi
+`
+
+function run(program, args, env) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    child.stdout.on('data', (bytes) => (output += bytes))
+    child.stderr.on('data', (bytes) => (output += bytes))
+    child.on('close', (code) => resolve({ code, output }))
+  })
+}
+
+async function tryCase({ behaviour, every, good, says }, folder) {
+  const server = await startLyingServer(behaviour, every)
+  const json = join(folder, `${behaviour}.json`)
+  const url = `127.0.0.1:${server.port}`
+  const args =
+    '--tablets 20 --customers 30 --restaurants 5 --rate 200 --seconds 1 --ramp 2000 --settle ' +
+    (good ? 30 : 2) // what a liar withholds never comes; what bad luck delays may take a backoff
+  const { code, output } = await run(
+    join(folder, 'ordersync-loadtest'),
+    [...args.split(' '), '--url', `http://${url}`, '--ws', `ws://${url}`, '--json', json],
+    { PATH: process.env.PATH },
+  )
+  server.stop()
+  const result = JSON.parse(await readFile(json, 'utf8').catch(() => 'null'))
+  if (code === (good ? 0 : 1) && result?.good === good && says(result)) return true
+  console.log(`judge: ${behaviour}: exit ${code}\n${output}`)
+  return false
+}
+
+/** loadtest: the program's path. Returns { passed, failed }. */
+export async function tryTheJudge(loadtest) {
+  const folder = await mkdtemp(join(tmpdir(), 'ordersync-judge-'))
+  const count = { passed: 0, failed: 0 }
+  try {
+    await copyFile(loadtest, join(folder, 'ordersync-loadtest'))
+    await writeFile(join(folder, 'ordersync-api'), apiProgram)
+    await chmod(join(folder, 'ordersync-api'), 0o755)
+    const waiting = [...cases]
+    const tryAll = async () => {
+      for (let one = waiting.shift(); one; one = waiting.shift()) {
+        const ok = await tryCase(one, folder)
+        console.log(`${ok ? 'ok    ' : 'FAILED'} judge: ${one.behaviour}`)
+        count[ok ? 'passed' : 'failed']++
+      }
+    }
+    await Promise.all([tryAll(), tryAll(), tryAll()])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+  return count
+}
