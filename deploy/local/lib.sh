@@ -174,10 +174,13 @@ start_postgres() {
     [ -e "$data/PG_VERSION" ] || create_postgres "$data"
     # After a kill -9 its backends need a moment to notice, and a new server waits for the last of them.
     local deadline=$((SECONDS + 30))
-    while pgrep -f -- "^postgres: " >/dev/null && find_in_folder "$data" >/dev/null; do
+    while processes_in_folder "$data" >/dev/null; do
         [ $SECONDS -lt $deadline ] || die "old PostgreSQL processes still use $data"
         sleep 0.1
     done
+    # Nobody works in the data folder, so its lock is a leftover. PostgreSQL itself cannot tell when the
+    # dead server is a zombie, as in containers whose first process does not collect the dead.
+    rm -f "$data/postmaster.pid"
     local as=()
     [ "$(id -u)" != 0 ] ||
         as=(setpriv --reuid=postgres --regid=postgres --init-groups --no-new-privs --)
@@ -190,7 +193,7 @@ start_postgres() {
         -c log_error_verbosity=terse -c log_min_error_statement=panic -c timezone=UTC
 }
 
-find_in_folder() { # prints the pids whose working folder is $1
+processes_in_folder() { # prints the pids whose working folder is $1, or fails
     local link found=1
     for link in /proc/[0-9]*/cwd; do
         if [ "$(readlink "$link" 2>/dev/null)" = "$1" ]; then
@@ -204,14 +207,15 @@ find_in_folder() { # prints the pids whose working folder is $1
 
 create_database() {
     local admin=postgresql://postgres@127.0.0.1:$postgres_port/postgres
-    export PGPASSWORD=$postgres_password
+    local -x PGPASSWORD=$postgres_password OSY_DATABASE_PASSWORD=$database_password
     if [ "$(psql -XAtq "$admin" -c "SELECT 1 FROM pg_database WHERE datname = 'ordersync'")" != 1 ]; then
-        psql -Xq "$admin" -v ON_ERROR_STOP=1 -v password="$database_password" <<'SQL'
+        # From the environment: an argument could be seen in the list of processes.
+        psql -Xq "$admin" -v ON_ERROR_STOP=1 <<'SQL'
+\getenv password OSY_DATABASE_PASSWORD
 CREATE ROLE ordersync LOGIN PASSWORD :'password';
 CREATE DATABASE ordersync OWNER ordersync;
 SQL
     fi
-    unset PGPASSWORD
 }
 
 # ---- the other components ---------------------------------------------------------------------------
@@ -234,38 +238,43 @@ END
     launch redis redis-server "$state/redis/redis.conf"
 }
 
-# common_environment: NAME=VALUE of the settings that all programs know.
-common_environment() {
-    printf '%s\n' "ORDERSYNC_DATABASE_URL=$database_url" "ORDERSYNC_REDIS_URL=$redis_url" \
-        "ORDERSYNC_KEYS_DIR=$state/keys" "ORDERSYNC_PUBLIC_URL=$edge_url"
+# Exports the settings that all programs know. In a subshell: what the caller's shell has set for
+# ORDERSYNC_* (a tester's limits, say) reaches the programs too, unless it is set here.
+export_environment() {
+    export ORDERSYNC_DATABASE_URL=$database_url ORDERSYNC_REDIS_URL=$redis_url \
+        ORDERSYNC_KEYS_DIR=$state/keys ORDERSYNC_PUBLIC_URL=$edge_url \
+        ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 }
 
-# launch_program NAME PROGRAM-AND-ARGUMENTS -- SETTING=VALUE...: under the common environment. What the
-# caller's shell has set for ORDERSYNC_* (a tester's limits, say) stays, unless it is set here.
-launch_program() {
-    local name=$1 command=() settings=()
-    shift
-    while [ "$1" != -- ]; do
-        command+=("$1")
-        shift
-    done
-    shift
-    mapfile -t settings < <(common_environment)
-    launch "$name" env "${settings[@]}" "ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1}" \
-        "UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}" "$@" "${command[@]}"
+start_api() {
+    (
+        export_environment
+        ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$api_ports")
+        export ORDERSYNC_LISTEN
+        launch "api-$1" "$bin_dir/ordersync-api" serve
+    )
 }
 
-start_api() { launch_program "api-$1" "$bin_dir/ordersync-api" serve -- \
-    "ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$api_ports")"; }
+start_hub() {
+    local sockets=$((($(ulimit -n) - 1024) / 2))
+    (
+        export_environment
+        ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$hub_ports")
+        ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$(nth "$1" "$hub_admin_ports")
+        export ORDERSYNC_LISTEN ORDERSYNC_ADMIN_LISTEN ORDERSYNC_HUB_ID=hub-$1
+        export ORDERSYNC_ALLOWED_ORIGINS=$edge_url,http://localhost:$edge_port
+        export ORDERSYNC_SOCKETS_MAX=${ORDERSYNC_SOCKETS_MAX:-$((sockets < 50000 ? sockets : 50000))}
+        launch "hub-$1" "$bin_dir/ordersync-hub"
+    )
+}
 
-start_hub() { launch_program "hub-$1" "$bin_dir/ordersync-hub" -- \
-    "ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$hub_ports")" \
-    "ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$(nth "$1" "$hub_admin_ports")" "ORDERSYNC_HUB_ID=hub-$1" \
-    "ORDERSYNC_ALLOWED_ORIGINS=$edge_url,http://localhost:$edge_port" \
-    "ORDERSYNC_SOCKETS_MAX=$((($(ulimit -n) - 1024) / 2 < 50000 ? ($(ulimit -n) - 1024) / 2 : 50000))"; }
-
-start_worker() { launch_program worker-1 "$bin_dir/ordersync-api" work -- \
-    "ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$worker_port"; }
+start_worker() {
+    (
+        export_environment
+        export ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$worker_port
+        launch worker-1 "$bin_dir/ordersync-api" work
+    )
+}
 
 start_nginx() {
     local api_servers='' hub_servers='' port
@@ -370,9 +379,10 @@ write_env() {
 
 # admin COMMAND...: ordersync-api's short commands, against this stack.
 admin() {
-    local settings=()
-    mapfile -t settings < <(common_environment)
-    env "${settings[@]}" "$bin_dir/ordersync-api" "$@"
+    (
+        export_environment
+        "$bin_dir/ordersync-api" "$@"
+    )
 }
 
 demo_restaurant=01890000-0000-7000-8000-000000000001
