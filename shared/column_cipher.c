@@ -92,12 +92,10 @@ static EVP_CIPHER_CTX *begin(struct direction *direction, bool encrypting,
     return direction->context;
 }
 
-static size_t append_counted(uint8_t *out, const char *text)
+static size_t append_counted(uint8_t *out, const void *bytes, size_t length)
 {
-    size_t length = strlen(text);
-
     out[0] = (uint8_t)length;
-    memcpy(out + 1, text, length);
+    memcpy(out + 1, bytes, length);
     return 1 + length;
 }
 
@@ -110,9 +108,9 @@ static size_t describe_place(const struct osy_column *place, const struct osy_ke
 
     assert(strlen(place->table) <= NAME_MOST && strlen(place->column) <= NAME_MOST);
     out[length++] = VERSION;
-    length += append_counted(out + length, key->kid);
-    length += append_counted(out + length, place->table);
-    length += append_counted(out + length, place->column);
+    length += append_counted(out + length, key->kid, strlen(key->kid));
+    length += append_counted(out + length, place->table, strlen(place->table));
+    length += append_counted(out + length, place->column, strlen(place->column));
     memcpy(out + length, place->row_id.bytes, OSY_UUID_BYTES);
     return length + OSY_UUID_BYTES;
 }

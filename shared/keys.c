@@ -121,6 +121,7 @@ static bool read_file(int folder_fd, const char *name, enum file_form form,
     bool ok = false;
     int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
+    content->length = 0;
     if (fd < 0)
         return osy_error_set(err, OSY_ERR_IO, "key file '%s': %s", name, strerror(errno));
     if (fstat(fd, &status) != 0) {
@@ -129,7 +130,6 @@ static bool read_file(int folder_fd, const char *name, enum file_form form,
     }
     if (!check_file_mode(&status, form, name, err))
         goto done;
-    content->length = 0;
     while (content->length < FILE_BYTES_MAX) {
         ssize_t got = read(fd, content->bytes + content->length, FILE_BYTES_MAX - content->length);
         if (got < 0 && errno == EINTR)

@@ -66,10 +66,10 @@ struct link {
     redisAsyncContext *context; /* hiredis frees it; NULL without a socket */
     struct pending_list pending;
     struct osy_backoff backoff;
-    unsigned failures;                      /* which of the server's addresses is tried next */
-    uint64_t heard_ms;                      /* when the server last said anything */
-    uint64_t probed_ms;                     /* when we last made it say something */
-    const struct osy_redis_script **loaded; /* owned array: what this connection has sent as text */
+    unsigned failures;   /* which of the server's addresses is tried next */
+    uint64_t heard_ms;   /* when the server last said anything */
+    uint64_t probed_ms;  /* when we last made it say something */
+    const char **loaded; /* owned array: the scripts' texts that this connection has sent */
     size_t loaded_count;
 };
 
@@ -497,9 +497,9 @@ static void connect_socket(struct link *link, const redisOptions *options)
 static const struct addrinfo *choose_address(const struct addrinfo *first, unsigned failures)
 {
     const struct addrinfo *address = first;
-    unsigned count = 0;
+    unsigned count = 1;
 
-    for (const struct addrinfo *at = first; at; at = at->ai_next)
+    for (const struct addrinfo *at = first->ai_next; at; at = at->ai_next)
         count++;
     for (unsigned i = failures % count; i > 0; i--)
         address = address->ai_next;
@@ -722,10 +722,10 @@ bool osy_redis_command(struct osy_redis *redis, int argc, const char *const *arg
 static bool was_loaded(struct link *link, const struct osy_redis_script *script)
 {
     for (size_t i = 0; i < link->loaded_count; i++)
-        if (link->loaded[i] == script)
+        if (link->loaded[i] == script->text)
             return true;
-    link->loaded = osy_realloc_array(link->loaded, link->loaded_count + 1, sizeof(script));
-    link->loaded[link->loaded_count++] = script;
+    link->loaded = osy_realloc_array(link->loaded, link->loaded_count + 1, sizeof(char *));
+    link->loaded[link->loaded_count++] = script->text;
     return false;
 }
 

@@ -600,7 +600,8 @@ static void on_deaf_read(uv_stream_t *peer, ssize_t got, const uv_buf_t *buffer)
     for (const char *at = buffer->base; at && at < end; at = strchr(at + 1, '*')) {
         const char *name = strchr(at, '\n');
         name = name ? strchr(name + 1, '\n') : NULL;
-        assert_non_null(name);
+        if (!name)
+            abort(); /* half a command: a loopback socket does not cut these few bytes */
         if (strncmp(name + 1, "PING", 4) == 0)
             reply_to(peer, "+PONG\r\n");
         else if (strncmp(name + 1, "PUBLISH", 7) == 0)

@@ -27,7 +27,9 @@ static inline void key_folder_remove(const struct key_folder *folder)
     DIR *dir = opendir(folder->path);
     struct dirent *entry = NULL;
 
-    while (dir && (entry = readdir(dir)) != NULL)
+    if (!dir)
+        abort();
+    while ((entry = readdir(dir)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);

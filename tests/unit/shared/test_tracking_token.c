@@ -174,7 +174,7 @@ static void cut_and_stretched_tokens_are_refused(void **state)
         expect_refused(keyring, longer, strlen(longer), 0);
     }
     memset(longer, 'A', sizeof longer);
-    memcpy(longer, "ost1.", 5);
+    longer[snprintf(longer, sizeof longer, "%s", OSY_TRACKING_PREFIX)] = 'A';
     expect_refused(keyring, longer, sizeof longer, 0);
     osy_keyring_destroy(keyring);
 }
