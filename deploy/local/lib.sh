@@ -26,7 +26,7 @@ load_config() {
     ws_url=ws://127.0.0.1:$edge_port
 }
 
-# Start order; stopping goes the other way round.
+# In the order in which they start.
 component_names() {
     local i
     printf 'postgres\nredis\n'
@@ -388,7 +388,8 @@ admin() {
 demo_restaurant=01890000-0000-7000-8000-000000000001
 
 print_addresses() {
-    local token
+    local token stop=deploy/local/down
+    [ "$state" = "$root/.local" ] || stop+=" --state $state"
     token=$(admin token --role staff --restaurant "$demo_restaurant" --ttl 43200) || return 0
     cat <<END
 
@@ -396,14 +397,23 @@ OrderSync is up:
   order something   $edge_url/order/#restaurant=$demo_restaurant
   kitchen's tablet  $edge_url/tablet/#token=$token&restaurant=$demo_restaurant
   all pages         $edge_url/
-Logs: $state/log/   Settings for tools: . $state/env   Stop: deploy/local/down
+Logs: $state/log/   Settings for tools: . $state/env   Stop: $stop
 END
 }
 
+# Our programs first, all at once, while the edge still carries their good-byes to the clients; then what they
+# stand on. 20 s: the API needs up to 15 to answer what it has taken.
 stop_all() {
-    local name
-    # Hubs get long enough to drain, the API to answer what it has taken.
-    for name in $(component_names | tac); do
+    local name pid
+    local programs
+    programs=$(component_names | grep -E '^(api|hub|worker)-')
+    for name in $programs; do
+        if pid=$(pid_of "$name"); then
+            kill -CONT "$pid" 2>/dev/null || true
+            kill -TERM "$pid" 2>/dev/null || true
+        fi
+    done
+    for name in $programs nginx redis postgres; do
         stop_component "$name" 20
     done
 }
