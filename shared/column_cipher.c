@@ -21,9 +21,9 @@
 #define PLACE_MOST (1 + (1 + OSY_KID_BYTES - 1) + 2 * (1 + NAME_MOST) + OSY_UUID_BYTES)
 
 /*
- * Setting a key costs three times as much as encrypting a name with it, so each thread keeps a context
- * for either direction with the last key in it. The secret itself is compared, not the key's address:
- * a keyring may come and go, and another may take its place in memory.
+ * Setting a key costs three times as much as encrypting a name with it, so each thread keeps a
+ * context for either direction with the last key in it. The secret itself is compared, not the
+ * key's address: a keyring may come and go, and another may take its place in memory.
  */
 struct direction {
     EVP_CIPHER_CTX *context; /* owned; NULL until first used */
@@ -212,8 +212,8 @@ bool osy_column_decrypt(const struct osy_keyring *keyring, const struct osy_colu
     if (!parse_stored(keyring, stored_bytes, length, &stored))
         return osy_error_set(err, OSY_ERR_INVALID, "%s.%s is not ours to decrypt", place->table,
                              place->column);
-    /* Straight into the room behind what out holds: GCM writes the plaintext before it has checked the
-     * tag, but nobody sees it there until the length says so, and a failure wipes it. */
+    /* Straight into the room behind what out holds: GCM writes the plaintext before it has checked
+     * the tag, but nobody sees it there until the length says so, and a failure wipes it. */
     osy_buffer_reserve(out, stored.length);
     plain = (uint8_t *)out->bytes + out->length;
     if (!decrypt(&stored, place, plain)) {

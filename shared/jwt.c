@@ -60,7 +60,8 @@ static bool role_has_restaurants(enum osy_role role)
     return role == OSY_ROLE_STAFF || role == OSY_ROLE_OWNER;
 }
 
-/* Fetching looks the algorithm up in the providers, which costs as much as a short hash: once is enough. */
+/* Fetching looks the algorithm up in the providers, which costs as much as a short hash: once is
+ * enough. */
 static EVP_MD *sha256;
 static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
 
@@ -69,7 +70,8 @@ static void fetch_sha256(void)
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
-/* A context that is ready to sign or verify RSASSA-PKCS1-v1_5 with SHA-256 and this key; NULL on failure. */
+/* A context that is ready to sign or verify RSASSA-PKCS1-v1_5 with SHA-256 and this key; NULL on
+ * failure. */
 static EVP_MD_CTX *begin_rs256(const struct osy_key *key, bool signing)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -224,8 +226,8 @@ static bool string_is(json_t *object, const char *name, const char *expected)
            memcmp(json_string_value(text), expected, strlen(expected)) == 0;
 }
 
-/* The key that the header names, out of our memory; NULL and err when the header is not one of ours.
- * Whatever else a header carries (jku, jwk, x5u) is never looked at. */
+/* The key that the header names, out of our memory; NULL and err when the header is not one of
+ * ours. Whatever else a header carries (jku, jwk, x5u) is never looked at. */
 static const struct osy_key *choose_key(const struct osy_keyring *keyring, const struct part *part,
                                         struct osy_error *err)
 {
@@ -368,7 +370,8 @@ bool osy_jwt_verify(const struct osy_keyring *keyring, const char *token, size_t
 
 /* ---- the key set ---- */
 
-/* `"name":"<base64url of the number, big endian, without leading zeros>"` (RFC 7518 section 6.3.1) */
+/* `"name":"<base64url of the number, big endian, without leading zeros>"` (RFC 7518 section 6.3.1)
+ */
 static void append_number(struct osy_buffer *json, const char *name, const EVP_PKEY *pkey,
                           const char *parameter)
 {

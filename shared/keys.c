@@ -236,7 +236,8 @@ static struct osy_key *ensure_key(struct key_list *list, const char *kid)
     return key;
 }
 
-/* A jwt key's two files may come in either order; the private one, where there, holds both halves. */
+/* A jwt key's two files may come in either order; the private one, where there, holds both halves.
+ */
 static bool add_pem(struct osy_key *key, EVP_PKEY *pkey, bool is_private)
 {
     EVP_PKEY *other = key->pkey;
@@ -384,7 +385,8 @@ const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum o
     return NULL;
 }
 
-/* A retired signing key may live on as its public half alone, so for jwt the greatest that can sign. */
+/* A retired signing key may live on as its public half alone, so for jwt the greatest that can
+ * sign. */
 const struct osy_key *osy_keyring_active(const struct osy_keyring *keyring, enum osy_key_kind kind)
 {
     const struct key_list *list = &keyring->lists[kind];
@@ -470,7 +472,8 @@ static bool write_key_pair(int folder_fd, const char *kid, struct osy_error *err
         osy_error_set(err, OSY_ERR_IO, "cannot make an RSA key");
         ERR_clear_error();
     }
-    /* The public half first: nothing is ever signed that the readers of the folder cannot verify. */
+    /* The public half first: nothing is ever signed that the readers of the folder cannot verify.
+     */
     ok = ok && write_bio(folder_fd, public_name, public_pem, err) &&
          write_bio(folder_fd, private_name, private_pem, err);
     EVP_PKEY_free(pkey);
@@ -525,7 +528,8 @@ static bool find_greatest_kid(int folder_fd, enum osy_key_kind kind, char greate
     return true;
 }
 
-/* YYYYMMDDhhmmss-xxxx, greater than every kid that is there: a new key must become the active one. */
+/* YYYYMMDDhhmmss-xxxx, greater than every kid that is there: a new key must become the active one.
+ */
 static bool choose_kid(int folder_fd, enum osy_key_kind kind, char kid[OSY_KID_BYTES],
                        struct osy_error *err)
 {

@@ -1,14 +1,15 @@
 /*
- * The key provider: where secret keys come from. Today a folder of files; a key management service can
- * take its place behind the same functions.
+ * The key provider: where secret keys come from. Today a folder of files; a key management service
+ * can take its place behind the same functions.
  *
  *   jwt-<kid>.key.pem   RSA private key (3072 bits), only where tokens are signed
  *   jwt-<kid>.pub.pem   its public key
  *   tracking-<kid>.key  64 hex digits: the key of tracking tokens
  *   data-<kid>.key      64 hex digits: AES-256 key for columns
  *
- * kid is 1 to 64 of [A-Za-z0-9_-]. All keys of a kind verify and decrypt; the one with the greatest kid
- * (byte order) signs and encrypts. A loaded keyring is immutable: any thread may use it.
+ * kid is 1 to 64 of [A-Za-z0-9_-]. All keys of a kind verify and decrypt; the one with the greatest
+ * kid (byte order) signs and encrypts; of jwt keys, the greatest whose private key is there. A
+ * loaded keyring is immutable: any thread may use it.
  */
 #pragma once
 #include <openssl/evp.h>
@@ -18,15 +19,15 @@
 
 #include "shared/error.h"
 
-#define OSY_KID_BYTES 65 /* with the NUL */
+#define OSY_KID_BYTES    65 /* with the NUL */
 #define OSY_SECRET_BYTES 32
 
 enum osy_key_kind { OSY_KEY_JWT = 0, OSY_KEY_TRACKING, OSY_KEY_DATA };
 
 struct osy_key {
     char kid[OSY_KID_BYTES];
-    EVP_PKEY *pkey;    /* OSY_KEY_JWT; RSA of at least 2048 bits */
-    bool has_private;  /* pkey can sign */
+    EVP_PKEY *pkey;                   /* OSY_KEY_JWT; RSA of at least 2048 bits */
+    bool has_private;                 /* pkey can sign */
     uint8_t secret[OSY_SECRET_BYTES]; /* the other kinds */
 };
 
@@ -39,8 +40,9 @@ enum osy_keys_want {
     OSY_KEYS_DATA = 1 << 3,
 };
 
-/* Loads the wanted kinds; at least one key of each must be there. A file that others can read, a bad
- * name, a weak or broken key is an error that names the file. */
+/* Loads the wanted kinds; at least one key of each must be there. A secret that the world
+ * can read (its group may), a file that others can write, a bad name, a weak or broken key is an
+ * error that names the file. */
 struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err);
 void osy_keyring_destroy(struct osy_keyring *keyring); /* wipes the secrets; NULL is fine */
 /* Memory only. NULL when unknown. kid need not be NUL-terminated and may hold anything. */
@@ -48,9 +50,11 @@ const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum o
                                        const char *kid, size_t kid_length);
 const struct osy_key *osy_keyring_active(const struct osy_keyring *keyring, enum osy_key_kind kind);
 size_t osy_keyring_count(const struct osy_keyring *keyring, enum osy_key_kind kind);
-const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy_key_kind kind, size_t i);
+const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy_key_kind kind,
+                                     size_t i);
 
-/* Makes a new key of that kind in folder (created with 0700 when missing), files 0600, written whole or
- * not at all. kid receives its name. */
+/* Makes a new key of that kind in folder (created with 0700 when missing), files 0600, written
+ * whole or not at all. kid receives its name, YYYYMMDDhhmmss-xxxx. It is the active key afterwards:
+ * OSY_ERR_CONFLICT when a kid that is there already is greater than any of today could be. */
 OSY_MUST_CHECK bool osy_keys_generate(const char *folder, enum osy_key_kind kind,
                                       char kid[OSY_KID_BYTES], struct osy_error *err);

@@ -28,8 +28,8 @@
 
 enum link_role { ROLE_COMMANDS = 0, ROLE_SUBSCRIPTIONS, ROLE_COUNT };
 
-/* CONNECTING lasts from the name look-up to the answer to the greeting (AUTH, SELECT, PING or the first
- * SUBSCRIBE): a server that accepts sockets but does not answer is not up. */
+/* CONNECTING lasts from the name look-up to the answer to the greeting (AUTH, SELECT, PING or the
+ * first SUBSCRIBE): a server that accepts sockets but does not answer is not up. */
 enum link_state { LINK_DOWN = 0, LINK_CONNECTING, LINK_UP, LINK_CLOSED };
 
 /* What a script call needs to be sent again, whole. One block of memory. */
@@ -74,8 +74,8 @@ struct link {
 };
 
 /*
- * A channel that somebody wants, or wanted until a moment ago. The server answers every SUBSCRIBE and
- * UNSUBSCRIBE in order, so the channel is what we want it to be once nothing is unanswered.
+ * A channel that somebody wants, or wanted until a moment ago. The server answers every SUBSCRIBE
+ * and UNSUBSCRIBE in order, so the channel is what we want it to be once nothing is unanswered.
  */
 struct channel {
     char *name; /* owned */
@@ -320,8 +320,8 @@ static bool is_overdue(const struct link *link)
            now_ms - link->heard_ms > options->ping_interval_ms + options->command_timeout_ms;
 }
 
-/* Subscriptions are tested end to end: the message must come back. It takes the other link, and while that
- * one is down, silence counts against this one too: the server is the same. */
+/* Subscriptions are tested end to end: the message must come back. It takes the other link, and
+ * while that one is down, silence counts against this one too: the server is the same. */
 static void send_probe(struct link *link)
 {
     struct link *commands = &link->redis->links[ROLE_COMMANDS];
@@ -756,9 +756,10 @@ static struct script_call *copy_call(const struct osy_redis_script *script, int 
 }
 
 /*
- * The first call on a connection carries the text, and so loads it; those behind it name it by its hash, and
- * the server runs them in order. Were the first one to wait for NOSCRIPT instead, after a restart, a later
- * call could overtake it: an event with a higher number would make the stream refuse the lower one.
+ * The first call on a connection carries the text, and so loads it; those behind it name it by its
+ * hash, and the server runs them in order. Were the first one to wait for NOSCRIPT instead, after a
+ * restart, a later call could overtake it: an event with a higher number would make the stream
+ * refuse the lower one.
  */
 bool osy_redis_eval(struct osy_redis *redis, const struct osy_redis_script *script, int key_count,
                     int argc, const char *const *keys_and_args, const size_t *lengths,

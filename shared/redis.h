@@ -1,13 +1,13 @@
 /*
- * The Redis client of a loop thread: hiredis on libuv, everything else hidden. One struct is one server
- * link with two connections: one for commands, one for subscriptions. Each reconnects by itself with
- * full-jitter backoff; subscriptions are renewed after a reconnect; a link that has died silently is
- * found by a liveness ping (commands: PING; subscriptions: a message published to a channel of our own)
- * and cut. Commands wait in hiredis' buffer only while connected, and their number is bounded: when the
- * link is down or the bound is reached a command fails at once, because our callers know better than to
- * wait (a publication is repaired by the reconciler, a replay goes to PostgreSQL).
- * Up means that the server has answered our greeting, not only that it accepted a socket.
- * Everything here runs on the loop's thread. The program ignores SIGPIPE.
+ * The Redis client of a loop thread: hiredis on libuv, everything else hidden. One struct is one
+ * server link with two connections: one for commands, one for subscriptions. Each reconnects by
+ * itself with full-jitter backoff; subscriptions are renewed after a reconnect; a link that has
+ * died silently is found by a liveness ping (commands: PING; subscriptions: a message published to
+ * a channel of our own) and cut. Commands wait in hiredis' buffer only while connected, and their
+ * number is bounded: when the link is down or the bound is reached a command fails at once, because
+ * our callers know better than to wait (a publication is repaired by the reconciler, a replay goes
+ * to PostgreSQL). Up means that the server has answered our greeting, not only that it accepted a
+ * socket. Everything here runs on the loop's thread. The program ignores SIGPIPE.
  *
  *   state of each connection:  DOWN -> CONNECTING -> UP -> DOWN (backoff) -> CONNECTING ...
  */
@@ -41,17 +41,18 @@ struct osy_redis_reply {
 
 struct osy_redis_reply osy_redis_reply_at(const struct osy_redis_reply *array, size_t index);
 
-/* reply is NULL when the link failed or timed out before an answer came (err tells). Called exactly once for every
- * command that was accepted, also at destroy. */
+/* reply is NULL when the link failed or timed out before an answer came (err tells). Called exactly
+ * once for every command that was accepted, also at destroy. */
 typedef void (*osy_redis_reply_fn)(void *context, const struct osy_redis_reply *reply,
                                    const struct osy_error *err);
 /* A published message on a subscribed channel. */
 typedef void (*osy_redis_message_fn)(void *context, const char *channel, size_t channel_length,
                                      const char *message, size_t length);
-/* commands_up / subscriptions_up: what can be used now. Called on every change; after subscriptions came
- * (back) up, messages may have been lost in between: whoever cares repairs its gap. */
+/* commands_up / subscriptions_up: what can be used now. Called on every change; after subscriptions
+ * came (back) up, messages may have been lost in between: whoever cares repairs its gap. */
 typedef void (*osy_redis_state_fn)(void *context, bool commands_up, bool subscriptions_up);
-/* The server has confirmed the subscription; from now on every message arrives. Also after a renewal. */
+/* The server has confirmed the subscription; from now on every message arrives. Also after a
+ * renewal. */
 typedef void (*osy_redis_subscribed_fn)(void *context, const char *channel, size_t channel_length);
 
 struct osy_redis_options {
@@ -71,20 +72,22 @@ struct osy_redis_options {
 /* NULL (OSY_ERR_INVALID) when the URL cannot be parsed; a server that is not there is no error. */
 struct osy_redis *osy_redis_create(uv_loop_t *loop, const struct osy_redis_options *options,
                                    struct osy_error *err);
-/* Ends both connections; pending callbacks are called with reply NULL before it returns, nothing is called
- * afterwards; memory goes when libuv has closed the handles (run the loop). NULL is fine. Safe inside any
- * callback. */
+/* Ends both connections; pending callbacks are called with reply NULL before it returns, nothing is
+ * called afterwards; memory goes when libuv has closed the handles (run the loop). NULL is fine.
+ * Safe inside any callback. */
 void osy_redis_destroy(struct osy_redis *redis);
 
-/* argv and lengths are copied; lengths may be NULL when every argument is a C string. False (nothing will be
- * called): OSY_ERR_IO link down, OSY_ERR_LIMIT too many pending. fn may be NULL when the answer does not
- * matter. */
+/* argv and lengths are copied; lengths may be NULL when every argument is a C string. False
+ * (nothing will be called): OSY_ERR_IO link down, OSY_ERR_LIMIT too many pending. fn may be NULL
+ * when the answer does not matter. */
 OSY_MUST_CHECK bool osy_redis_command(struct osy_redis *redis, int argc, const char *const *argv,
                                       const size_t *lengths, osy_redis_reply_fn fn, void *context,
                                       struct osy_error *err);
 /*
- * A Lua script: EVALSHA, and EVAL when the server does not know it (after its restart). script must live as long
- * as redis; keys_and_args: key_count keys, then the arguments.
+ * A Lua script: the first call on a connection carries its text, the others its SHA-1; when the
+ * server has forgotten it (SCRIPT FLUSH), the call is sent again with the text. Calls run in the
+ * order they are given, also across a restart of the server. script must live as long as redis;
+ * keys_and_args: key_count keys, then the arguments.
  */
 struct osy_redis_script {
     const char *text;

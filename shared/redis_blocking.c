@@ -99,8 +99,8 @@ static bool open_connection(struct osy_redis_blocking *redis, struct osy_error *
            (!redis->url.database || greet(redis, 2, select, err));
 }
 
-/* Nothing is on its way to us between two commands, so whatever there is to read is the end: the server
- * has closed, and a command written now would be lost. */
+/* Nothing is on its way to us between two commands, so whatever there is to read is the end: the
+ * server has closed, and a command written now would be lost. */
 static bool is_stale(const redisContext *context)
 {
     struct pollfd descriptor = {.fd = context->fd, .events = POLLIN};
@@ -115,7 +115,8 @@ static bool ensure_connected(struct osy_redis_blocking *redis, struct osy_error 
     return redis->context || open_connection(redis, err);
 }
 
-/* Hands the reply over, or turns the server's error into ours, and frees it. NULL has failed already. */
+/* Hands the reply over, or turns the server's error into ours, and frees it. NULL has failed
+ * already. */
 static bool deliver(redisReply *reply, osy_redis_reply_fn fn, void *context, struct osy_error *err)
 {
     bool ok = reply && reply->type != REDIS_REPLY_ERROR;

@@ -1,7 +1,8 @@
 /*
- * The blocking twin of shared/redis.h, for worker threads and commands: one connection, one thread at a
- * time. It connects on first use and again after a failure (at most one attempt per call), with timeouts. A
- * command is never sent twice: what became of one that failed is for the caller to find out.
+ * The blocking twin of shared/redis.h, for worker threads and commands: one connection, one thread
+ * at a time. It connects on first use and again after a failure (at most one attempt per call),
+ * with timeouts. A command is never sent twice: what became of one that failed is for the caller to
+ * find out.
  */
 #pragma once
 #include "shared/redis.h"
@@ -14,9 +15,9 @@ struct osy_redis_blocking *osy_redis_blocking_create(const char *url, uint32_t t
 void osy_redis_blocking_destroy(struct osy_redis_blocking *redis); /* NULL is fine */
 
 /*
- * Sends a command and hands its reply to fn (may be NULL) before returning. False with OSY_ERR_IO when the
- * server is not there or did not answer in time, and with OSY_ERR_INVALID and the server's text for an
- * error reply (fn is not called then).
+ * Sends a command and hands its reply to fn (may be NULL) before returning. False with OSY_ERR_IO
+ * when the server is not there or did not answer in time, and with OSY_ERR_INVALID and the server's
+ * text for an error reply (fn is not called then).
  */
 OSY_MUST_CHECK bool osy_redis_blocking_command(struct osy_redis_blocking *redis, int argc,
                                                const char *const *argv, const size_t *lengths,

@@ -1,6 +1,7 @@
 /*
- * What the two Redis clients (shared/redis.c and shared/redis_blocking.c) have in common, and nobody else
- * needs: the URL, the greeting that it leads to, and the translation of hiredis' replies.
+ * What the two Redis clients (shared/redis.c and shared/redis_blocking.c) have in common, and
+ * nobody else needs: the URL, the greeting that it leads to, and the translation of hiredis'
+ * replies.
  */
 #pragma once
 #include <stdbool.h>
@@ -27,15 +28,16 @@ OSY_MUST_CHECK bool osy_redis_url_parse(const char *text, struct osy_redis_url *
 void osy_redis_url_deinit(struct osy_redis_url *url); /* wipes the password */
 
 #define OSY_REDIS_AUTH_ARGUMENTS 3
-/* Fills argv with AUTH and its arguments (borrowed from url) and returns their number; 0: none needed. */
+/* Fills argv with AUTH and its arguments (borrowed from url) and returns their number; 0: none
+ * needed. */
 int osy_redis_url_auth(const struct osy_redis_url *url, const char *argv[OSY_REDIS_AUTH_ARGUMENTS]);
 
 struct osy_redis_reply osy_redis_reply_view(const struct redisReply *reply); /* borrows reply */
 /* The server does not know the script that EVALSHA named. */
 bool osy_redis_reply_is_no_script(const struct redisReply *reply);
 
-/* The arguments of EVAL (with_text) or EVALSHA. The arrays are owned, what they point to is borrowed, in part
- * from the struct itself: it must stay where it is. */
+/* The arguments of EVAL (with_text) or EVALSHA. The arrays are owned, what they point to is
+ * borrowed, in part from the struct itself: it must stay where it is. */
 struct osy_redis_arguments {
     int argc;
     const char **argv;

@@ -37,7 +37,8 @@ static bool has_more(const redisAsyncContext *context)
     return ioctl(context->c.fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* Any callback in here may make hiredis free the context; wire itself lives until the turn's end. */
+/* Any callback in here may make hiredis free the context; wire itself lives until the turn's end.
+ */
 static void read_all(struct wire *wire)
 {
     for (int i = 0; i < READS_PER_TURN; i++) {
@@ -98,9 +99,9 @@ static void on_want_write(void *data)
     struct wire *wire = data;
     bool connected = wire->context->c.flags & REDIS_CONNECTED;
 
-    /* The first writable event says that the connect is done; and a write that the socket did not take
-     * whole waits for room. Everything else is gathered: an idle handle runs at the next turn's
-     * beginning and keeps the loop from sleeping until then. */
+    /* The first writable event says that the connect is done; and a write that the socket did not
+     * take whole waits for room. Everything else is gathered: an idle handle runs at the next
+     * turn's beginning and keeps the loop from sleeping until then. */
     if (!connected || wire->writing)
         arm(wire, wire->armed | UV_WRITABLE);
     else if (!(wire->armed & UV_WRITABLE))

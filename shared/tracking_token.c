@@ -70,7 +70,8 @@ void osy_tracking_sign(const struct osy_keyring *keyring, const struct osy_uuid 
     osy_base64url_encode(mac, sizeof mac, token + length);
 }
 
-/* The token's pieces, or false. Their lengths are fixed, so the dots are looked for from the end. */
+/* The token's pieces, or false. Their lengths are fixed, so the dots are looked for from the end.
+ */
 static bool split(const char *token, size_t length, const char **kid, size_t *kid_length,
                   const char **payload, const char **mac)
 {

@@ -1,4 +1,5 @@
-/* Stored columns: whatever the database returns is either one of our values or refused without a trace. */
+/* Stored columns: whatever the database returns is either one of our values or refused without a
+ * trace. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * Access tokens. An input is either a whole token, or, behind an 'S', "<header>\n<payload>": those are signed
- * with our key first, because no fuzzer would ever get past the signature. The key's kid is "k".
+ * Access tokens. An input is either a whole token, or, behind an 'S', "<header>\n<payload>": those
+ * are signed with our key first, because no fuzzer would ever get past the signature. The key's kid
+ * is "k".
  */
 #include <stdlib.h>
 #include <string.h>

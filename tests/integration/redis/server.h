@@ -1,6 +1,6 @@
 /*
- * A private redis-server for one test: its own folder and socket, no persistence, and no way to outlive the
- * test. Every function ends the test when it cannot do its work.
+ * A private redis-server for one test: its own folder and socket, no persistence, and no way to
+ * outlive the test. Every function ends the test when it cannot do its work.
  */
 #pragma once
 #include <stdint.h>

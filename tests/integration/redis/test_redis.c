@@ -552,8 +552,9 @@ static void a_subscriber_that_the_server_throws_out_comes_back(void **state)
 }
 
 /*
- * A server that answers every command, confirms every subscription, and then delivers nothing: the fault
- * that only an end-to-end test of the subscription finds. It knows the four commands it will be sent.
+ * A server that answers every command, confirms every subscription, and then delivers nothing: the
+ * fault that only an end-to-end test of the subscription finds. It knows the four commands it will
+ * be sent.
  */
 struct deaf_server {
     uv_tcp_t listener;

@@ -218,7 +218,8 @@ static void old_values_stay_readable_and_unknown_keys_are_refused(void **state)
     osy_keyring_destroy(new_keys);
 }
 
-/* The cached context must not outlive its key: the same kid, and likely the same address, another secret. */
+/* The cached context must not outlive its key: the same kid, and likely the same address, another
+ * secret. */
 static void a_keyring_that_takes_anothers_place_brings_its_own_secret(void **state)
 {
     struct osy_column place = place_of("orders", "customer_name", 1);

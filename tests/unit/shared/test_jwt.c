@@ -21,7 +21,8 @@
 #define TOKEN   "01890000-0000-7000-8000-00000000000b"
 #define R1      "01890000-0000-7000-8000-000000000001"
 
-/* 2048 bits: the signature's 256 bytes leave bits behind in base64url, which the canon test needs. */
+/* 2048 bits: the signature's 256 bytes leave bits behind in base64url, which the canon test needs.
+ */
 static EVP_PKEY *rsa, *other_rsa, *curve;
 static struct osy_keyring *keyring;
 static char public_pem[1024]; /* what everybody may read, and an attacker signs with */
@@ -436,7 +437,8 @@ static void altered_texts_of_a_good_token_are_refused(void **state)
     osy_buffer_deinit(&bad);
 }
 
-/* The same bytes have one text only: bits behind the last byte must be zero, in what is signed as well. */
+/* The same bytes have one text only: bits behind the last byte must be zero, in what is signed as
+ * well. */
 static void bits_behind_the_last_byte_are_refused(void **state)
 {
     struct osy_buffer token = OSY_BUFFER_INIT;
@@ -502,7 +504,8 @@ static void as_many_restaurants_as_claims_can_hold_fit_in_a_token(void **state)
         claims.restaurants[i] = osy_uuid_v4();
     token = osy_jwt_sign(keyring, &claims, NULL);
     assert_non_null(token);
-    /* A key of 3072 bits, which is what we generate, has a signature that is 171 characters longer. */
+    /* A key of 3072 bits, which is what we generate, has a signature that is 171 characters longer.
+     */
     assert_true(strlen(token) + 171 <= OSY_JWT_MAX);
     assert_true(osy_jwt_verify(keyring, token, strlen(token), NOW_S, &read, NULL));
     assert_int_equal(read.restaurant_count, OSY_JWT_RESTAURANTS_MAX);
