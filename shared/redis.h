@@ -85,9 +85,9 @@ OSY_MUST_CHECK bool osy_redis_command(struct osy_redis *redis, int argc, const c
                                       struct osy_error *err);
 /*
  * A Lua script: the first call on a connection carries its text, the others its SHA-1; when the
- * server has forgotten it (SCRIPT FLUSH), the call is sent again with the text. Calls run in the
- * order they are given, also across a restart of the server. script must live as long as redis;
- * keys_and_args: key_count keys, then the arguments.
+ * server has forgotten it meanwhile (SCRIPT FLUSH), the call is sent again with the text, and only
+ * then may a later one overtake it. script must live as long as redis; keys_and_args: key_count
+ * keys, then the arguments.
  */
 struct osy_redis_script {
     const char *text;

@@ -463,8 +463,8 @@ static void a_silently_dead_server_is_found_out(void **state)
     struct world *world = *state;
 
     world->options.ping_interval_ms = 40;
-    world->options.command_timeout_ms = 400;
-    world->options.connect_timeout_ms = 400;
+    world->options.command_timeout_ms = 1000;
+    world->options.connect_timeout_ms = 1000;
     start_all(world);
     osy_redis_subscribe(world->redis, "news");
     WAIT_FOR(world, world->subscribed == 1);
@@ -473,7 +473,7 @@ static void a_silently_dead_server_is_found_out(void **state)
     WAIT_FOR(world, strstr(osy_redis_reason(world->redis), "no connection in time"));
     assert_false(world->commands_up || world->subscriptions_up); /* accepted is not up */
     server_thaw(&world->server);
-    WAIT_FOR(world, world->commands_up && world->subscribed == 2);
+    WAIT_FOR(world, world->commands_up && world->subscribed >= 2);
     TELL_SERVER(world, "PUBLISH", "news", "back");
     WAIT_FOR(world, world->messages == 1);
 }
@@ -643,12 +643,12 @@ static void a_subscription_that_falls_silent_is_found_out(void **state)
     snprintf(url, sizeof url, "redis://127.0.0.1:%u", ntohs(address.sin_port));
     world->options.url = url;
     world->options.ping_interval_ms = 50;
-    world->options.command_timeout_ms = 500;
+    world->options.command_timeout_ms = 1500;
     connect_client(world);
     WAIT_FOR(world, world->commands_up && world->subscriptions_up);
     WAIT_FOR(world, !world->subscriptions_up);
     assert_true(world->commands_up);          /* commands are answered all the time */
-    WAIT_FOR(world, deaf.subscriptions == 2); /* and it tries again */
+    WAIT_FOR(world, deaf.subscriptions >= 2); /* and it tries again */
     destroy_client(world);
     uv_close((uv_handle_t *)&deaf.listener, NULL);
     for (int i = 0; i < deaf.count; i++)
