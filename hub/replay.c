@@ -232,7 +232,7 @@ void hub_replay_work(struct hub_topic *topic)
         return;
     if (is_anyone_unasked(topic))
         hub_topic_ask_for_head(topic);
-    uint64_t least;
+    uint64_t least = 0; /* gcc cannot see that find_least sets it */
     if (topic->is_fetching || !find_least(topic, &least))
         return;
     topic->fetch = (struct hub_range){
