@@ -111,6 +111,7 @@ void api_reply_overloaded(struct api_request *request)
 
 void api_reply_database_error(struct api_request *request, const struct osy_error *err)
 {
+    osy_log_set_trace(request->trace.trace_id);
     OSY_ERROR("database_error", OSY_STR("route", api_request_route(request)),
               OSY_STR("request_id", request->id), OSY_ERR(err));
     if (err->code != OSY_ERR_IO && err->code != OSY_ERR_CONFLICT) {

@@ -272,8 +272,9 @@ void api_service_observe(struct api_service *service, const struct api_request *
 
     osy_metric_dec(service->in_flight);
     osy_metric_observe(find_duration(service, request), (double)took_ns / 1e9);
-    OSY_DEBUG("http_request", OSY_STR("trace", request->trace.trace_id),
-              OSY_STR("request_id", request->id), OSY_STR("method", request->method),
-              OSY_STR("route", api_request_route(request)), OSY_INT("status", request->status),
-              OSY_NUM("ms", (double)took_ns / 1e6));
+    osy_log_set_trace(request->trace.trace_id); /* a later reply comes from some other callback */
+    OSY_DEBUG("http_request", OSY_STR("request_id", request->id),
+              OSY_STR("method", request->method), OSY_STR("route", api_request_route(request)),
+              OSY_INT("status", request->status), OSY_NUM("ms", (double)took_ns / 1e6));
+    osy_log_set_trace(NULL);
 }
