@@ -4,6 +4,7 @@
  * live stream also remembers the newest position of orders that nobody watches yet: a customer who
  * connects just after ordering is answered without any query.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -96,7 +97,7 @@ void hub_orders_free(struct hub_topic *topic)
 {
     struct hub_order *order, *following;
     HASH_ITER(hh, topic->orders, order, following)
-    free_order(topic, order);
+        free_order(topic, order);
     topic->recent_orders = NULL;
     topic->recent_order_count = 0;
 }
@@ -177,10 +178,9 @@ void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *re
 {
     struct hub_order *order, *following;
     struct hub_session *session;
-    HASH_ITER(hh, topic->orders, order, following)
-    {
+    HASH_ITER(hh, topic->orders, order, following) {
         DL_FOREACH(order->sessions, session)
-        hub_session_close(session, code, reason);
+            hub_session_close(session, code, reason);
     }
 }
 
@@ -194,6 +194,7 @@ static enum lookup look_up(const struct hub_order *order, const struct osy_posit
 {
     if (order->event_count == 0)
         return LOOKUP_ABSENT;
+    assert(order->events[order->event_count - 1]->envelope.version == order->position.number);
     uint64_t first = order->events[0]->envelope.version;
     if (position->number == 0 && first == 1) {
         *begin = 0;
@@ -247,13 +248,15 @@ void hub_orders_resume(struct hub_topic *topic, struct hub_session *session)
 static void serve(struct hub_topic *topic, struct hub_order *order)
 {
     struct hub_session *session;
-    DL_FOREACH(order->sessions, session)
-    {
+    DL_FOREACH(order->sessions, session) {
         if (session->state == HUB_SESSION_OPENING)
             greet(topic, order, session);
         else if (session->state == HUB_SESSION_WAITING)
             hub_orders_resume(topic, session);
     }
+    /* Who asked may have gone meanwhile; events that nobody waits for would not be kept up to date. */
+    if (order->pending_count == 0)
+        drop_events(order);
 }
 
 /* --- live events ---------------------------------------------------------------------------- */
@@ -295,7 +298,7 @@ void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event)
     }
     struct hub_session *session;
     DL_FOREACH(order->sessions, session)
-    deliver_to_customer(session, event);
+        deliver_to_customer(session, event);
 }
 
 /* --- loading -------------------------------------------------------------------------------- */
@@ -337,7 +340,7 @@ static void close_unknown(struct hub_order *order)
 {
     struct hub_session *session;
     DL_FOREACH(order->sessions, session)
-    hub_session_close(session, HUB_CLOSE_NOT_FOUND, "no such order");
+        hub_session_close(session, HUB_CLOSE_NOT_FOUND, "no such order");
 }
 
 static void on_recent(void *context, const struct hub_answer *answer);
@@ -407,7 +410,7 @@ static void start_load(struct hub_topic *topic, struct hub_order *order)
     order->load = LOAD_RUNNING;
     struct hub_session *session;
     DL_FOREACH(order->sessions, session)
-    session->is_asked_for = session->state == HUB_SESSION_WAITING;
+        session->is_asked_for = session->state == HUB_SESSION_WAITING;
     topic->flights++;
     hub_source_find_order_events(&topic->hub->source, &topic->restaurant_id, &order->id, on_loaded,
                                  load);
@@ -430,8 +433,7 @@ void hub_orders_work(struct hub_topic *topic)
         return;
     topic->has_wanted_orders = false;
     struct hub_order *order, *following;
-    HASH_ITER(hh, topic->orders, order, following)
-    {
+    HASH_ITER(hh, topic->orders, order, following) {
         if (order->load == LOAD_WANTED && order->session_count > 0)
             start_load(topic, order);
     }
@@ -452,6 +454,20 @@ static void gather(struct hub_topic *topic, struct hub_event *event)
     keep_event(order, event);
 }
 
+/* Where the events begin that reach the cursor without a hole: only of orders among these is it known that
+ * nothing newer was missed. answer->count when there are none. */
+static size_t find_whole_run(const struct hub_topic *topic, const struct hub_answer *answer)
+{
+    size_t begin = answer->count;
+    if (begin == 0 || answer->events[begin - 1]->envelope.seq < topic->cursor.last)
+        return answer->count;
+    begin--;
+    while (begin > 0 &&
+           answer->events[begin - 1]->envelope.seq + 1 == answer->events[begin]->envelope.seq)
+        begin--;
+    return answer->events[begin]->envelope.seq <= topic->cursor.last + 1 ? begin : answer->count;
+}
+
 /* Good for positions that it has; for others the order waits on for PostgreSQL (is_loaded is false). */
 static void on_recent(void *context, const struct hub_answer *answer)
 {
@@ -459,12 +475,11 @@ static void on_recent(void *context, const struct hub_answer *answer)
     topic->is_scanning = false;
     if (!hub_topic_land(topic) || answer->err)
         return;
-    for (size_t i = 0; i < answer->count; i++)
+    for (size_t i = find_whole_run(topic, answer); i < answer->count; i++)
         gather(topic, answer->events[i]);
 
     struct hub_order *order, *following;
-    HASH_ITER(hh, topic->orders, order, following)
-    {
+    HASH_ITER(hh, topic->orders, order, following) {
         if (order->load != LOAD_WANTED || order->event_count == 0)
             continue;
         struct hub_event *newest = order->events[order->event_count - 1];

@@ -113,8 +113,7 @@ void hub_replay_answer_all(struct hub_topic *topic)
     if (topic->pending_tablets == 0)
         return;
     struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-    {
+    DL_FOREACH(topic->tablets, session) {
         /* Those behind the cursor wait for the fetch that they were told of. */
         if (session->state == HUB_SESSION_WAITING && session->position.number >= topic->cursor.last)
             hub_replay_answer(topic, session);
@@ -168,8 +167,7 @@ static void hand_out(struct hub_topic *topic, const struct hub_answer *answer)
     bool is_whole = answer->count == topic->fetch.last - topic->fetch.first + 1;
     struct hub_replay *replay = is_whole ? create_replay(answer) : NULL;
     struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-    {
+    DL_FOREACH(topic->tablets, session) {
         if (!is_in_fetch(topic, session))
             continue;
         if (replay && is_proven(session, replay))
@@ -201,8 +199,7 @@ static bool find_least(const struct hub_topic *topic, uint64_t *least)
 {
     bool found = false;
     struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-    {
+    DL_FOREACH(topic->tablets, session) {
         if (session->state != HUB_SESSION_WAITING || session->from_now)
             continue;
         if (session->position.number >= topic->cursor.last)
@@ -217,8 +214,7 @@ static bool find_least(const struct hub_topic *topic, uint64_t *least)
 static bool is_anyone_unasked(const struct hub_topic *topic)
 {
     struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-    {
+    DL_FOREACH(topic->tablets, session) {
         if (session->state == HUB_SESSION_WAITING && !session->is_asked_for &&
             session->position.number > topic->cursor.last)
             return true;

@@ -667,7 +667,8 @@ void hub_server_free(struct hub_server *server)
     if (!server)
         return;
     if (server->context)
-        lws_context_destroy(server->context); /* on a foreign loop the end is left to a second call */
+        lws_context_destroy(
+            server->context); /* on a foreign loop the end is left to a second call */
     free(server->origins);
     free(server);
 }

@@ -51,8 +51,7 @@ struct hub_store {
 static void fail_batch(struct request *batch, const struct osy_error *err)
 {
     struct request *request;
-    DL_FOREACH(batch, request)
-    {
+    DL_FOREACH(batch, request) {
         request->failed = true;
         request->err = *err;
     }
@@ -62,8 +61,7 @@ static void format_uuid_array(struct request *batch, struct osy_buffer *out)
 {
     struct request *request;
     osy_buffer_char(out, '{');
-    DL_FOREACH(batch, request)
-    {
+    DL_FOREACH(batch, request) {
         char text[OSY_UUID_TEXT_BYTES];
         osy_uuid_format(request->kind == KIND_ORDER ? &request->order_id : &request->restaurant_id,
                         text);
@@ -100,8 +98,7 @@ static bool answer_heads(struct osy_pg *pg, struct request *batch, struct osy_er
     for (int row = 0; row < PQntuples(rows); row++) {
         struct osy_uuid restaurant_id = read_uuid(rows, row, 0);
         struct request *request;
-        DL_FOREACH(batch, request)
-        {
+        DL_FOREACH(batch, request) {
             if (!osy_uuid_equal(&request->restaurant_id, &restaurant_id))
                 continue;
             request->head = (struct hub_head){
@@ -160,8 +157,7 @@ static bool is_for(const struct request *request, const PGresult *rows, int row)
 static void hand_out_row(const PGresult *rows, int row, struct request *batch)
 {
     struct request *request;
-    DL_FOREACH(batch, request)
-    {
+    DL_FOREACH(batch, request) {
         if (!is_for(request, rows, row))
             continue;
         struct hub_event *event = read_event(rows, row, &request->err);
@@ -222,8 +218,7 @@ static struct request *take_batch(struct hub_store *store)
     struct request *batch = NULL, *request, *following;
     enum kind kind = store->queue->kind;
     size_t most = kind == KIND_EVENTS ? 1 : BATCH_MAX, count = 0;
-    DL_FOREACH_SAFE(store->queue, request, following)
-    {
+    DL_FOREACH_SAFE(store->queue, request, following) {
         if (request->kind != kind)
             continue;
         DL_DELETE(store->queue, request);
@@ -286,8 +281,7 @@ static void on_wake(uv_async_t *wake)
     uv_mutex_unlock(&store->lock);
 
     struct request *request, *following;
-    DL_FOREACH_SAFE(answered, request, following)
-    {
+    DL_FOREACH_SAFE(answered, request, following) {
         report(request);
         free_request(request);
     }
@@ -319,7 +313,7 @@ static void free_all(struct request *requests)
 {
     struct request *request, *following;
     DL_FOREACH_SAFE(requests, request, following)
-    free_request(request);
+        free_request(request);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

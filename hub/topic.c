@@ -102,7 +102,7 @@ static void close_sessions(struct hub_topic *topic, uint16_t code, const char *r
 {
     struct hub_session *session;
     DL_FOREACH(topic->tablets, session)
-    hub_session_close(session, code, reason);
+        hub_session_close(session, code, reason);
     hub_orders_close_all(topic, code, reason);
 }
 
@@ -254,8 +254,7 @@ static void open_topic(struct hub_topic *topic, const struct hub_head *head)
 
     struct osy_position position = hub_topic_position(topic);
     struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-    {
+    DL_FOREACH(topic->tablets, session) {
         if (session->state == HUB_SESSION_OPENING)
             hub_session_ready(session, &position);
     }
@@ -311,8 +310,7 @@ static void judge_tablets_ahead(struct hub_topic *topic, const struct hub_head *
 {
     struct osy_position position = hub_topic_position(topic);
     struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-    {
+    DL_FOREACH(topic->tablets, session) {
         if (session->state != HUB_SESSION_WAITING || !session->is_asked_for)
             continue;
         if (session->position.number <= topic->cursor.last)
@@ -371,7 +369,7 @@ void hub_topic_ask_for_head(struct hub_topic *topic)
     struct hub_session *session;
     if (topic->pending_tablets > 0) {
         DL_FOREACH(topic->tablets, session)
-        session->is_asked_for = session->state == HUB_SESSION_WAITING;
+            session->is_asked_for = session->state == HUB_SESSION_WAITING;
     }
     hub_source_find_head(&topic->hub->source, &topic->restaurant_id, on_head, topic);
 }
@@ -396,7 +394,7 @@ static void deliver(struct hub_topic *topic, struct hub_event *event)
                         topic->pending_tablets ? HISTORY_PENDING : HISTORY_IDLE);
     struct hub_session *session;
     DL_FOREACH(topic->tablets, session)
-    deliver_to_tablet(session, event);
+        deliver_to_tablet(session, event);
     hub_orders_on_event(topic, event);
 }
 
@@ -554,8 +552,7 @@ void hub_topics_on_subscribed(struct hub *hub, const char *channel, size_t chann
 void hub_topics_check(struct hub *hub, bool at_once)
 {
     struct hub_topic *topic, *following;
-    HASH_ITER(hh, hub->topics, topic, following)
-    {
+    HASH_ITER(hh, hub->topics, topic, following) {
         if (topic->state != HUB_TOPIC_OPEN || hub_topic_is_backing_off(topic))
             continue;
         topic->is_urgent = topic->is_urgent || at_once;
@@ -568,5 +565,5 @@ void hub_topics_end(struct hub *hub)
 {
     struct hub_topic *topic, *following;
     HASH_ITER(hh, hub->topics, topic, following)
-    end_topic(topic);
+        end_topic(topic);
 }
