@@ -317,33 +317,29 @@ static bool clean_up(PGconn *connection, int64_t deadline_ms)
     return PQtransactionStatus(connection) == PQTRANS_IDLE;
 }
 
-/* The answer to the next statement of the pipeline. False: err tells; the caller looks at the connection. */
-static bool read_answer(PGconn *connection, int64_t deadline_ms, PGresult **answer,
-                        struct osy_error *err)
+/* The answer to the next statement of the pipeline; NULL when it failed: err tells, and the caller looks at
+ * the connection. */
+static PGresult *read_answer(PGconn *connection, int64_t deadline_ms, struct osy_error *err)
 {
-    PGresult *end = NULL;
-    if (!next_result(connection, deadline_ms, answer, err))
-        return false;
-    ExecStatusType status = PQresultStatus(*answer);
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-        osy_pg_error(connection, *answer, err);
-        PQclear(*answer);
-        return false;
-    }
-    if (next_result(connection, deadline_ms, &end, err) && !end)
-        return true;
+    PGresult *answer = NULL, *end = NULL;
+    if (!next_result(connection, deadline_ms, &answer, err))
+        return NULL;
+    ExecStatusType status = PQresultStatus(answer);
+    bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!ok)
+        osy_pg_error(connection, answer, err);
+    if (ok && next_result(connection, deadline_ms, &end, err) && !end)
+        return answer;
     PQclear(end);
-    PQclear(*answer);
-    return false;
+    PQclear(answer);
+    return NULL;
 }
 
 static bool skip_answer(PGconn *connection, int64_t deadline_ms, struct osy_error *err)
 {
-    PGresult *answer = NULL;
-    bool ok = read_answer(connection, deadline_ms, &answer, err);
-    if (ok)
-        PQclear(answer);
-    return ok;
+    PGresult *answer = read_answer(connection, deadline_ms, err);
+    PQclear(answer);
+    return answer != NULL;
 }
 
 /* ---- results ---- */
@@ -402,9 +398,9 @@ static bool read_answers(struct api_order_session *session, PGconn *connection,
     bool ok = skip_answer(connection, deadline_ms, err) && /* BEGIN */
               skip_answer(connection, deadline_ms, err);   /* lock_streams */
     if (ok && session->create.rows > 0)
-        ok = read_answer(connection, deadline_ms, &created, err);
+        ok = (created = read_answer(connection, deadline_ms, err)) != NULL;
     if (ok && session->change.rows > 0)
-        ok = read_answer(connection, deadline_ms, &changed, err);
+        ok = (changed = read_answer(connection, deadline_ms, err)) != NULL;
     ok = ok && skip_answer(connection, deadline_ms, err); /* COMMIT */
     if (ok) {                                             /* only now is it true */
         assert(!created || (size_t)PQntuples(created) == session->create.rows);
