@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/http/proxies.h"
 #include "api/process.h"
 #include "shared/config.h"
 #include "shared/log.h"
@@ -87,11 +88,19 @@ static bool require(const char *value, unsigned needs, unsigned need, const char
     return osy_error_set(err, OSY_ERR_INVALID, "%s is required", name);
 }
 
+static bool check_proxies(const char *list, struct osy_error *err)
+{
+    struct api_proxies *proxies = api_proxies_create(list, err);
+    api_proxies_destroy(proxies);
+    return proxies || osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
+}
+
 bool api_config_load(struct api_config *config, unsigned needs, struct osy_error *err)
 {
     if (!osy_config_load(settings, environ, config, err))
         return false;
-    return require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
+    return check_proxies(config->trusted_proxies, err) &&
+           require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
                    err) &&
            require(config->redis_url, needs, API_CONFIG_REDIS, "ORDERSYNC_REDIS_URL", err) &&
            require(config->keys_dir, needs, API_CONFIG_KEYS, "ORDERSYNC_KEYS_DIR", err);

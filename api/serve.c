@@ -263,7 +263,7 @@ int api_serve_main(int argc, char **argv)
         uv_run(&process.loop, UV_RUN_DEFAULT);
     } else {
         OSY_ERROR("start_failed", OSY_ERR(&err));
-        exit_code = 1;
+        exit_code = err.code == OSY_ERR_INVALID ? 2 : 1;
     }
     stop(&process);
     OSY_INFO("stopped");

@@ -413,8 +413,9 @@ static void on_connection(uv_stream_t *listener, int status)
     char peer[46];
 
     if (status < 0) {
-        /* libuv keeps a descriptor in reserve and has shed the connection when they ran out. */
-        OSY_WARN("http_accept_failed", OSY_STR("error", uv_strerror(status)));
+        /* Out of descriptors. libuv keeps one in reserve, with which it has shed the connection; a
+         * log line for each would be a flood upon a flood. */
+        osy_metric_inc(server->refused);
         return;
     }
     client = create_client(server);
