@@ -55,21 +55,21 @@ export async function openTablet(t, browser, stack, { language = 'en-US' } = {})
 }
 
 /** Orders two dishes through the ordering page; returns the customer's phone, which now shows the tracking page. */
-export async function placeOrder(t, browser, stack, { language = 'en-US', note = 'Less spicy, please' } = {}) {
+export async function placeOrder(t, browser, stack, { language = 'en-US', ...guest } = {}) {
   const page = await openDevice(t, browser, PHONE, language);
   await page.goto(`${stack.edgeUrl}/order/#restaurant=${stack.restaurantId}`);
   const dishes = page.locator('.menu li:not([data-sold-out])');
   await dishes.nth(0).locator('[data-step="add"]').click();
   await dishes.nth(0).locator('[data-step="add"]').click();
   await dishes.nth(1).locator('[data-step="add"]').click();
-  await fillGuest(page, { note });
+  await fillGuest(page, guest);
   await page.locator('[data-action="place-order"]').click();
   await page.waitForURL(/\/track\//);
   await waitUntilLive(page);
   return { page, code: await page.locator('.headline .code b').innerText() };
 }
 
-export async function fillGuest(page, { name = '김하늘', phone = '010-1234-5678', note = '' } = {}) {
+export async function fillGuest(page, { name = '김하늘', phone = '010-1234-5678', note = 'Less spicy, please' } = {}) {
   await page.locator('[name="name"]').fill(name);
   await page.locator('[name="phone"]').fill(phone);
   await page.locator('[name="address"]').fill('서울시 마포구 월드컵로 12, 302호');

@@ -37,7 +37,6 @@ test('an order rings, is cooked and handed over, and its customer sees each step
   assert.equal(await tablet.locator('body').getAttribute('data-ringing'), 'true');
   await card(tablet, code).getByText('김하늘').waitFor();
   await card(tablet, code).getByText('Less spicy, please').waitFor();
-  await takePicture(tablet, 'tablet-new-order');
 
   await tap(tablet, code, 'accept');
   await waitForCardStatus(tablet, code, 'ACCEPTED');
@@ -53,8 +52,11 @@ test('an order rings, is cooked and handed over, and its customer sees each step
 
   await tap(tablet, code, 'prepare');
   await waitForTrackedStatus(phone, 'PREPARING');
-  const { code: next } = await placeOrder(t, browser, stack, { note: '' });
-  await card(tablet, next).getByText('김하늘').waitFor();
+  const { code: finished } = await placeOrder(t, browser, stack, { note: '' });
+  for (const action of ['accept', 'prepare', 'ready']) await tap(tablet, finished, action);
+  await waitForCardStatus(tablet, finished, 'READY');
+  const { code: next } = await placeOrder(t, browser, stack, { name: '이서준', note: '문 앞에 놓아 주세요' });
+  await card(tablet, next).getByText('이서준').waitFor();
   await takePicture(tablet, 'tablet');
   await takePicture(phone, 'track');
 
