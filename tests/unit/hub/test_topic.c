@@ -25,7 +25,7 @@
 #include "shared/buffer.h"
 #include "shared/event.h"
 
-enum { ROWS_MAX = 600, ORDERS = 5, SOCKETS = 14, ASKED_MAX = 256, LIVE_MAX = 64 };
+enum { ROWS_MAX = 600, ORDERS = 12, SOCKETS = 14, ASKED_MAX = 256, LIVE_MAX = 64 };
 
 /* --- the world ------------------------------------------------------------------------------ */
 
@@ -49,6 +49,7 @@ static struct hub hub;
 static struct hub_config config;
 static int64_t now_ms;
 static char hub_id[] = "hub-1";
+static bool is_database_down;
 static bool is_healed; /* nothing fails any more */
 
 static uint64_t random_state;
@@ -83,7 +84,7 @@ enum hub_grant_verdict hub_grants_check(struct hub_grants *grants, const char *t
 
 static void commit(void)
 {
-    if (row_count == ROWS_MAX)
+    if (row_count == ROWS_MAX || is_database_down)
         return;
     struct row *row = &rows[row_count++];
     *row = (struct row){.id = osy_uuid_v4(), .order = (int)below(ORDERS)};
@@ -216,6 +217,20 @@ static void answer_events(const struct asked *question, size_t count)
         hub_event_unref(events[i]);
 }
 
+/* While PostgreSQL is down only Redis answers, and a run of events only when it is whole there. */
+static bool is_out_of_reach(const struct asked *question)
+{
+    if (!is_database_down || question->question == ASK_RECENT)
+        return false;
+    if (question->question != ASK_EVENTS)
+        return true;
+    for (uint64_t number = question->range.first; number <= question->range.last; number++) {
+        if (number > row_count || !rows[number - 1].is_in_redis)
+            return true;
+    }
+    return false;
+}
+
 static void answer_one(void)
 {
     if (asked_count == 0)
@@ -224,7 +239,7 @@ static void answer_one(void)
     struct asked question = asked[place];
     asked[place] = asked[--asked_count];
     struct osy_error failed = {OSY_ERR_IO, "the world is down"};
-    bool fails = !is_healed && one_in(5);
+    bool fails = !is_healed && (one_in(5) || is_out_of_reach(&question));
     /* Seen at some moment between question and answer. */
     size_t count = question.row_count + below(row_count - question.row_count + 1);
     struct hub_head head = {.found = true, .seq = count};
@@ -406,6 +421,20 @@ static void disconnect(struct hub_socket *socket)
     socket->is_used = false;
 }
 
+static void pass_time(int64_t ms)
+{
+    now_ms += ms;
+    hub_wheel_turn(&hub.wheel, now_ms);
+}
+
+/* The topic ends after its grace time, and begins anew knowing nothing. */
+static void disconnect_all(void)
+{
+    for (int i = 0; i < SOCKETS; i++)
+        disconnect(&sockets[i]);
+    pass_time(1000);
+}
+
 static void touch_one(void)
 {
     struct hub_socket *socket = &sockets[below(SOCKETS)];
@@ -424,19 +453,13 @@ static void touch_one(void)
     }
 }
 
-static void pass_time(int64_t ms)
-{
-    now_ms += ms;
-    hub_wheel_turn(&hub.wheel, now_ms);
-}
-
 /* --- the property --------------------------------------------------------------------------- */
 
 static void begin_world(uint64_t seed)
 {
     random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
     row_count = asked_count = live_count = 0;
-    is_healed = false;
+    is_healed = is_database_down = false;
     now_ms = 1000000;
     memset(order_versions, 0, sizeof order_versions);
     memset(sockets, 0, sizeof sockets);
@@ -450,7 +473,7 @@ static void begin_world(uint64_t seed)
         .data_timeout_ms = 100000000,
         .ping_idle_ms = 100000000,
         .pong_timeout_ms = 100000000,
-        .topic_grace_ms = 2000,
+        .topic_grace_ms = 200,
         .replay_max = 1000,
         .message_burst = 40,
         .message_rate = 20,
@@ -472,8 +495,16 @@ static void step(void)
     case 6:
     case 7: answer_one(); break;
     case 8: connect_one(); break;
-    case 9: touch_one(); break;
-    case 10: pass_time((int64_t)below(400)); break;
+    case 9:
+        touch_one();
+        if (one_in(40))
+            disconnect_all();
+        break;
+    case 10:
+        pass_time((int64_t)below(400));
+        if (one_in(10))
+            is_database_down = !is_database_down;
+        break;
     case 11:
         if (one_in(3))
             hub_topics_check(&hub, one_in(2));
@@ -487,6 +518,7 @@ static void step(void)
 static void heal(void)
 {
     is_healed = true;
+    is_database_down = false;
     live_count = 0; /* what was under way is lost: the position check must find it */
     for (int round = 0; round < 60; round++) {
         for (int i = 0; i < SOCKETS; i++) {
