@@ -26,4 +26,4 @@ struct api_service *api_service_create(const struct api_service_options *options
 /* Only once no request is in flight any more. NULL is fine. */
 void api_service_destroy(struct api_service *service);
 /* An api_request_fn: give it to a server with the service as its context. */
-void api_service_on_request(void *service, struct api_request *request);
+void api_service_on_request(void *context, struct api_request *request);

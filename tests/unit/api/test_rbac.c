@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "api/auth/authenticator.h"
 #include "shared/keys.h"
 #include "shared/metrics.h"
+#include "tests/unit/shared/key_folder.h"
 
 #define NOW_S 1800000000
 
@@ -67,7 +67,7 @@ static void scope_is_own_restaurants_own_order_or_everything(void **state)
 /* ---- tokens ---- */
 
 struct fixture {
-    char folder[64];
+    struct key_folder folder;
     struct osy_keyring *keyring;
     struct osy_metrics *metrics;
     struct api_authenticator *authenticator;
@@ -79,12 +79,11 @@ static int set_up(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     char kid[OSY_KID_BYTES];
 
-    strcpy(fixture->folder, "/tmp/ordersync-rbac-XXXXXX");
-    assert_non_null(mkdtemp(fixture->folder));
+    key_folder_make(&fixture->folder);
     for (size_t i = 0; i < 2; i++)
-        assert_true(osy_keys_generate(fixture->folder, kinds[i], kid, NULL));
+        assert_true(osy_keys_generate(fixture->folder.path, kinds[i], kid, NULL));
     fixture->keyring =
-        osy_keyring_load(fixture->folder, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING, NULL);
+        osy_keyring_load(fixture->folder.path, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING, NULL);
     assert_non_null(fixture->keyring);
     fixture->metrics = osy_metrics_create();
     fixture->authenticator = api_authenticator_create(fixture->keyring, 4, fixture->metrics);
@@ -95,13 +94,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    char command[128];
 
     api_authenticator_destroy(fixture->authenticator);
     osy_metrics_destroy(fixture->metrics);
     osy_keyring_destroy(fixture->keyring);
-    snprintf(command, sizeof command, "rm -rf '%s'", fixture->folder);
-    assert_int_equal(system(command), 0);
+    key_folder_remove(&fixture->folder);
     free(fixture);
     return 0;
 }
@@ -169,17 +166,17 @@ static void cache_is_bounded_and_stays_right_when_it_overflows(void **state)
     enum { COUNT = 12 };
     char *tokens[COUNT];
 
-    for (uint8_t i = 0; i < COUNT; i++)
+    for (int i = 0; i < COUNT; i++)
         tokens[i] = sign(fixture, (uint8_t)(i + 1), NOW_S + 60);
     for (int round = 0; round < 3; round++) {
-        for (uint8_t i = 0; i < COUNT; i++) {
+        for (int i = 0; i < COUNT; i++) {
             struct api_principal *principal = show(fixture, tokens[i], NOW_S);
             assert_non_null(principal);
             assert_int_equal(principal->claims.subject.bytes[0], i + 1);
             api_principal_unref(principal);
         }
     }
-    for (uint8_t i = 0; i < COUNT; i++)
+    for (int i = 0; i < COUNT; i++)
         free(tokens[i]);
 }
 
