@@ -10,7 +10,7 @@ SELECT s.seq, s.last_event_id, page.id, page.data
         WHERE o.restaurant_id = s.restaurant_id
           AND o.status IN ('PENDING', 'ACCEPTED', 'PREPARING', 'READY')
           AND o.status = ANY ($2::text[])
-          AND ($3::uuid IS NULL OR o.id < $3::uuid)
+          AND o.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- an index condition
         ORDER BY o.id DESC
         LIMIT $4::integer
        ) page ON true

@@ -10,7 +10,7 @@ SELECT s.seq, s.last_event_id, page.id, page.data
          JOIN order_events e ON e.order_id = o.id AND e.order_version = o.version
         WHERE o.restaurant_id = s.restaurant_id
           AND ($2::text[] IS NULL OR o.status = ANY ($2::text[]))
-          AND ($3::uuid IS NULL OR o.id < $3::uuid)
+          AND o.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- an index condition
         ORDER BY o.id DESC
         LIMIT $4::integer
        ) page ON true
