@@ -279,7 +279,7 @@ start_worker() {
 start_nginx() {
     local api_servers='' hub_servers='' port
     for port in $api_ports; do api_servers+="server 127.0.0.1:$port max_fails=0; "; done
-    for port in $hub_ports; do hub_servers+="server 127.0.0.1:$port max_fails=1 fail_timeout=2s; "; done
+    for port in $hub_ports; do hub_servers+="server 127.0.0.1:$port max_fails=0; "; done
     mkdir -p "$state/nginx/tmp"
     # The edge of a local stack runs as whoever started it: it reads pages in that person's checkout.
     sed -e "s|@USER@|$(id -un)|" -e "s|@LISTEN@|127.0.0.1:$edge_port|" \
