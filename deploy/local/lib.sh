@@ -279,6 +279,8 @@ start_worker() {
 start_nginx() {
     local api_servers='' hub_servers='' port
     for port in $api_ports; do api_servers+="server 127.0.0.1:$port max_fails=0; "; done
+    # max_fails=0: nginx takes a failed server back only when a request to it has ended well, and a socket
+    # ends after hours. A dead hub refuses at once and a draining one answers 503, so asking costs nothing.
     for port in $hub_ports; do hub_servers+="server 127.0.0.1:$port max_fails=0; "; done
     mkdir -p "$state/nginx/tmp"
     # The edge of a local stack runs as whoever started it: it reads pages in that person's checkout.
