@@ -29,7 +29,7 @@ struct load_feeds {
     uint64_t errors;     /* `error` messages */
     uint64_t violations; /* messages that break docs/protocol.md */
     struct {
-        int code; /* LOAD_CLOSE_REFUSED, LOAD_CLOSE_ABNORMAL, or what a close frame said */
+        int code; /* as in load_socket_handler's on_close */
         uint64_t count;
     } closes[LOAD_CLOSE_CODES];
     size_t slot;          /* the next socket's */

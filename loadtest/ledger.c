@@ -35,8 +35,7 @@ void load_ledger_destroy(struct load_ledger *ledger)
     if (!ledger)
         return;
     struct load_order *order, *next;
-    HASH_ITER(hh, ledger->orders, order, next)
-    {
+    HASH_ITER(hh, ledger->orders, order, next) {
         HASH_DEL(ledger->orders, order);
         free(order->early_ns);
         free(order);

@@ -68,10 +68,11 @@ static void print_closes(const struct load_feeds *feeds)
 {
     printf("%-16s", "closes");
     for (size_t i = 0; i < LOAD_CLOSE_CODES && feeds->closes[i].count; i++) {
-        if (feeds->closes[i].code == LOAD_CLOSE_REFUSED)
-            printf(" refused: %" PRIu64, feeds->closes[i].count);
+        if (feeds->closes[i].code == LOAD_CLOSE_FAILED)
+            printf("  no connection: %" PRIu64, feeds->closes[i].count);
         else
-            printf(" %d: %" PRIu64, feeds->closes[i].code, feeds->closes[i].count);
+            printf("  %s%d: %" PRIu64, feeds->closes[i].code < 1000 ? "HTTP " : "",
+                   feeds->closes[i].code, feeds->closes[i].count);
     }
     puts(feeds->closes[0].count ? "" : " none");
 }

@@ -86,7 +86,7 @@ static void report_close(struct load_socket *socket, int code, const char *detai
 
 static void fail(struct load_socket *socket, const char *detail)
 {
-    int code = socket->state < SOCKET_OPEN ? LOAD_CLOSE_REFUSED : LOAD_CLOSE_ABNORMAL;
+    int code = socket->state < SOCKET_OPEN ? LOAD_CLOSE_FAILED : LOAD_CLOSE_ABNORMAL;
     close_handle(socket);
     report_close(socket, code, detail, 0);
 }
@@ -182,11 +182,8 @@ static void feed_frames(struct load_socket *socket, const char *bytes, size_t le
 static void on_upgrade_reply(struct load_socket *socket, const struct load_http_reply *reply)
 {
     if (reply->status != 101) {
-        char detail[32];
-        snprintf(detail, sizeof(detail), "HTTP %d", reply->status);
-        uint32_t retry_after_s = reply->retry_after_s;
         close_handle(socket);
-        report_close(socket, LOAD_CLOSE_REFUSED, detail, retry_after_s);
+        report_close(socket, reply->status, "the upgrade was refused", reply->retry_after_s);
         return;
     }
     if (strcmp(reply->websocket_accept, socket->accept) != 0) {
@@ -284,7 +281,7 @@ static char *make_request(struct load_socket *socket, const char *path, const ch
 static void on_stillborn(uv_handle_t *handle)
 {
     struct load_socket *socket = handle->data;
-    report_close(socket, LOAD_CLOSE_REFUSED, "cannot create a socket", 0);
+    report_close(socket, LOAD_CLOSE_FAILED, "cannot create a socket", 0);
     on_closed(handle);
 }
 

@@ -11,7 +11,7 @@
 #include "loadtest/endpoint.h"
 
 #define LOAD_CLOSE_ABNORMAL 1006 /* the connection ended without a close frame */
-#define LOAD_CLOSE_REFUSED  0    /* there was no WebSocket: connecting or the upgrade failed */
+#define LOAD_CLOSE_FAILED   0    /* connecting or the handshake failed */
 
 struct load_socket;
 
@@ -19,8 +19,8 @@ struct load_socket_handler {
     void (*on_open)(void *context);
     void (*on_text)(void *context, const char *text, size_t length); /* not NUL-terminated */
     /*
-     * The last call. code: from the close frame, or one of the above. detail says more: "HTTP 503",
-     * what rule the server broke. retry_after_s is the refusal's Retry-After, or 0.
+     * The last call. code: from the close frame, or one of the above, or, below 1000, the HTTP status
+     * of a refused upgrade; retry_after_s is then its Retry-After, or 0. detail is for a person.
      */
     void (*on_close)(void *context, int code, const char *detail, uint32_t retry_after_s);
 };
