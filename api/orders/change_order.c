@@ -98,7 +98,7 @@ void api_handle_change_order(struct api_context *context, struct api_request *re
     struct osy_uuid restaurant_id, order_id;
     const struct api_order_step *step = api_order_step_find(api_request_param(request, "step"));
     if (!step || step->is_for_guests) { /* those have a path of their own */
-        api_reply_error(request, 404, "NOT_FOUND", NULL, NULL);
+        api_reply_error(request, 404, "NOT_FOUND", "There is no such step.", NULL);
         return;
     }
     if (!api_request_param_uuid(request, "id", &order_id, &err)) {
@@ -123,7 +123,7 @@ void api_handle_cancel_order(struct api_context *context, struct api_request *re
         if (osy_uuid_equal(&order_id, &principal->tracking.order_id))
             change(context, request, step, &principal->tracking.restaurant_id, &order_id);
         else
-            api_reply_error(request, 404, "ORDER_NOT_FOUND", NULL, NULL);
+            api_order_reply_outcome(request, API_ORDER_NOT_FOUND);
         return;
     }
     if (api_scope_restaurant(request, &restaurant_id))

@@ -128,6 +128,6 @@ void api_handle_get_order(struct api_worker *worker, struct api_request *request
     if (is_visible)
         reply_order(worker, request, row, &order_id);
     else
-        api_reply_error(request, 404, "ORDER_NOT_FOUND", NULL, NULL);
+        api_order_reply_outcome(request, API_ORDER_NOT_FOUND);
     PQclear(row);
 }

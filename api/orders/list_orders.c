@@ -160,7 +160,7 @@ void api_handle_list_orders(struct api_worker *worker, struct api_request *reque
     if (!page) {
         api_reply_database_error(request, &err);
     } else if (PQntuples(page) == 0) {
-        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", NULL, NULL);
+        api_order_reply_outcome(request, API_ORDER_RESTAURANT_NOT_FOUND);
     } else {
         append_page(&body, page, query.limit);
         api_reply_json(request, 200, &body);

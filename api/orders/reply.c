@@ -3,7 +3,6 @@
 #include <assert.h>
 
 #include "api/http/request.h"
-#include "api/orders/command.h"
 
 struct problem {
     int status;
@@ -13,13 +12,14 @@ struct problem {
 static const struct problem problems[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_KEY_REUSED] = {422, "IDEMPOTENCY_KEY_REUSED",
                               "This Idempotency-Key came with another request before."},
-    [API_ORDER_RESTAURANT_NOT_FOUND] = {404, "RESTAURANT_NOT_FOUND", NULL},
+    [API_ORDER_RESTAURANT_NOT_FOUND] = {404, "RESTAURANT_NOT_FOUND",
+                                        "There is no such restaurant."},
     [API_ORDER_RESTAURANT_CLOSED] = {409, "RESTAURANT_CLOSED",
                                      "The restaurant takes no orders now."},
     [API_ORDER_UNKNOWN_ITEM] = {422, "UNKNOWN_ITEM", "The restaurant does not sell this item."},
     [API_ORDER_ITEM_UNAVAILABLE] = {409, "ITEM_UNAVAILABLE", "The item is not available now."},
     [API_ORDER_OUT_OF_STOCK] = {409, "OUT_OF_STOCK", "There are not so many of the item left."},
-    [API_ORDER_NOT_FOUND] = {404, "ORDER_NOT_FOUND", NULL},
+    [API_ORDER_NOT_FOUND] = {404, "ORDER_NOT_FOUND", "There is no such order."},
     [API_ORDER_CONFLICT] = {409, "ORDER_CONFLICT",
                             "The order is in another state than this step starts from."},
     [API_ORDER_FAILED] = {500, "INTERNAL_ERROR", NULL},
@@ -63,14 +63,24 @@ static void append_members(struct osy_buffer *out, const struct api_order_result
     }
 }
 
-void api_order_reply_problem(struct api_request *request, const struct api_order_command *command)
+static void reply(struct api_request *request, enum api_order_outcome outcome, const char *members)
 {
-    const struct problem *problem = &problems[command->result.outcome];
-    struct osy_buffer members = OSY_BUFFER_INIT;
+    const struct problem *problem = &problems[outcome];
     assert(problem->code);
-    append_members(&members, &command->result);
     if (problem->status == 503)
         api_reply_header(request, "Retry-After", "1");
-    api_reply_error(request, problem->status, problem->code, problem->detail, members.bytes);
+    api_reply_error(request, problem->status, problem->code, problem->detail, members);
+}
+
+void api_order_reply_problem(struct api_request *request, const struct api_order_command *command)
+{
+    struct osy_buffer members = OSY_BUFFER_INIT;
+    append_members(&members, &command->result);
+    reply(request, command->result.outcome, members.bytes);
     osy_buffer_deinit(&members);
+}
+
+void api_order_reply_outcome(struct api_request *request, enum api_order_outcome outcome)
+{
+    reply(request, outcome, NULL);
 }

@@ -2,11 +2,11 @@
 #pragma once
 #include <stdint.h>
 
+#include "api/orders/command.h"
 #include "shared/buffer.h"
 #include "shared/position.h"
 #include "shared/uuid.h"
 
-struct api_order_command;
 struct api_request;
 
 /* Appends `"position":"..."`. event_id may be NULL while number is 0. */
@@ -16,3 +16,5 @@ void api_order_append_position(struct osy_buffer *out, enum osy_position_kind ki
 void api_order_append_result(struct osy_buffer *out, const struct api_order_command *command);
 /* Answers a command that was not written with its problem. */
 void api_order_reply_problem(struct api_request *request, const struct api_order_command *command);
+/* The same for an outcome that needs no more than its name: NOT_FOUND, RESTAURANT_NOT_FOUND, ... */
+void api_order_reply_outcome(struct api_request *request, enum api_order_outcome outcome);

@@ -5,6 +5,7 @@
 #include "api/auth/principal.h"
 #include "api/http/request.h"
 #include "api/orders/command.h"
+#include "api/orders/reply.h"
 
 static bool choose(struct api_request *request, struct osy_uuid *restaurant_id,
                    struct osy_error *err)
@@ -34,7 +35,7 @@ bool api_scope_restaurant(struct api_request *request, struct osy_uuid *restaura
     if (choose(request, restaurant_id, &err))
         return true;
     if (err.code == OSY_ERR_NOT_FOUND)
-        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", NULL, NULL);
+        api_order_reply_outcome(request, API_ORDER_RESTAURANT_NOT_FOUND);
     else
         api_reply_invalid(request, &err);
     return false;

@@ -20,7 +20,7 @@ static void handle_get_menu(struct api_worker *worker, struct api_request *reque
     if (!menu) {
         api_reply_database_error(request, &err);
     } else if (PQntuples(menu) == 0) {
-        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", NULL, NULL);
+        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", "There is no such restaurant.", NULL);
     } else {
         osy_buffer_append(&body, PQgetvalue(menu, 0, 0), (size_t)PQgetlength(menu, 0, 0));
         api_reply_json(request, 200, &body);
