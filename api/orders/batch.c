@@ -395,8 +395,9 @@ static bool read_answers(struct api_order_session *session, PGconn *connection,
                          int64_t deadline_ms, struct osy_error *err)
 {
     PGresult *created = NULL, *changed = NULL;
-    bool ok = skip_answer(connection, deadline_ms, err) && /* BEGIN */
-              skip_answer(connection, deadline_ms, err);   /* lock_streams */
+    bool ok = true;
+    for (int i = 0; ok && i < 2; i++) /* BEGIN, lock_streams */
+        ok = skip_answer(connection, deadline_ms, err);
     if (ok && session->create.rows > 0)
         ok = (created = read_answer(connection, deadline_ms, err)) != NULL;
     if (ok && session->change.rows > 0)

@@ -120,7 +120,7 @@ static bool seed_demo(struct osy_pg *pg, struct osy_error *err)
 static void format_load_id(long i, char id[ID_TEXT_BYTES])
 {
     snprintf(id, ID_TEXT_BYTES, "01890000-0000-7000-8000-0000000%05lx",
-             (unsigned long)(FIRST_LOAD_NUMBER + i));
+             (unsigned long)(FIRST_LOAD_NUMBER + i) & 0xfffff); /* RESTAURANTS_MAX fits */
 }
 
 static bool seed_many(struct osy_pg *pg, long count, struct osy_error *err)
