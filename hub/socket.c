@@ -270,7 +270,9 @@ static int on_receive(struct hub_socket *socket, const char *bytes, size_t lengt
     size_t remaining = lws_remaining_packet_payload(wsi);
     bool is_message_end = lws_is_final_fragment(wsi);
 
-    if (lws_frame_is_binary(wsi)) {
+    if (lws_get_reserved_bits(wsi)) { /* built without extensions, libwebsockets lets RSV1 pass */
+        hub_session_refuse(session, HUB_CLOSE_PROTOCOL_ERROR, "reserved_bits");
+    } else if (lws_frame_is_binary(wsi)) {
         hub_session_refuse(session, HUB_CLOSE_BINARY, "binary");
     } else if (remaining > HUB_MESSAGE_MAX_BYTES ||
                socket->message.length + length + remaining > HUB_MESSAGE_MAX_BYTES) {

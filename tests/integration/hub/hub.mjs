@@ -1,0 +1,205 @@
+/** Hubs of the tests' own, clients of theirs, and the few calls to the API that bring events about. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import WebSocket from 'ws';
+
+const run = promisify(execFile);
+const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
+const ENV_FILE = path.resolve(CHECKOUT, process.env.OSY_ENV_FILE ?? '.local/env');
+
+/** Lines of the form export NAME='value', where ' inside a value is written '\''. */
+function readEnvFile() {
+  const lines = readFileSync(ENV_FILE, 'utf8').matchAll(/^export (\w+)=(?:'((?:[^']|'\\'')*)'|(.*))$/gm);
+  return Object.fromEntries(Array.from(lines, ([, name, quoted, plain]) => [name, quoted?.replaceAll("'\\''", "'") ?? plain]));
+}
+
+export const stack = readEnvFile();
+/** Restaurants for these tests alone: the first of those that `seed --restaurants` makes. */
+export const RESTAURANT = '01890000-0000-7000-8000-000000010000';
+export const OTHER_RESTAURANT = '01890000-0000-7000-8000-000000010001';
+
+async function api(...args) {
+  const { stdout } = await run(path.join(stack.BIN_DIR, 'ordersync-api'), args, { env: { ...process.env, ...stack } });
+  return stdout.trim();
+}
+
+let seeded;
+export function seed() {
+  seeded ??= api('seed', '--restaurants', '2');
+  return seeded;
+}
+
+export const staffToken = (...args) => api('token', '--role', 'staff', '--restaurant', RESTAURANT, ...args);
+export const mintToken = (...args) => api('token', ...args);
+
+/** Waits for a condition that no event announces (a metric); the test runner's timeout bounds it. */
+export async function until(condition) {
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+// --- hubs ---------------------------------------------------------------------------------------
+
+export class Hub {
+  /** Starts a hub on free ports; settings are environment variables. */
+  static async start(settings = {}) {
+    const hub = new Hub();
+    const ours = Object.fromEntries(Object.entries(stack).filter(([name]) => name.startsWith('ORDERSYNC_')));
+    hub.process = spawn(path.join(stack.BIN_DIR, 'ordersync-hub'), [], {
+      env: {
+        ...process.env,
+        ...ours,
+        ORDERSYNC_LISTEN: '127.0.0.1:0',
+        ORDERSYNC_ADMIN_LISTEN: '127.0.0.1:0',
+        ORDERSYNC_DRAIN_MS: '0',
+        ...settings,
+      },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    });
+    hub.exited = once(hub.process, 'exit').then(([code, signal]) => ({ code, signal }));
+    hub.log = '';
+    const started = new Promise((resolve, reject) => {
+      hub.process.stderr.setEncoding('utf8').on('data', (text) => {
+        hub.log += text;
+        const line = hub.log.split('\n').find((entry) => entry.includes('"event":"hub_started"'));
+        if (line) resolve(JSON.parse(line));
+      });
+      hub.exited.then(() => reject(new Error(`the hub did not start: ${hub.log}`)));
+    });
+    const { port, admin_port: adminPort } = await started;
+    hub.port = port;
+    hub.adminUrl = `http://127.0.0.1:${adminPort}`;
+    return hub;
+  }
+
+  /** Ends it and checks that it ended well: a sanitizer's finding is an exit status, too. */
+  async stop() {
+    if (this.process.exitCode === null) this.process.kill('SIGTERM');
+    const { code } = await this.exited;
+    if (code !== 0) throw new Error(`the hub ended with ${code}: ${this.log}`);
+  }
+
+  async metric(name, labels = '') {
+    const text = await (await fetch(`${this.adminUrl}/metrics`)).text();
+    const line = text.split('\n').find((entry) => entry.startsWith(`ordersync_hub_${name}${labels} `));
+    return line ? Number(line.split(' ').at(-1)) : 0;
+  }
+
+  connect(target, options) {
+    return new Client(this, target, options);
+  }
+
+  /** A socket that is authenticated, resumed and live. */
+  async tablet(token, position = null) {
+    const client = this.connect(`/ws/restaurants/${RESTAURANT}/orders`, { token });
+    await client.opened;
+    client.say({ type: 'resume', position });
+    await client.next('hello');
+    return client;
+  }
+
+  /** Sends bytes on a bare connection and returns everything that comes back until its end. */
+  async exchange(bytes) {
+    const socket = net.connect(this.port, '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('latin1').on('data', (text) => (answer += text));
+    socket.on('error', () => {});
+    socket.write(bytes);
+    await once(socket, 'close');
+    return answer;
+  }
+}
+
+// --- clients ------------------------------------------------------------------------------------
+
+export class Client {
+  constructor(hub, target, { token, origin, protocols = 'ordersync.v1', ...options } = {}) {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.socket = new WebSocket(`ws://127.0.0.1:${hub.port}${target}`, protocols, { headers, origin, ...options });
+    this.messages = []; // all of them
+    this.unread = [];
+    this.readers = [];
+    this.socket.on('message', (data) => data.toString().split('\n').forEach((line) => this.#take(JSON.parse(line))));
+    this.socket.on('error', () => {});
+    this.opened = once(this.socket, 'open');
+    this.opened.catch(() => {});
+    this.closed = new Promise((resolve) => {
+      this.socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+    });
+    this.closed.then(() => this.readers.forEach((reader) => reader.reject(new Error('the socket was closed'))));
+  }
+
+  #take(message) {
+    this.messages.push(message);
+    const reader = this.readers.shift();
+    if (reader) reader.resolve(message);
+    else this.unread.push(message);
+  }
+
+  #read() {
+    if (this.unread.length > 0) return Promise.resolve(this.unread.shift());
+    return new Promise((resolve, reject) => this.readers.push({ resolve, reject }));
+  }
+
+  /** The next message, which must be of that type. */
+  async next(type) {
+    const message = await this.#read();
+    if (message.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(message)}`);
+    return message;
+  }
+
+  /** The messages up to the first of that type, which is the last of the array. */
+  async through(type) {
+    const taken = [];
+    do taken.push(await this.#read());
+    while (taken.at(-1).type !== type);
+    return taken;
+  }
+
+  say(message) {
+    this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
+  }
+
+  /** Bytes of one frame, masked with zeros, as nobody's WebSocket library would let us send them. */
+  frame(firstByte, payload, { length = payload.length } = {}) {
+    const header = [firstByte];
+    if (length < 126) header.push(0x80 | length);
+    else if (length < 65536) header.push(0x80 | 126, length >> 8, length & 255);
+    else header.push(0x80 | 127, ...Array.from({ length: 8 }, (_, i) => Math.floor(length / 256 ** (7 - i)) % 256));
+    this.socket._socket.write(Buffer.concat([Buffer.from([...header, 0, 0, 0, 0]), Buffer.from(payload)]));
+  }
+}
+
+// --- orders -------------------------------------------------------------------------------------
+
+const API = `${stack.API_URLS?.split(' ')[0]}/api/v1`;
+
+async function post(url, body, token) {
+  const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
+  const response = await fetch(`${API}${url}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+let menu;
+export async function placeOrder() {
+  menu ??= (await fetch(`${API}/restaurants/${RESTAURANT}/menu`)).json();
+  const item = (await menu).items.find(({ available, stock }) => available && stock === null);
+  return post('/orders', {
+    restaurant_id: RESTAURANT,
+    items: [{ item_id: item.item_id, quantity: 1 }],
+    customer: { name: 'Test', phone: '+82 10 0000 0000', address: 'Somewhere 1' },
+  });
+}
+
+export const acceptOrder = (orderId, token) => post(`/restaurants/me/orders/${orderId}/accept`, {}, token);
+export const orderPath = ({ order }) => `/ws/orders/${order.order_id}/status?r=${RESTAURANT}`;
+export const restaurantPath = (id = RESTAURANT) => `/ws/restaurants/${id}/orders`;
