@@ -162,9 +162,17 @@ class Stack {
     return until('all parts are ready', () => this.#isHealthy(), HEALTHY_WITHIN_MS)
   }
 
+  /** The password goes through the environment: arguments show in process lists and in our errors. */
   async query(sql) {
-    const { DATABASE_URL } = await this.env()
-    return (await run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', DATABASE_URL, '-c', sql])).trim()
+    const url = new URL((await this.env()).DATABASE_URL)
+    const env = {
+      PGHOST: url.hostname,
+      PGPORT: url.port,
+      PGUSER: decodeURIComponent(url.username),
+      PGPASSWORD: decodeURIComponent(url.password),
+      PGDATABASE: url.pathname.slice(1),
+    }
+    return (await run('psql', ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-c', sql], { env })).trim()
   }
 }
 
