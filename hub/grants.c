@@ -50,6 +50,11 @@ void hub_grants_destroy(struct hub_grants *grants)
     free(grants);
 }
 
+size_t hub_grants_count(const struct hub_grants *grants)
+{
+    return HASH_COUNT(grants->entries);
+}
+
 static struct entry *find_entry(struct hub_grants *grants, const uint8_t *hash)
 {
     struct entry *entry;

@@ -25,6 +25,8 @@ struct hub_grant {
 struct hub_grants *hub_grants_create(const struct osy_keyring *keyring, size_t max_entries);
 void hub_grants_destroy(struct hub_grants *grants); /* NULL is fine */
 
+size_t hub_grants_count(const struct hub_grants *grants); /* tokens that are remembered */
+
 enum hub_grant_verdict {
     HUB_GRANT_OK = 0,
     HUB_GRANT_UNAUTHENTICATED, /* missing, malformed, forged or expired */

@@ -37,6 +37,7 @@ void hub_history_add(struct hub_history *history, struct hub_event *event, size_
         resize(history, history->capacity ? history->capacity * 2 : 8);
     else if (history->capacity > 64 && history->count < history->capacity / 4)
         resize(history, history->capacity / 2);
+    assert(history->capacity > history->count);
     history->ring[(history->head + history->count++) % history->capacity] = hub_event_ref(event);
 }
 

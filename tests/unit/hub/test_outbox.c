@@ -70,7 +70,7 @@ static void an_empty_outbox_owns_nothing(void **state)
 static void frames_leave_in_the_order_in_which_they_came(void **state)
 {
     struct hub_outbox outbox = {0};
-    struct hub_frame *expected[64];
+    struct hub_frame *expected[64] = {0};
     size_t head = 0, tail = 0, bytes = 0;
     (void)state;
     srand(7);

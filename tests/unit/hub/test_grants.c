@@ -1,0 +1,168 @@
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants the four above */
+#include <cmocka.h>
+
+#include "hub/grants.h"
+#include "shared/tracking_token.h"
+#include "tests/unit/shared/key_folder.h"
+
+enum { NOW_S = 1795000000, LIFE_S = 3600 };
+
+static struct osy_keyring *keyring;
+static struct hub_target restaurant, order;
+
+static int make_keys(void **state)
+{
+    struct key_folder folder;
+    char kid[OSY_KID_BYTES];
+    (void)state;
+    key_folder_make(&folder);
+    assert_true(osy_keys_generate(folder.path, OSY_KEY_JWT, kid, NULL));
+    assert_true(osy_keys_generate(folder.path, OSY_KEY_TRACKING, kid, NULL));
+    keyring = osy_keyring_load(folder.path, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING, NULL);
+    key_folder_remove(&folder);
+    assert_non_null(keyring);
+    restaurant =
+        (struct hub_target){.kind = OSY_POSITION_RESTAURANT, .restaurant_id = osy_uuid_v7()};
+    order = (struct hub_target){
+        .kind = OSY_POSITION_ORDER,
+        .restaurant_id = restaurant.restaurant_id,
+        .order_id = osy_uuid_v7(),
+    };
+    return 0;
+}
+
+static int drop_keys(void **state)
+{
+    (void)state;
+    osy_keyring_destroy(keyring);
+    return 0;
+}
+
+static char *sign(enum osy_role role, const struct osy_uuid *restaurant_id)
+{
+    struct osy_claims claims = {
+        .subject = osy_uuid_v4(),
+        .token_id = osy_uuid_v4(),
+        .role = role,
+        .issued_at_s = NOW_S,
+        .expires_at_s = NOW_S + LIFE_S,
+        .restaurant_count = restaurant_id ? 1 : 0,
+    };
+    if (restaurant_id)
+        claims.restaurants[0] = *restaurant_id;
+    char *token = osy_jwt_sign(keyring, &claims, NULL);
+    assert_non_null(token);
+    return token;
+}
+
+static enum hub_grant_verdict check(struct hub_grants *grants, const char *token,
+                                    const struct hub_target *target, int64_t now_s)
+{
+    struct hub_grant grant;
+    return hub_grants_check(grants, token, strlen(token), target, now_s, &grant);
+}
+
+static void a_role_opens_what_it_covers(void **state)
+{
+    const struct osy_uuid foreign = osy_uuid_v7();
+    const struct {
+        enum osy_role role;
+        const struct osy_uuid *restaurant_id;
+        enum hub_grant_verdict verdict;
+    } table[] = {
+        {OSY_ROLE_STAFF, &restaurant.restaurant_id, HUB_GRANT_OK},
+        {OSY_ROLE_OWNER, &restaurant.restaurant_id, HUB_GRANT_OK},
+        {OSY_ROLE_ADMIN, NULL, HUB_GRANT_OK},
+        {OSY_ROLE_STAFF, &foreign, HUB_GRANT_FORBIDDEN},
+        {OSY_ROLE_OWNER, &foreign, HUB_GRANT_FORBIDDEN},
+        {OSY_ROLE_CUSTOMER, NULL, HUB_GRANT_FORBIDDEN},
+    };
+    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char *token = sign(table[i].role, table[i].restaurant_id);
+        for (int again = 0; again < 2; again++) { /* verified, then remembered */
+            assert_int_equal(check(grants, token, &restaurant, NOW_S), table[i].verdict);
+            assert_int_equal(check(grants, token, &order, NOW_S), table[i].verdict);
+        }
+        free(token);
+    }
+    hub_grants_destroy(grants);
+}
+
+static void a_remembered_token_ends_with_its_time(void **state)
+{
+    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    char *token = sign(OSY_ROLE_STAFF, &restaurant.restaurant_id);
+    (void)state;
+    assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_OK);
+    assert_int_equal(check(grants, token, &restaurant, NOW_S + LIFE_S - 1), HUB_GRANT_OK);
+    assert_int_equal(check(grants, token, &restaurant, NOW_S + LIFE_S), HUB_GRANT_UNAUTHENTICATED);
+    free(token);
+    hub_grants_destroy(grants);
+}
+
+static void an_altered_token_is_not_the_remembered_one(void **state)
+{
+    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    char *token = sign(OSY_ROLE_STAFF, &restaurant.restaurant_id);
+    (void)state;
+    assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_OK);
+    size_t middle = strlen(token) / 2;
+    token[middle] = token[middle] == 'A' ? 'B' : 'A';
+    assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_UNAUTHENTICATED);
+    free(token);
+    hub_grants_destroy(grants);
+}
+
+/* Under ASan this also shows that what is dropped is given back. */
+static void the_cache_is_bounded(void **state)
+{
+    struct hub_grants *grants = hub_grants_create(keyring, 2);
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char *token = sign(OSY_ROLE_ADMIN, NULL);
+        assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_OK);
+        assert_true(hub_grants_count(grants) <= 2);
+        free(token);
+    }
+    hub_grants_destroy(grants);
+}
+
+static void a_tracking_token_opens_its_order_alone(void **state)
+{
+    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    char token[OSY_TRACKING_TOKEN_BYTES];
+    int64_t now_s = osy_uuid_v7_time_ms(&order.order_id) / 1000;
+    (void)state;
+    osy_tracking_sign(keyring, &order.restaurant_id, &order.order_id, token);
+    assert_int_equal(check(grants, token, &order, now_s), HUB_GRANT_OK);
+    assert_int_equal(check(grants, token, &restaurant, now_s), HUB_GRANT_FORBIDDEN);
+    struct hub_target other = order;
+    other.order_id = osy_uuid_v7();
+    assert_int_equal(check(grants, token, &other, now_s), HUB_GRANT_FORBIDDEN);
+    other = order;
+    other.restaurant_id = osy_uuid_v7();
+    assert_int_equal(check(grants, token, &other, now_s), HUB_GRANT_FORBIDDEN);
+    assert_int_equal(check(grants, token, &order, now_s + OSY_TRACKING_LIFE_S + 1),
+                     HUB_GRANT_UNAUTHENTICATED);
+    hub_grants_destroy(grants);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_role_opens_what_it_covers),
+        cmocka_unit_test(a_remembered_token_ends_with_its_time),
+        cmocka_unit_test(an_altered_token_is_not_the_remembered_one),
+        cmocka_unit_test(the_cache_is_bounded),
+        cmocka_unit_test(a_tracking_token_opens_its_order_alone),
+    };
+    return cmocka_run_group_tests(tests, make_keys, drop_keys);
+}
