@@ -19,9 +19,12 @@ function readEnvFile() {
 }
 
 export const stack = readEnvFile();
-/** Restaurants for these tests alone: the first of those that `seed --restaurants` makes. */
-export const RESTAURANT = '01890000-0000-7000-8000-000000010000';
-export const OTHER_RESTAURANT = '01890000-0000-7000-8000-000000010001';
+/** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
+const FILES = ['protocol', 'limits', 'faults'];
+const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
+const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
+export const RESTAURANT = restaurantId(own);
+export const OTHER_RESTAURANT = restaurantId(own + 1);
 
 async function api(...args) {
   const { stdout } = await run(path.join(stack.BIN_DIR, 'ordersync-api'), args, { env: { ...process.env, ...stack } });
@@ -30,7 +33,7 @@ async function api(...args) {
 
 let seeded;
 export function seed() {
-  seeded ??= api('seed', '--restaurants', '2');
+  seeded ??= api('seed', '--restaurants', String(2 * FILES.length));
   return seeded;
 }
 
