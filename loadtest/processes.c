@@ -79,8 +79,6 @@ static void add_group(void *context, const char *name, const char *pids)
     closedir(proc);
 }
 
-extern char **environ;
-
 static void read_own_environment(struct load_processes *processes)
 {
     for (char **at = environ; *at; at++) {

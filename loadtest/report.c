@@ -77,20 +77,35 @@ static void print_closes(const struct load_feeds *feeds)
     puts(feeds->closes[0].count ? "" : " none");
 }
 
+static void print_latency(const char *title, const struct load_histogram *histogram)
+{
+    printf("%-30s %10" PRIu64, title, histogram->total);
+    for (size_t i = 0; i < QUANTILES; i++)
+        printf(" %9.2f", milliseconds(load_histogram_quantile(histogram, quantiles[i].quantile)));
+    putchar('\n');
+}
+
+/* The figure by which the service is measured: any POST, to a socket of any kind. */
+static void merge_post_to_socket(const struct load_stats *stats, struct load_histogram *all)
+{
+    load_histogram_init(all);
+    load_histogram_merge(all, &stats->latencies[LOAD_LATENCY_ORDER_TO_TABLET]);
+    load_histogram_merge(all, &stats->latencies[LOAD_LATENCY_CHANGE_TO_TABLET]);
+    load_histogram_merge(all, &stats->latencies[LOAD_LATENCY_CHANGE_TO_CUSTOMER]);
+}
+
 static void print_latencies(const struct load_stats *stats)
 {
+    struct load_histogram all;
     printf("\n%-30s %10s", "latency, ms", "count");
     for (size_t i = 0; i < QUANTILES; i++)
         printf(" %9s", quantiles[i].title);
     putchar('\n');
-    for (size_t i = 0; i < LOAD_LATENCIES; i++) {
-        const struct load_histogram *histogram = &stats->latencies[i];
-        printf("%-30s %10" PRIu64, latency_names[i].title, histogram->total);
-        for (size_t j = 0; j < QUANTILES; j++)
-            printf(" %9.2f",
-                   milliseconds(load_histogram_quantile(histogram, quantiles[j].quantile)));
-        putchar('\n');
-    }
+    for (size_t i = 0; i < LOAD_LATENCIES; i++)
+        print_latency(latency_names[i].title, &stats->latencies[i]);
+    merge_post_to_socket(stats, &all);
+    print_latency("POST -> socket, all", &all);
+    load_histogram_deinit(&all);
 }
 
 static void print_processes(const struct load_report *report)
@@ -285,19 +300,27 @@ static void json_sockets(struct osy_buffer *out, const struct load_run *run)
     osy_buffer_text(out, "}}");
 }
 
+static void json_latency(struct osy_buffer *out, const char *key,
+                         const struct load_histogram *histogram)
+{
+    json_open(out, key);
+    json_count(out, "count", histogram->total);
+    json_decimal(out, "mean", load_histogram_mean(histogram) / 1000);
+    for (size_t i = 0; i < QUANTILES; i++)
+        json_decimal(out, quantiles[i].key,
+                     milliseconds(load_histogram_quantile(histogram, quantiles[i].quantile)));
+    osy_buffer_char(out, '}');
+}
+
 static void json_latencies(struct osy_buffer *out, const struct load_stats *stats)
 {
+    struct load_histogram all;
     json_open(out, "latency_ms");
-    for (size_t i = 0; i < LOAD_LATENCIES; i++) {
-        const struct load_histogram *histogram = &stats->latencies[i];
-        json_open(out, latency_names[i].key);
-        json_count(out, "count", histogram->total);
-        json_decimal(out, "mean", load_histogram_mean(histogram) / 1000);
-        for (size_t j = 0; j < QUANTILES; j++)
-            json_decimal(out, quantiles[j].key,
-                         milliseconds(load_histogram_quantile(histogram, quantiles[j].quantile)));
-        osy_buffer_char(out, '}');
-    }
+    for (size_t i = 0; i < LOAD_LATENCIES; i++)
+        json_latency(out, latency_names[i].key, &stats->latencies[i]);
+    merge_post_to_socket(stats, &all);
+    json_latency(out, "post_to_socket", &all);
+    load_histogram_deinit(&all);
     osy_buffer_char(out, '}');
 }
 

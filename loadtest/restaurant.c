@@ -16,8 +16,6 @@
 #define MINTS_AT_ONCE 4 /* ordersync-api token processes */
 #define LINE_BYTES    8192
 
-extern char **environ;
-
 /* --- programs --- */
 
 struct program {
@@ -39,8 +37,11 @@ static bool start_program(struct program *program, char *const argv[], struct os
     char path[PATH_MAX];
     int ends[2];
     find_api_program(path);
-    if (pipe2(ends, O_CLOEXEC))
-        return osy_error_set(err, OSY_ERR_IO, "pipe: %s", strerror(errno));
+    *program = (struct program){0};
+    if (pipe2(ends, O_CLOEXEC)) {
+        osy_error_set(err, OSY_ERR_IO, "pipe: %s", strerror(errno));
+        return false;
+    }
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
@@ -49,7 +50,8 @@ static bool start_program(struct program *program, char *const argv[], struct os
     close(ends[1]);
     if (code) {
         close(ends[0]);
-        return osy_error_set(err, OSY_ERR_IO, "%s: %s", path, strerror(code));
+        osy_error_set(err, OSY_ERR_IO, "%s: %s", path, strerror(code));
+        return false;
     }
     program->out = fdopen(ends[0], "r");
     return true;
