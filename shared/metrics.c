@@ -75,8 +75,7 @@ static void destroy_family(struct osy_metric_family *family)
 {
     struct osy_metric *child, *next;
 
-    HASH_ITER(hh, family->children, child, next)
-    {
+    HASH_ITER(hh, family->children, child, next) {
         HASH_DEL(family->children, child);
         free(child->labels);
         free(child);

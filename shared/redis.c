@@ -252,8 +252,7 @@ static void reset_channels(struct osy_redis *redis)
 {
     struct channel *channel = NULL, *next = NULL;
 
-    HASH_ITER(hh, redis->channels, channel, next)
-    {
+    HASH_ITER(hh, redis->channels, channel, next) {
         channel->unanswered = 0;
         if (!channel->wanted)
             remove_channel(redis, channel);
@@ -467,8 +466,7 @@ static void send_greeting(struct link *link)
     }
     /* The first subscription stays for good, because hiredis must never see the last one go. */
     redisAsyncCommandArgv(link->context, on_pushed, NULL, 2, subscribe, NULL);
-    HASH_ITER(hh, redis->channels, channel, next)
-    {
+    HASH_ITER(hh, redis->channels, channel, next) {
         send_subscription(redis, "SUBSCRIBE", channel);
     }
 }
@@ -631,8 +629,7 @@ static void on_timer_closed(uv_handle_t *handle)
 
     if (--redis->open_handles > 0)
         return;
-    HASH_ITER(hh, redis->channels, channel, next)
-    {
+    HASH_ITER(hh, redis->channels, channel, next) {
         remove_channel(redis, channel);
     }
     for (size_t i = 0; i < ROLE_COUNT; i++)

@@ -98,9 +98,10 @@ OSY_MUST_CHECK bool osy_redis_eval(struct osy_redis *redis, const struct osy_red
                                    int key_count, int argc, const char *const *keys_and_args,
                                    const size_t *lengths, osy_redis_reply_fn fn, void *context,
                                    struct osy_error *err);
-/* Remembered, and sent as soon as the link is up. Subscribing twice is one subscription. */
-void osy_redis_subscribe(struct osy_redis *redis, const char *channel);
-void osy_redis_unsubscribe(struct osy_redis *redis, const char *channel);
+/* The channel of that name is remembered, and the command sent as soon as the link is up. Subscribing
+ * twice is one subscription. */
+void osy_redis_subscribe(struct osy_redis *redis, const char *name);
+void osy_redis_unsubscribe(struct osy_redis *redis, const char *name);
 /* Why a link went down last, for the log line about it. Borrowed until the next call into redis. */
 const char *osy_redis_reason(const struct osy_redis *redis);
 bool osy_redis_commands_up(const struct osy_redis *redis);

@@ -56,8 +56,7 @@ struct api_reconciler *api_reconciler_create(const struct api_reconciler_options
 static void forget_all(struct api_reconciler *reconciler)
 {
     struct published_stream *stream, *next;
-    HASH_ITER(hh, reconciler->known, stream, next)
-    {
+    HASH_ITER(hh, reconciler->known, stream, next) {
         HASH_DEL(reconciler->known, stream);
         free(stream);
     }
