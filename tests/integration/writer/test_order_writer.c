@@ -15,7 +15,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "api/db/migrate.h"
 #include "api/orders/command.h"
 #include "api/orders/status.h"
 #include "api/orders/writer.h"
@@ -26,6 +25,7 @@
 #include "shared/metrics.h"
 #include "shared/pg.h"
 #include "shared/uuid.h"
+#include "tests/integration/writer/database.h"
 
 enum {
     ITEMS = 4,
@@ -57,18 +57,9 @@ struct fixture {
 
 /* ---- help ---- */
 
-static const char *database_url(void)
-{
-    return getenv("DATABASE_URL");
-}
-
 static PGresult *query(struct fixture *f, const char *sql, int count, const char *const *values)
 {
-    struct osy_error err = {0};
-    PGresult *result = osy_pg_query(f->pg, sql, count, values, &err);
-    if (!result)
-        fail_msg("%s: %s", sql, err.message);
-    return result;
+    return database_query(f->pg, sql, count, values);
 }
 
 /* The one number that sql gives for this restaurant ($1). */
@@ -99,31 +90,6 @@ static int64_t stock(struct fixture *f, int item)
     int64_t number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
     return number;
-}
-
-static void make_restaurant(struct fixture *f)
-{
-    char restaurant[OSY_UUID_TEXT_BYTES], menu[OSY_UUID_TEXT_BYTES], item[OSY_UUID_TEXT_BYTES];
-    struct osy_uuid menu_id = osy_uuid_v7();
-    f->restaurant_id = osy_uuid_v7();
-    osy_uuid_format(&f->restaurant_id, restaurant);
-    osy_uuid_format(&menu_id, menu);
-    PQclear(query(f,
-                  "INSERT INTO restaurants (id, name, currency) VALUES ($1::uuid, 'Test', 'KRW')",
-                  1, (const char *const[]){restaurant}));
-    PQclear(query(f, "INSERT INTO restaurant_streams (restaurant_id) VALUES ($1::uuid)", 1,
-                  (const char *const[]){restaurant}));
-    PQclear(query(f,
-                  "INSERT INTO menus (id, restaurant_id, name) VALUES ($1::uuid, $2::uuid, 'Menu')",
-                  2, (const char *const[]){menu, restaurant}));
-    for (int i = 0; i < ITEMS; i++) {
-        f->items[i] = osy_uuid_v7();
-        osy_uuid_format(&f->items[i], item);
-        PQclear(query(f,
-                      "INSERT INTO menu_items (id, restaurant_id, menu_id, name, unit_amount)"
-                      " VALUES ($1::uuid, $2::uuid, $3::uuid, 'Dish', 1000)",
-                      3, (const char *const[]){item, restaurant, menu}));
-    }
 }
 
 static struct api_order_writer *make_writer(struct fixture *f, const char *url,
@@ -161,7 +127,7 @@ static int set_up(void **state)
     f->metrics = osy_metrics_create();
     f->pg =
         osy_pg_create(&(struct osy_pg_options){.url = database_url(), .application_name = "test"});
-    make_restaurant(f);
+    database_add_restaurant(f->pg, &f->restaurant_id, f->items, ITEMS);
     f->writer = make_writer(f, database_url(), f->metrics, 2, 512, 60000);
     *state = f;
     return 0;
@@ -428,7 +394,7 @@ static void an_order_of_another_restaurant_is_not_found(void **state)
 {
     struct fixture *f = *state;
     struct osy_uuid order_id = place_order(f, 0, 1);
-    make_restaurant(f);
+    database_add_restaurant(f->pg, &f->restaurant_id, f->items, ITEMS);
     struct answer *answer = submit(f, new_step(f, "accept", &order_id));
     wait_for_answers(f);
     assert_int_equal(answer->outcome, API_ORDER_NOT_FOUND);
@@ -732,29 +698,6 @@ static void answers_come_in_the_order_of_the_sequence(void **state)
     assert_int_equal(last_seq_seen, 600);
 }
 
-/* ---- */
-
-static void ignore_migration(void *context, const char *name, enum api_migration_state state)
-{
-    (void)context;
-    (void)name;
-    (void)state;
-}
-
-static int migrate(void **state)
-{
-    struct osy_error err = {0};
-    size_t applied = 0;
-    struct osy_pg *pg =
-        osy_pg_create(&(struct osy_pg_options){.url = database_url(), .application_name = "test"});
-    bool ok = api_migrate(pg, ignore_migration, NULL, &applied, &err);
-    (void)state;
-    if (!ok)
-        fprintf(stderr, "%s\n", err.message);
-    osy_pg_destroy(pg);
-    return ok ? 0 : -1;
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -778,11 +721,7 @@ int main(void)
         TEST(batches_decide_like_one_command_after_the_other),
         TEST(answers_come_in_the_order_of_the_sequence),
     };
-    if (!database_url()) {
-        fprintf(stderr, "DATABASE_URL is not set: run this through with_postgres\n");
-        return 2;
-    }
     osy_log_init("test_order_writer",
                  OSY_LOG_ERROR); /* lost connections are this test's business */
-    return cmocka_run_group_tests(tests, migrate, NULL);
+    return cmocka_run_group_tests(tests, database_migrate, NULL);
 }
