@@ -56,6 +56,6 @@ const struct osy_setting hub_settings[] = {
     INT(check_interval_ms, "ORDERSYNC_CHECK_INTERVAL_MS", "5000", 100, 600000,
         "time between position checks against PostgreSQL, ms (1 s at most while Redis is down)"),
     INT(drain_ms, "ORDERSYNC_DRAIN_MS", "5000", 0, 600000,
-        "time over which a stopping hub closes its sockets, ms"),
+        "time over which a stopping hub spreads the closes of its sockets, ms"),
     OSY_SETTING_END,
 };

@@ -23,6 +23,9 @@ enum {
     EXIT_USAGE = 2,
     DRAIN_TICK_MS = 50,
     DRAIN_GRACE_MS = 6000, /* for the last close frames to be answered */
+    /* The closes are spread already: this only keeps those of one tick from coming back as one, and each
+     * millisecond of it is one that a tablet goes without events. */
+    RECONNECT_SPREAD_MS = 200,
     URGENT_CHECK_MS = 1000,
 };
 
@@ -69,7 +72,7 @@ static void stop(struct program *program)
 static void on_drain_tick(uv_timer_t *timer)
 {
     struct program *program = timer->data;
-    hub_server_drain(program->hub.server, program->drain_batch, program->config.drain_ms);
+    hub_server_drain(program->hub.server, program->drain_batch, RECONNECT_SPREAD_MS);
     if (hub_server_socket_count(program->hub.server) == 0 ||
         osy_clock_monotonic_ms() >= program->drain_deadline_ms) {
         OSY_INFO("hub_stopped");
