@@ -26,8 +26,8 @@ static int show_ready(struct hub *hub, struct osy_buffer *body)
     osy_buffer_printf(body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\"}\n",
                       hub->is_draining ? "draining"
                       : ready          ? "ready"
-                                       : "not_ready",
-                      database ? "up" : "down", redis ? "up" : "down");
+                                       : "not ready",
+                      database ? "ok" : "down", redis ? "ok" : "down");
     return ready ? 200 : 503;
 }
 

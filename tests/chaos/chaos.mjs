@@ -181,7 +181,7 @@ async function isReady(url) {
   try {
     const reply = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2000) })
     const { database, redis } = await reply.json()
-    return reply.ok && [database, redis].every((state) => ['ok', 'up'].includes(state))
+    return reply.ok && database === 'ok' && redis === 'ok'
   } catch {
     return false
   }

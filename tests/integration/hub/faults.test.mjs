@@ -43,7 +43,7 @@ describe('a hub without Redis', TIMEOUT, () => {
   test('is ready, and says what is missing', async () => {
     const response = await fetch(`${hub.adminUrl}/ready`);
     assert.equal(response.status, 200);
-    assert.deepEqual(await response.json(), { status: 'ready', database: 'up', redis: 'down' });
+    assert.deepEqual(await response.json(), { status: 'ready', database: 'ok', redis: 'down' });
   });
 });
 
@@ -94,6 +94,7 @@ describe('a hub without either', TIMEOUT, () => {
     assert.equal((await client.closed).code, 1013);
     const response = await fetch(`${hub.adminUrl}/ready`);
     assert.equal(response.status, 503);
+    assert.deepEqual(await response.json(), { status: 'not ready', database: 'down', redis: 'down' });
     assert.equal((await fetch(`${hub.adminUrl}/health`)).status, 200);
     await hub.stop();
   });
@@ -110,7 +111,7 @@ describe('a hub that is asked to stop', TIMEOUT, () => {
     assert.equal((await refused.closed).code, 1006);
     for (const tablet of tablets) {
       const { reconnect_in_ms: delay } = await tablet.next('drain');
-      assert.ok(delay >= 0 && delay < 1000, `${delay} ms`);
+      assert.ok(delay >= 0 && delay < 200, `${delay} ms`); // of ORDERSYNC_DRAIN_MS no part: the closes are spread
       assert.equal((await tablet.closed).code, 1012);
     }
     assert.deepEqual(await hub.exited, { code: 0, signal: null });
