@@ -256,7 +256,8 @@ start_api() {
 }
 
 start_hub() {
-    local sockets=$((($(ulimit -n) - 1024) / 2))
+    # Beside its sockets a hub wants 1152 descriptors (hub/socket.c): handshakes, PostgreSQL, Redis.
+    local sockets=$(($(ulimit -n) - 1152))
     (
         export_environment
         ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$hub_ports")
