@@ -309,24 +309,28 @@ struct hub_store *hub_store_create(uv_loop_t *loop, const struct hub_store_optio
     return store;
 }
 
-static void free_all(struct request *requests)
-{
-    struct request *request, *following;
-    DL_FOREACH_SAFE(requests, request, following)
-        free_request(request);
-}
-
 static void on_handle_closed(uv_handle_t *handle)
 {
     struct hub_store *store = handle->data;
-    free_all(store->queue);
-    free_all(store->answered);
     uv_mutex_destroy(&store->lock);
     uv_cond_destroy(&store->work);
     free(store->threads);
     free(store->url);
     free(store->application_name);
     free(store);
+}
+
+/* Whoever asked holds memory until the answer comes, so everybody gets one. No thread runs any more. */
+static void refuse_queued(struct hub_store *store)
+{
+    struct request *request;
+    DL_FOREACH(store->queue, request) {
+        request->failed = true;
+        osy_error_set(&request->err, OSY_ERR_IO, "the hub is stopping");
+    }
+    DL_CONCAT(store->answered, store->queue);
+    store->queue = NULL;
+    on_wake(&store->wake);
 }
 
 void hub_store_destroy(struct hub_store *store)
@@ -339,6 +343,7 @@ void hub_store_destroy(struct hub_store *store)
     uv_mutex_unlock(&store->lock);
     for (size_t i = 0; i < store->threads_running; i++)
         uv_thread_join(&store->threads[i]);
+    refuse_queued(store);
     uv_close((uv_handle_t *)&store->wake, on_handle_closed);
 }
 

@@ -23,8 +23,8 @@ struct hub_store_options {
 };
 
 struct hub_store *hub_store_create(uv_loop_t *loop, const struct hub_store_options *options);
-/* Waits for the queries that run (they end at their own timeout), answers nothing any more; the memory
- * goes when libuv has closed the handle. NULL is fine. */
+/* Waits for the queries that run (they end at their own timeout) and refuses those that wait: every
+ * question is answered before it returns. The memory goes when libuv has closed the handle. NULL is fine. */
 void hub_store_destroy(struct hub_store *store);
 
 /* Where a stream stands. */

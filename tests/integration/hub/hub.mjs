@@ -68,6 +68,10 @@ export class Hub {
       stdio: ['ignore', 'inherit', 'pipe'],
     });
     hub.exited = once(hub.process, 'exit').then(([code, signal]) => ({ code, signal }));
+    // A test that fails does not stop its hub: the hub must neither hold up the test's end nor outlive it.
+    hub.process.unref();
+    hub.process.stderr.unref();
+    process.once('exit', () => hub.process.kill('SIGKILL'));
     hub.log = '';
     const started = new Promise((resolve, reject) => {
       hub.process.stderr.setEncoding('utf8').on('data', (text) => {

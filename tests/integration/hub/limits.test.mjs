@@ -174,7 +174,7 @@ describe('frames', TIMEOUT, () => {
 
 describe('a client that does not read', TIMEOUT, () => {
   test('is closed with 4008 once its queue is full, and not before', async () => {
-    const eager = await Hub.start({ ORDERSYNC_MESSAGE_RATE: '10000', ORDERSYNC_MESSAGE_BURST: '10000' });
+    const eager = await Hub.start({ ORDERSYNC_MESSAGE_RATE: '1000000', ORDERSYNC_MESSAGE_BURST: '1000000' });
     const client = await eager.tablet(token);
     await client.next('caught_up');
     client.socket._socket.pause();
