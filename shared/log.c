@@ -13,6 +13,7 @@
 /* A pipe takes a write of up to PIPE_BUF (4,096) bytes whole, so that lines of several processes
  * on one pipe do not mix. A longer text would tell nobody more. */
 #define TEXT_BYTES_MAX 1000
+#define LIMIT_MS       1000
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -117,4 +118,18 @@ void osy_log(enum osy_log_level level, const char *event, const struct osy_log_f
     write_line(line.bytes, line.length);
     osy_buffer_deinit(&line);
     errno = saved_errno;
+}
+
+bool osy_log_limit_pass(struct osy_log_limit *limit, int64_t monotonic_ms, uint64_t *suppressed)
+{
+    int64_t due_ms = atomic_load(&limit->due_ms);
+
+    /* Of threads that come at once, one wins. */
+    if (monotonic_ms < due_ms ||
+        !atomic_compare_exchange_strong(&limit->due_ms, &due_ms, monotonic_ms + LIMIT_MS)) {
+        atomic_fetch_add(&limit->suppressed, 1);
+        return false;
+    }
+    *suppressed = atomic_exchange(&limit->suppressed, 0);
+    return true;
 }

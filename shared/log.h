@@ -8,6 +8,7 @@
  *   OSY_INFO("socket_open", OSY_STR("rid", rid), OSY_INT("sockets", count));
  */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,17 @@ bool osy_log_level_parse(const char *text, enum osy_log_level *level); /* debug 
 void osy_log(enum osy_log_level level, const char *event, const struct osy_log_field *fields);
 /* 32 hex digits, borrowed until replaced; NULL ends it. Per thread. */
 void osy_log_set_trace(const char *trace_id);
+
+/*
+ * For a line that every request of an outage would write: at most one a second, any thread. Zeroed (a static
+ * one) it is ready. True: write it, with the number of lines that were left out since the last one.
+ */
+struct osy_log_limit {
+    _Atomic int64_t due_ms;
+    _Atomic uint64_t suppressed;
+};
+OSY_MUST_CHECK bool osy_log_limit_pass(struct osy_log_limit *limit, int64_t monotonic_ms,
+                                       uint64_t *suppressed);
 
 #define OSY_LOG_AT(level, ...) OSY_LOG_AT_(level, __VA_ARGS__, {0})
 #define OSY_LOG_AT_(level, event, ...)                                          \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/http/request_internal.h"
+#include "shared/clock.h"
 #include "shared/log.h"
 
 static const struct reason {
@@ -109,12 +110,24 @@ void api_reply_overloaded(struct api_request *request)
     api_reply_error(request, 503, "OVERLOADED", "too much to do at the moment", NULL);
 }
 
-void api_reply_database_error(struct api_request *request, const struct osy_error *err)
+/* An outage fails every request; a defect must not be lost among those. */
+static void log_database_error(const struct api_request *request, const struct osy_error *err,
+                               bool is_outage)
 {
+    static struct osy_log_limit outages, defects;
+    uint64_t suppressed = 0;
+    if (!osy_log_limit_pass(is_outage ? &outages : &defects, osy_clock_monotonic_ms(), &suppressed))
+        return;
     osy_log_set_trace(request->trace.trace_id);
     OSY_ERROR("database_error", OSY_STR("route", api_request_route(request)),
-              OSY_STR("request_id", request->id), OSY_ERR(err));
-    if (err->code != OSY_ERR_IO && err->code != OSY_ERR_CONFLICT) {
+              OSY_STR("request_id", request->id), OSY_ERR(err), OSY_INT("suppressed", suppressed));
+}
+
+void api_reply_database_error(struct api_request *request, const struct osy_error *err)
+{
+    bool is_outage = err->code == OSY_ERR_IO || err->code == OSY_ERR_CONFLICT;
+    log_database_error(request, err, is_outage);
+    if (!is_outage) {
         api_reply_error(request, 500, "INTERNAL_ERROR", NULL, NULL);
         return;
     }

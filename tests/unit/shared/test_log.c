@@ -195,6 +195,49 @@ static void level_names_are_parsed(void **state)
 
 #define CAPTURED(test) cmocka_unit_test_setup_teardown(test, capture_stderr, restore_stderr)
 
+static void limit_lets_one_line_a_second_through(void **state)
+{
+    struct osy_log_limit limit = {0};
+    uint64_t suppressed = 99;
+    (void)state;
+    assert_true(osy_log_limit_pass(&limit, 5000, &suppressed));
+    assert_int_equal(suppressed, 0);
+    assert_false(osy_log_limit_pass(&limit, 5000, &suppressed));
+    assert_false(osy_log_limit_pass(&limit, 5999, &suppressed));
+    assert_true(osy_log_limit_pass(&limit, 6000, &suppressed));
+    assert_int_equal(suppressed, 2);
+    assert_true(osy_log_limit_pass(&limit, 60000, &suppressed));
+    assert_int_equal(suppressed, 0);
+}
+
+static void *pass_often(void *context)
+{
+    uint64_t passed = 0, suppressed = 0;
+    for (int64_t i = 0; i < 20000; i++) {
+        if (osy_log_limit_pass(context, 1000 + i / 100, &suppressed))
+            passed += 1 + suppressed;
+    }
+    return (void *)(uintptr_t)passed;
+}
+
+static void limit_counts_what_threads_leave_out(void **state)
+{
+    struct osy_log_limit limit = {0};
+    pthread_t threads[4];
+    uint64_t counted = 0, suppressed = 0;
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, pass_often, &limit), 0);
+    for (size_t i = 0; i < 4; i++) {
+        void *passed = NULL;
+        pthread_join(threads[i], &passed);
+        counted += (uintptr_t)passed;
+    }
+    assert_int_equal(counted, 1); /* all happened within a second */
+    assert_true(osy_log_limit_pass(&limit, 9000, &suppressed));
+    assert_int_equal(counted + suppressed, 80000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +249,8 @@ int main(void)
         CAPTURED(the_trace_of_the_thread_is_added),
         CAPTURED(lines_of_several_threads_do_not_mix),
         cmocka_unit_test(level_names_are_parsed),
+        cmocka_unit_test(limit_lets_one_line_a_second_through),
+        cmocka_unit_test(limit_counts_what_threads_leave_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
