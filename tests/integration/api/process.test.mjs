@@ -1,0 +1,135 @@
+/** `ordersync-api serve` as a process: how it ends, and how it refuses to begin. */
+import { after, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { env, makeRestaurant, newOrder, sql } from './stack.mjs';
+
+const PROGRAM = path.join(env.BIN_DIR, 'ordersync-api');
+const children = new Set();
+after(() => children.forEach((child) => child.kill('SIGKILL')));
+
+/** A process of our own, on a port that the system chooses, and the lines of its log as they come. */
+async function serve() {
+  const child = spawn(PROGRAM, ['serve'], {
+    env: { ...env, ORDERSYNC_LISTEN: '127.0.0.1:0', ORDERSYNC_LOG_LEVEL: 'info' },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  children.add(child);
+  const ended = once(child, 'exit').finally(() => children.delete(child));
+  const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  const logged = async (event) => {
+    for (;;) {
+      const { value, done } = await lines.next();
+      assert.ok(!done, `the log ended without ${event}`);
+      const line = JSON.parse(value);
+      if (line.event === event) return line;
+    }
+  };
+  const { port } = await logged('started');
+  return { child, ended, logged, port };
+}
+
+/** A connection whose received text is asked for by what it must hold. */
+async function dial(port) {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  let text = '';
+  socket.on('data', (data) => (text += data));
+  await once(socket, 'connect');
+  const closed = once(socket, 'end');
+  const received = async (part) => {
+    while (!text.includes(part)) await once(socket, 'data');
+    const taken = text;
+    text = '';
+    return taken;
+  };
+  return { socket, received, closed, rest: () => text };
+}
+
+const accepts = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
+
+test('SIGTERM lets a request that is half here finish, then the process ends with 0', async () => {
+  const restaurant = await makeRestaurant();
+  const body = Buffer.from(JSON.stringify(newOrder(restaurant.id, [[restaurant.dish, 2]])));
+  const { child, ended, logged, port } = await serve();
+  const { socket, received, closed, rest } = await dial(port);
+
+  // The server says 100 once it has the headers, so the request is in flight when the signal comes.
+  socket.write(
+    'POST /api/v1/orders HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n' +
+      `Content-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  await received('HTTP/1.1 100 Continue\r\n\r\n');
+  socket.write(body.subarray(0, 10));
+  child.kill('SIGTERM');
+  await logged('stopping');
+  while (await accepts(port)); // the listener closes just after that line
+
+  socket.end(body.subarray(10));
+  await closed;
+  const [head, reply] = rest().split('\r\n\r\n');
+  assert.match(head, /^HTTP\/1\.1 201 /);
+  assert.match(head, /\r\nConnection: close(\r\n|$)/i);
+  const { order } = JSON.parse(reply);
+  assert.equal(await sql(`SELECT count(*) FROM orders WHERE id = '${order.order_id}'`), '1');
+  await logged('stopped');
+  assert.deepEqual(await ended, [0, null]);
+});
+
+test('a second signal ends the process at once', async () => {
+  const { child, ended, logged, port } = await serve();
+  const { socket, received } = await dial(port);
+  socket.on('error', () => {}); // it is cut
+  socket.write('POST /api/v1/orders HTTP/1.1\r\nHost: test\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n');
+  await received('HTTP/1.1 100 Continue\r\n\r\n');
+  child.kill('SIGTERM');
+  await logged('stopping');
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [128 + 15, null]);
+});
+
+/** What --check-config says to this environment. */
+function checkConfig(command, more) {
+  return new Promise((resolve) => {
+    execFile(PROGRAM, [command, '--check-config'], { env: { ...env, ...more } }, (error, stdout, stderr) =>
+      resolve({ status: error ? error.code : 0, stdout, stderr }),
+    );
+  });
+}
+
+for (const command of ['serve', 'work']) {
+  test(`${command} --check-config accepts the stack's own settings and shows no password`, async () => {
+    const url = 'postgresql://test:CANARY@127.0.0.1/none';
+    const { status, stdout, stderr } = await checkConfig(command, { ORDERSYNC_DATABASE_URL: url });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /ORDERSYNC_DATABASE_URL/);
+    assert.doesNotMatch(stdout, /CANARY/);
+  });
+
+  for (const [what, name, value] of [
+    ['a name that it does not know', 'ORDERSYNC_LISTENN', '127.0.0.1:1'],
+    ['text for a number', 'ORDERSYNC_WORKER_THREADS', 'many'],
+    ['a number out of range', 'ORDERSYNC_STREAM_EVENTS', '9'],
+    ['an address without a port', 'ORDERSYNC_LISTEN', '127.0.0.1'],
+    ['a word that is no choice', 'ORDERSYNC_LOG_LEVEL', 'loud'],
+    ['a bad network', 'ORDERSYNC_TRUSTED_PROXIES', '10.0.0.0/99'],
+    ['a missing URL', 'ORDERSYNC_REDIS_URL', ''],
+  ]) {
+    test(`${command} --check-config refuses ${what}, and names the setting`, async () => {
+      const { status, stderr } = await checkConfig(command, { [name]: value });
+      assert.equal(status, 2);
+      assert.match(stderr, new RegExp(`\\b${name}\\b`));
+    });
+  }
+}
