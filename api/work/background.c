@@ -20,7 +20,8 @@ enum {
     EXPIRY_INTERVAL_MS = 60 * 1000,
     PARTITION_INTERVAL_MS = 60 * 60 * 1000,
 };
-#define EXPIRY_CHUNK "1000"
+#define EXPIRY_CHUNK      1000
+#define EXPIRY_CHUNK_TEXT "1000"
 
 struct api_background;
 
@@ -28,7 +29,8 @@ struct task {
     const char *name;
     int64_t interval_ms, due_ms;
     bool failing;
-    bool (*run)(struct api_background *background, struct osy_error *err);
+    /* *more: there is more to do at once, after the other tasks had their turn */
+    bool (*run)(struct api_background *background, bool *more, struct osy_error *err);
 };
 
 enum { TASK_COUNT = 3 };
@@ -44,44 +46,48 @@ struct api_background {
     bool stopping;
 };
 
-static bool run_reconciler(struct api_background *background, struct osy_error *err)
+static bool run_reconciler(struct api_background *background, bool *more, struct osy_error *err)
 {
     size_t published = 0;
+    (void)more;
     bool ok = api_reconciler_pass(background->reconciler, &published, err);
     if (published > 0)
         OSY_INFO("events_reconciled", OSY_INT("published", published));
     return ok;
 }
 
-static bool run_statement(struct api_background *background, const char *sql, int count,
-                          const char *const *values, struct osy_error *err)
+static bool make_partitions(struct api_background *background, bool *more, struct osy_error *err)
 {
-    PGresult *result = osy_pg_query(background->pg, sql, count, values, err);
+    PGresult *result = osy_pg_query(background->pg, sql_make_audit_partitions, 0, NULL, err);
+    (void)more;
     PQclear(result);
     return result != NULL;
 }
 
-static bool make_partitions(struct api_background *background, struct osy_error *err)
+/* Keys come as fast as orders do, so one chunk at an interval would not keep up. */
+static bool delete_expired_keys(struct api_background *background, bool *more,
+                                struct osy_error *err)
 {
-    return run_statement(background, sql_make_audit_partitions, 0, NULL, err);
-}
-
-static bool delete_expired_keys(struct api_background *background, struct osy_error *err)
-{
-    return run_statement(background, sql_delete_expired_keys, 1,
-                         (const char *const[]){EXPIRY_CHUNK}, err);
+    PGresult *result = osy_pg_query(background->pg, sql_delete_expired_keys, 1,
+                                    (const char *const[]){EXPIRY_CHUNK_TEXT}, err);
+    if (!result)
+        return false;
+    *more = strtol(PQcmdTuples(result), NULL, 10) >= EXPIRY_CHUNK;
+    PQclear(result);
+    return true;
 }
 
 static void run_task(struct api_background *background, struct task *task)
 {
     struct osy_error err = {0};
-    bool ok = task->run(background, &err);
+    bool more = false;
+    bool ok = task->run(background, &more, &err);
     if (!ok && !task->failing)
         OSY_WARN("background_task_failing", OSY_STR("task", task->name), OSY_ERR(&err));
     if (ok && task->failing)
         OSY_INFO("background_task_recovered", OSY_STR("task", task->name));
     task->failing = !ok;
-    task->due_ms = osy_clock_monotonic_ms() + task->interval_ms;
+    task->due_ms = osy_clock_monotonic_ms() + (more ? 0 : task->interval_ms);
 }
 
 /* Sleeps until the next task is due or the end has come. Returns whether to go on. */
