@@ -457,8 +457,12 @@ static void slow_and_silent_clients_are_let_go(void **state)
 static void client_that_never_reads_is_cut_off(void **state)
 {
     int fd = connect_client();
+    const int receive_bytes = 65536;
     struct pollfd ended = {.fd = fd, .events = POLLRDHUP};
     (void)state;
+    /* Fixed: the kernel would let it grow until all eight replies fit. */
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes),
+                     0);
     for (int i = 0; i < 8; i++)
         send_text(fd, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_int_equal(poll(&ended, 1, SAFETY_S * 1000), 1);
