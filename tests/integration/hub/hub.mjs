@@ -52,6 +52,8 @@ export async function until(condition) {
 // --- hubs ---------------------------------------------------------------------------------------
 
 export class Hub {
+  #exit;
+
   /** Starts a hub on free ports; settings are environment variables. */
   static async start(settings = {}) {
     const hub = new Hub();
@@ -67,10 +69,7 @@ export class Hub {
       },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
-    hub.exited = once(hub.process, 'exit').then(([code, signal]) => ({ code, signal }));
-    // A test that fails does not stop its hub: the hub must neither hold up the test's end nor outlive it.
-    hub.process.unref();
-    hub.process.stderr.unref();
+    hub.#exit = once(hub.process, 'exit').then(([code, signal]) => ({ code, signal }));
     process.once('exit', () => hub.process.kill('SIGKILL'));
     hub.log = '';
     const started = new Promise((resolve, reject) => {
@@ -79,12 +78,21 @@ export class Hub {
         const line = hub.log.split('\n').find((entry) => entry.includes('"event":"hub_started"'));
         if (line) resolve(JSON.parse(line));
       });
-      hub.exited.then(() => reject(new Error(`the hub did not start: ${hub.log}`)));
+      hub.#exit.then(() => reject(new Error(`the hub did not start: ${hub.log}`)));
     });
     const { port, admin_port: adminPort } = await started;
+    // A test that fails does not stop its hub: the hub must neither hold up the test's end nor outlive it.
+    hub.process.unref();
+    hub.process.stderr.unref();
     hub.port = port;
     hub.adminUrl = `http://127.0.0.1:${adminPort}`;
     return hub;
+  }
+
+  /** Its end, {code, signal}. Whoever asks waits for it, and so does node. */
+  get exited() {
+    this.process.ref();
+    return this.#exit;
   }
 
   /** Ends it and checks that it ended well: a sanitizer's finding is an exit status, too. */
