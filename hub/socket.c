@@ -34,7 +34,8 @@ enum {
     HANDSHAKE_S = 5,
     SNDBUF_BYTES = 65536,      /* an unread socket costs the kernel 0.3 MB instead of 4.3 */
     USER_TIMEOUT_MS = 10000,   /* unacknowledged bytes end the connection */
-    SPARE_CONNECTIONS = 1024,  /* beyond sockets_max: handshakes, refusals, admin requests */
+    SPARE_CONNECTIONS = 1024,  /* beyond sockets_max: handshakes and refusals */
+    ADMIN_CONNECTIONS = 64,    /* of their own, so that no flood of sockets makes us look dead */
     SPARE_DESCRIPTORS = 64,    /* for PostgreSQL, Redis and the loop */
     LWS_LINES_PER_SECOND = 10, /* of libwebsockets' own log */
     CLOSE_NOW = -1,            /* what a callback returns to end its connection */
@@ -74,7 +75,7 @@ struct hub_server {
     struct hub_socket *dirty;   /* those with something to do before the loop sleeps */
     struct hub_socket *drain_next;
     bool is_drain_begun;
-    size_t socket_count, connection_count, queued_bytes;
+    size_t socket_count, connection_count, admin_connection_count, queued_bytes;
     unsigned char gathered[WRITE_BYTES];
 };
 
@@ -508,12 +509,24 @@ static int on_admin_request(struct hub_server *server, struct lws *wsi)
     return answer(wsi, &reply);
 }
 
+static int on_admin_connection(const struct hub_server *server)
+{
+    return server->admin_connection_count < ADMIN_CONNECTIONS ? KEEP : CLOSE_NOW;
+}
+
 static int on_admin_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                           size_t length)
 {
     (void)user, (void)in, (void)length;
+    struct hub_server *server = server_of(wsi);
     switch (reason) {
-    case LWS_CALLBACK_FILTER_HTTP_CONNECTION: return on_admin_request(server_of(wsi), wsi);
+    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return on_admin_connection(server);
+    case LWS_CALLBACK_WSI_CREATE: server->admin_connection_count++; return KEEP;
+    case LWS_CALLBACK_WSI_DESTROY:
+        if (server->admin_connection_count > 0) /* the listener was never counted */
+            server->admin_connection_count--;
+        return KEEP;
+    case LWS_CALLBACK_FILTER_HTTP_CONNECTION: return on_admin_request(server, wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
     case LWS_CALLBACK_RAW_ADOPT:
     case LWS_CALLBACK_RAW_RX: return CLOSE_NOW;
@@ -597,13 +610,18 @@ static char *join_origins(const struct hub_config *config)
     return osy_buffer_take(&origins, NULL);
 }
 
-static bool raise_descriptor_limit(size_t wanted, struct osy_error *err)
+/*
+ * The soft limit becomes exactly what is wanted, also when it was higher: libwebsockets finds a connection
+ * by its descriptor in a table as long as this limit, but when told to use fewer descriptors it searches
+ * all connections instead, whenever one has something to read. It must never come to the end of the table
+ * (accept would spin, or it would write beyond), so connections are counted: see on_connection and
+ * on_admin_connection.
+ */
+static bool set_descriptor_limit(size_t wanted, struct osy_error *err)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return osy_error_set(err, OSY_ERR_IO, "getrlimit failed");
-    if (limit.rlim_cur >= wanted)
-        return true;
     limit.rlim_cur = wanted;
     if (limit.rlim_max < wanted)
         limit.rlim_max = wanted; /* only root may */
@@ -617,8 +635,9 @@ static bool raise_descriptor_limit(size_t wanted, struct osy_error *err)
 static bool open_listeners(struct hub_server *server, struct osy_error *err)
 {
     const struct hub_config *config = server->hub->config;
-    size_t descriptors = (size_t)config->sockets_max + SPARE_CONNECTIONS + SPARE_DESCRIPTORS;
-    if (!raise_descriptor_limit(descriptors + SPARE_DESCRIPTORS, err))
+    size_t descriptors =
+        (size_t)config->sockets_max + SPARE_CONNECTIONS + ADMIN_CONNECTIONS + SPARE_DESCRIPTORS;
+    if (!set_descriptor_limit(descriptors, err))
         return false;
     void *loops[] = {server->hub->loop};
     lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_line);

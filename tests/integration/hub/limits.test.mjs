@@ -1,5 +1,6 @@
 /** What a hub refuses: requests that are no proper upgrade, frames that are no proper messages, and readers that do not read. */
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Hub, RESTAURANT, restaurantPath, seed, staffToken, until } from './hub.mjs';
 
@@ -7,6 +8,14 @@ const TIMEOUT = { timeout: 60_000 };
 const TEXT = 0x81;
 const BINARY = 0x82;
 const CLOSE = 0x88;
+
+/** A connection that says nothing; it may be closed at any time. */
+function connectIdle(port) {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(socket));
+    socket.on('error', () => resolve(socket));
+  });
+}
 
 let hub, token;
 before(async () => {
@@ -97,6 +106,22 @@ describe('upgrades', TIMEOUT, () => {
     const second = small.connect(restaurantPath(), { token });
     await second.opened;
     second.socket.close();
+    await small.stop();
+  });
+
+  /* libwebsockets' table ends where the descriptors do, and it writes beyond: both doors have to close before. */
+  test('more connections than it has descriptors for do it no harm', async () => {
+    const small = await Hub.start({ ORDERSYNC_SOCKETS_MAX: '1' });
+    const flood = (port) => Promise.all(Array.from({ length: 1200 }, () => connectIdle(port)));
+    const isHealthy = () => fetch(`${small.adminUrl}/health`).then(({ ok }) => ok, () => false);
+    const strangers = await flood(small.port);
+    assert.ok(await isHealthy(), 'the admin page answers while all other places are taken');
+    for (const socket of strangers) socket.destroy();
+    for (const socket of await flood(new URL(small.adminUrl).port)) socket.destroy();
+    await until(isHealthy);
+    const tablet = await small.tablet(token);
+    await tablet.next('caught_up');
+    tablet.socket.close();
     await small.stop();
   });
 
