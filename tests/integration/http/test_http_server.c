@@ -456,18 +456,19 @@ static void slow_and_silent_clients_are_let_go(void **state)
 
 static void client_that_never_reads_is_cut_off(void **state)
 {
-    int fd = connect_client();
     const int receive_bytes = 65536;
-    struct pollfd ended = {.fd = fd, .events = POLLRDHUP};
+    int fd = connect_client();
+    char byte;
     (void)state;
     /* Fixed: the kernel would let it grow until all eight replies fit. */
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes),
                      0);
     for (int i = 0; i < 8; i++)
         send_text(fd, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_int_equal(poll(&ended, 1, SAFETY_S * 1000), 1);
-    close(fd);
+    /* Seen from the server: a client whose window is shut may not take the reset for one of its own. */
+    assert_int_equal(recv(fd, &byte, 1, 0), 1);
     wait_for_connections(0);
+    close(fd);
 }
 
 static void slow_reader_gets_everything(void **state)
