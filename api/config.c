@@ -12,71 +12,74 @@
 #include "shared/log.h"
 
 #define INT(field, name, default_value, least, most, help) \
-    OSY_SETTING_INT(struct api_config, field, "ORDERSYNC_" name, default_value, least, most, help)
-#define STRING(field, name, default_value, least, most, help)                                   \
-    OSY_SETTING_STRING(struct api_config, field, "ORDERSYNC_" name, default_value, least, most, \
-                       help)
-#define SECRET(field, name, default_value, least, most, help)                                   \
-    OSY_SETTING_SECRET(struct api_config, field, "ORDERSYNC_" name, default_value, least, most, \
-                       help)
+    OSY_SETTING_INT(struct api_config, field, name, default_value, least, most, help)
+#define STRING(field, name, default_value, least, most, help) \
+    OSY_SETTING_STRING(struct api_config, field, name, default_value, least, most, help)
+#define SECRET(field, name, default_value, least, most, help) \
+    OSY_SETTING_SECRET(struct api_config, field, name, default_value, least, most, help)
 #define CHOICE(field, name, default_value, choices, help) \
-    OSY_SETTING_CHOICE(struct api_config, field, "ORDERSYNC_" name, default_value, choices, help)
+    OSY_SETTING_CHOICE(struct api_config, field, name, default_value, choices, help)
 #define ADDRESS(field, name, default_value, help) \
-    OSY_SETTING_ADDRESS(struct api_config, field, "ORDERSYNC_" name, default_value, help)
+    OSY_SETTING_ADDRESS(struct api_config, field, name, default_value, help)
 
 /* clang-format off: a row each */
 static const struct osy_setting settings[] = {
-    SECRET(database_url, "DATABASE_URL", "", 0, 2000, "PostgreSQL, as a libpq URI"),
-    SECRET(redis_url, "REDIS_URL", "", 0, 2000, "redis://[:password@]host:port[/db]"),
-    STRING(keys_dir, "KEYS_DIR", "", 0, 4000, "folder of the keys (ordersync-api keys)"),
-    CHOICE(log_level, "LOG_LEVEL", "info", "debug|info|warn|error", "least level that is logged"),
-    STRING(public_url, "PUBLIC_URL", "http://127.0.0.1:8080", 8, 500,
+    SECRET(database_url, "ORDERSYNC_DATABASE_URL", "", 0, 2000,
+           "PostgreSQL, as a libpq URI; required"),
+    SECRET(redis_url, "ORDERSYNC_REDIS_URL", "", 0, 2000,
+           "redis://[:password@]host:port[/db]; required by serve and work"),
+    STRING(keys_dir, "ORDERSYNC_KEYS_DIR", "", 0, 4000,
+           "folder of the keys (ordersync-api keys); required by serve"),
+    CHOICE(log_level, "ORDERSYNC_LOG_LEVEL", "info", "debug|info|warn|error",
+           "least level that is logged"),
+    STRING(public_url, "ORDERSYNC_PUBLIC_URL", "http://127.0.0.1:8080", 8, 500,
            "what clients call us, without a slash at the end"),
-    STRING(environment, "ENV", "", 0, 64, "name of this installation"),
+    STRING(environment, "ORDERSYNC_ENV", "", 0, 64, "name of this installation"),
 
-    ADDRESS(listen, "LISTEN", "127.0.0.1:8081", "serve: address of the API"),
-    STRING(trusted_proxies, "TRUSTED_PROXIES", "127.0.0.1", 0, 2000,
+    ADDRESS(listen, "ORDERSYNC_LISTEN", "127.0.0.1:8081", "serve: address of the API"),
+    STRING(trusted_proxies, "ORDERSYNC_TRUSTED_PROXIES", "127.0.0.1", 0, 2000,
            "serve: whose X-Forwarded-For is believed; addresses or networks, by comma"),
-    INT(http_connections_max, "HTTP_CONNECTIONS", "10000", 1, 1000000,
+    INT(http_connections_max, "ORDERSYNC_HTTP_CONNECTIONS", "10000", 1, 1000000,
         "serve: open connections; more get 503"),
-    INT(http_header_bytes, "HTTP_HEADER_BYTES", "16384", 1024, 65536,
+    INT(http_header_bytes, "ORDERSYNC_HTTP_HEADER_BYTES", "16384", 1024, 65536,
         "serve: request line and headers, bytes"),
-    INT(http_body_bytes, "HTTP_BODY_BYTES", "65536", 1024, 1048576,
+    INT(http_body_bytes, "ORDERSYNC_HTTP_BODY_BYTES", "65536", 1024, 1048576,
         "serve: a request's body, bytes"),
-    INT(http_pipeline_max, "HTTP_PIPELINE", "16", 1, 1000,
+    INT(http_pipeline_max, "ORDERSYNC_HTTP_PIPELINE", "16", 1, 1000,
         "serve: requests in flight on one connection"),
-    INT(http_header_ms, "HTTP_HEADER_MS", "5000", 100, 600000,
-        "serve: for a request's headers to arrive, ms"),
-    INT(http_body_ms, "HTTP_BODY_MS", "10000", 100, 600000,
-        "serve: for a request's body to arrive, ms"),
-    INT(http_idle_ms, "HTTP_IDLE_MS", "75000", 1000, 3600000,
+    INT(http_header_ms, "ORDERSYNC_HTTP_HEADER_MS", "5000", 100, 600000,
+        "serve: time for a request's headers to arrive, ms"),
+    INT(http_body_ms, "ORDERSYNC_HTTP_BODY_MS", "10000", 100, 600000,
+        "serve: time for a request's body to arrive, ms"),
+    INT(http_idle_ms, "ORDERSYNC_HTTP_IDLE_MS", "75000", 1000, 3600000,
         "serve: keep-alive between requests, ms"),
-    INT(http_write_ms, "HTTP_WRITE_MS", "10000", 100, 600000,
-        "serve: without progress of a client that should read, ms"),
-    INT(shutdown_ms, "SHUTDOWN_MS", "15000", 0, 600000, "serve: for the graceful stop, ms"),
-    INT(token_cache_entries, "TOKEN_CACHE", "8192", 1, 1048576,
+    INT(http_write_ms, "ORDERSYNC_HTTP_WRITE_MS", "10000", 100, 600000,
+        "serve: time that a client may go without reading, ms"),
+    INT(shutdown_ms, "ORDERSYNC_SHUTDOWN_MS", "15000", 0, 600000,
+        "serve: time for the graceful stop, ms"),
+    INT(token_cache_entries, "ORDERSYNC_TOKEN_CACHE", "8192", 1, 1048576,
         "serve: verified tokens that are remembered"),
-    INT(worker_threads, "WORKER_THREADS", "4", 1, 256,
+    INT(worker_threads, "ORDERSYNC_WORKER_THREADS", "4", 1, 256,
         "serve: threads for blocking handlers, a database connection each"),
-    INT(worker_queue_max, "WORKER_QUEUE", "256", 1, 100000,
+    INT(worker_queue_max, "ORDERSYNC_WORKER_QUEUE", "256", 1, 100000,
         "serve: requests that wait for such a thread; more get 503"),
-    INT(order_writers, "ORDER_WRITERS", "2", 1, 64,
+    INT(order_writers, "ORDERSYNC_ORDER_WRITERS", "2", 1, 64,
         "serve: order writer's threads, a database connection each"),
-    INT(order_queue_max, "ORDER_QUEUE", "4096", 1, 1000000,
+    INT(order_queue_max, "ORDERSYNC_ORDER_QUEUE", "4096", 1, 1000000,
         "serve: orders and changes in flight; more get 503"),
-    INT(order_batch_max, "ORDER_BATCH", "512", 1, 10000,
+    INT(order_batch_max, "ORDERSYNC_ORDER_BATCH", "512", 1, 10000,
         "serve: orders and changes in one transaction"),
-    INT(order_linger_ms, "ORDER_LINGER_MS", "0", 0, 100,
+    INT(order_linger_ms, "ORDERSYNC_ORDER_LINGER_MS", "0", 0, 100,
         "serve: wait for company before a transaction, ms"),
-    INT(order_deadline_ms, "ORDER_DEADLINE_MS", "5000", 100, 60000,
-        "serve: for an order to be committed, ms; then 503"),
-    INT(stream_events_max, "STREAM_EVENTS", "1000", 10, 1000000,
-        "events of a restaurant that stay in Redis, about"),
+    INT(order_deadline_ms, "ORDERSYNC_ORDER_DEADLINE_MS", "5000", 100, 60000,
+        "serve: time for an order to be committed, ms; then 503"),
+    INT(stream_events_max, "ORDERSYNC_STREAM_EVENTS", "1000", 10, 1000000,
+        "events of each restaurant that stay in Redis, approximately"),
 
-    ADDRESS(admin_listen, "ADMIN_LISTEN", "127.0.0.1:8091",
+    ADDRESS(admin_listen, "ORDERSYNC_ADMIN_LISTEN", "127.0.0.1:8091",
             "work: address of /health, /ready and /metrics"),
-    INT(reconcile_interval_ms, "RECONCILE_INTERVAL_MS", "500", 10, 60000,
-        "work: between looks for unpublished events, ms"),
+    INT(reconcile_interval_ms, "ORDERSYNC_RECONCILE_INTERVAL_MS", "500", 10, 60000,
+        "work: time between two looks for unpublished events, ms"),
     OSY_SETTING_END};
 /* clang-format on */
 

@@ -16,9 +16,10 @@
 #include "shared/metrics.h"
 
 static const char usage[] =
-    "Usage: ordersync-api work [--check-config | --help]\n\n"
+    "Usage: ordersync-api work [--check-config | --help | --version]\n\n"
     "Publishes events that an API process could not, makes audit partitions\n"
-    "ahead and deletes old idempotency records. Any number may run.\n";
+    "ahead and deletes old idempotency records. Any number may run.\n"
+    "Settings marked `serve:` have no effect here.\n";
 
 static const struct api_route *const route_tables[] = {api_health_routes, NULL};
 

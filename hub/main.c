@@ -240,7 +240,7 @@ static int serve(struct program *program)
 static int print_help(void)
 {
     printf("ordersync-hub: the WebSocket tier of OrderSync.\n\n"
-           "usage: ordersync-hub [--help | --version | --check-config]\n\n"
+           "Usage: ordersync-hub [--help | --version | --check-config]\n\n"
            "Settings are environment variables:\n\n");
     osy_config_print_help(hub_settings, stdout);
     return EXIT_SUCCESS;
@@ -251,7 +251,7 @@ int main(int argc, char **argv)
     const char *option = argc > 1 ? argv[1] : "";
     if (argc > 2 || (argc == 2 && strcmp(option, "--help") != 0 &&
                      strcmp(option, "--version") != 0 && strcmp(option, "--check-config") != 0)) {
-        fprintf(stderr, "usage: ordersync-hub [--help | --version | --check-config]\n");
+        fprintf(stderr, "Usage: ordersync-hub [--help | --version | --check-config]\n");
         return EXIT_USAGE;
     }
     if (strcmp(option, "--help") == 0)

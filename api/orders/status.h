@@ -4,7 +4,8 @@
  *   PENDING -accept-> ACCEPTED -prepare-> PREPARING -ready-> READY -complete-> COMPLETED
  *   PENDING -reject-> REJECTED        PENDING or ACCEPTED -cancel-> CANCELLED
  *
- * A new status is a row here, and a migration that extends the CHECK of orders.status. The database
+ * A new status is a row here, and a migration that extends the CHECK of orders.status; one that still
+ * needs somebody is named in list_open_orders.sql and in its index orders_active, too. The database
  * compares an order's status with `from` under the lock of its restaurant, so the first step wins.
  */
 #pragma once

@@ -17,7 +17,7 @@ static const char usage[] =
     "Usage: ordersync-api seed [--restaurants N]\n\n"
     "Adds the demo restaurant " DEMO_RESTAURANT " and its menu to\n"
     "ORDERSYNC_DATABASE_URL, and prints its id. What is there stays; counted stock is filled up.\n"
-    "  --restaurants N  instead, N restaurants for load tests (1 to 60000), ids printed one a line\n"
+    "  --restaurants N  instead, N restaurants for load tests (1 to 60000), ids printed one per line\n"
     "  --help           this text\n";
 
 static const struct item {

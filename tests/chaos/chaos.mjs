@@ -14,7 +14,7 @@ import { tryTheJudge } from './judge.mjs'
 const root = resolve(fileURLToPath(import.meta.url), '../../..')
 const ownState = '.local-chaos'
 
-const usage = `usage: tests/chaos/run [--quick | --full] [--seed N] [--faults NAME,...] [--preset dev|release]
+const usage = `usage: tests/chaos/run [--quick | --full] [--seed N] [--faults NAME,...] [--preset NAME]
 
 Uses the stack whose environment file OSY_ENV_FILE names, or brings one up in ${ownState} and ends it.
 
@@ -22,7 +22,7 @@ Uses the stack whose environment file OSY_ENV_FILE names, or brings one up in ${
   --full         each fault three times under 2,000 tablets and 8,000 customers, then all faults mixed
   --seed N       repeats the order and the moments of a former run
   --faults LIST  only these
-  --preset NAME  of the stack that it brings up (dev, which has the failpoints)
+  --preset NAME  of the stack that it brings up (dev; for --full failpoints, the release build with them)
   --no-judge     do not try the load test's judge first
 `
 
@@ -327,7 +327,7 @@ async function main() {
       full: { type: 'boolean' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       faults: { type: 'string' },
-      preset: { type: 'string', default: 'dev' },
+      preset: { type: 'string' },
       'no-judge': { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -343,7 +343,7 @@ async function main() {
   console.log(`seed ${values.seed}`)
   const given = process.env.OSY_ENV_FILE
   if (given && !existsSync(given)) throw new Error(`OSY_ENV_FILE: there is no ${given}`)
-  const stack = given ? new Stack(resolve(given)) : await bringUp(values.preset)
+  const stack = given ? new Stack(resolve(given)) : await bringUp(values.preset ?? (values.full ? 'failpoints' : 'dev'))
   try {
     const { BIN_DIR } = await stack.env()
     if (!values['no-judge']) {

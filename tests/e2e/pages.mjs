@@ -69,7 +69,7 @@ export async function placeOrder(t, browser, stack, { language = 'en-US', ...gue
   return { page, code: await page.locator('.headline .code b').innerText() };
 }
 
-export async function fillGuest(page, { name = '김하늘', phone = '010-1234-5678', note = 'Less spicy, please' } = {}) {
+export async function fillGuest(page, { name = '첫 손님', phone = '010-1234-5678', note = 'Less spicy, please' } = {}) {
   await page.locator('[name="name"]').fill(name);
   await page.locator('[name="phone"]').fill(phone);
   await page.locator('[name="address"]').fill('서울시 마포구 월드컵로 12, 302호');

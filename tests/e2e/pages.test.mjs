@@ -35,7 +35,7 @@ test('an order rings, is cooked and handed over, and its customer sees each step
   const { page: phone, code } = await placeOrder(t, browser, stack);
   await tablet.locator(`.card[data-code="${code}"][data-ringing="true"]`).waitFor();
   assert.equal(await tablet.locator('body').getAttribute('data-ringing'), 'true');
-  await card(tablet, code).getByText('김하늘').waitFor();
+  await card(tablet, code).getByText('첫 손님').waitFor();
   await card(tablet, code).getByText('Less spicy, please').waitFor();
 
   await tap(tablet, code, 'accept');
@@ -55,8 +55,8 @@ test('an order rings, is cooked and handed over, and its customer sees each step
   const { code: finished } = await placeOrder(t, browser, stack, { note: '' });
   for (const action of ['accept', 'prepare', 'ready']) await tap(tablet, finished, action);
   await waitForCardStatus(tablet, finished, 'READY');
-  const { code: next } = await placeOrder(t, browser, stack, { name: '이서준', note: '문 앞에 놓아 주세요' });
-  await card(tablet, next).getByText('이서준').waitFor();
+  const { code: next } = await placeOrder(t, browser, stack, { name: '둘째 손님', note: '문 앞에 놓아 주세요' });
+  await card(tablet, next).getByText('둘째 손님').waitFor();
   await takePicture(tablet, 'tablet');
   await takePicture(phone, 'track');
 
@@ -128,7 +128,7 @@ test('a tablet that was reloaded shows the orders it had, with their customers',
   await card(tablet, code).waitFor();
   await tablet.reload();
   await waitUntilLive(tablet);
-  await card(tablet, code).getByText('김하늘').waitFor();
+  await card(tablet, code).getByText('첫 손님').waitFor();
   assert.equal(await card(tablet, code).getAttribute('data-ringing'), 'true');
 });
 

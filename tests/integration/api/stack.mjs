@@ -129,7 +129,7 @@ export function newOrder(restaurantId, items, more = {}) {
   return {
     restaurant_id: restaurantId,
     items: items.map(([itemId, quantity]) => ({ item_id: itemId, quantity })),
-    customer: { name: '김하나', phone: '+82 10-0000-0000', address: '서울 1' },
+    customer: { name: 'CANARY 손님', phone: '+82 10-0000-0000', address: 'CANARY 서울 1' },
     ...more,
   };
 }

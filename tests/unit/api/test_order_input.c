@@ -15,6 +15,8 @@
 #include "api/orders/status.h"
 #include "api/text.h"
 
+extern const char sql_list_open_orders[]; /* api/orders/list_open_orders.sql */
+
 static void every_step_leads_from_known_statuses_to_a_known_one(void **state)
 {
     const struct api_order_step *step;
@@ -28,6 +30,21 @@ static void every_step_leads_from_known_statuses_to_a_known_one(void **state)
             assert_non_null(api_order_status_find(from, length));
             from += length + 1;
         }
+    }
+}
+
+/* The statement spells them out for the sake of its index; a status that it lacked would be missing from
+ * every tablet's list. */
+static void the_list_of_open_orders_has_every_open_status(void **state)
+{
+    const struct api_order_step *step;
+    char quoted[64];
+    (void)state;
+    assert_non_null(strstr(sql_list_open_orders, "'" API_ORDER_STATUS_FIRST "'"));
+    for (size_t i = 0; (step = api_order_step_at(i)); i++) {
+        snprintf(quoted, sizeof quoted, "'%s'", step->to);
+        assert_int_equal(strstr(sql_list_open_orders, quoted) != NULL,
+                         api_order_status_is_open(step->to));
     }
 }
 
@@ -170,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_leads_from_known_statuses_to_a_known_one),
+        cmocka_unit_test(the_list_of_open_orders_has_every_open_status),
         cmocka_unit_test(finished_orders_are_not_open),
         cmocka_unit_test(an_orders_code_is_its_last_25_bits),
         cmocka_unit_test(outcomes_have_names_that_parse_back),
