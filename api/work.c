@@ -11,7 +11,7 @@
 #include "api/http/server.h"
 #include "api/http/service.h"
 #include "api/main.h"
-#include "api/work/background.h"
+#include "api/background/background.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 

@@ -10,7 +10,7 @@ process.chdir(new URL('.', import.meta.url).pathname);
 const forTests = process.argv.includes('--for-tests');
 
 const pages = ['home', 'tablet', 'track', 'order'];
-const testedModules = ['shared/language', 'shared/money', 'shared/texts', 'tablet/board', 'order/cart', 'order/guest-form'];
+const testedModules = ['common/language', 'common/money', 'common/texts', 'tablet/board', 'order/cart', 'order/guest-form'];
 
 const common = { bundle: true, format: 'esm', target: 'es2020', logLevel: 'warning' };
 

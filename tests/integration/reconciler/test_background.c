@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "api/config.h"
-#include "api/work/background.h"
+#include "api/background/background.h"
 #include "shared/error.h"
 #include "shared/log.h"
 #include "shared/metrics.h"

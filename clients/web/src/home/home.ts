@@ -1,6 +1,6 @@
 /** The front door of a demo: links to the other pages. */
-import { app, h, show } from '../shared/dom.js';
-import { languageSwitch, startLanguage, t } from '../shared/language.js';
+import { app, h, show } from '../common/dom.js';
+import { languageSwitch, startLanguage, t } from '../common/language.js';
 
 /** The restaurant that `ordersync-api seed` makes. */
 const DEMO_RESTAURANT = '01890000-0000-7000-8000-000000000001';

@@ -2,9 +2,9 @@
  * Who orders: name, phone, address and a note. Checks what the server checks, so most mistakes are found before anything
  * is sent, and shows each problem at its field. What was typed survives redrawing.
  */
-import { h, setText } from '../shared/dom.js';
-import { t } from '../shared/language.js';
-import type { Texts } from '../shared/texts.js';
+import { h, setText } from '../common/dom.js';
+import { t } from '../common/language.js';
+import type { Texts } from '../common/texts.js';
 
 export type FieldName = 'name' | 'phone' | 'address' | 'note';
 type Problem = (texts: Texts) => string;

@@ -3,11 +3,11 @@
  * says; the server decides.
  */
 import { ApiError, OrderSyncApi, type Menu, type MenuItem, type NewOrder } from '@ordersync/client';
-import { app, h, show, type Child } from '../shared/dom.js';
-import { readFragment } from '../shared/fragment.js';
-import { language, languageSwitch, startLanguage, t } from '../shared/language.js';
-import { formatMoney } from '../shared/money.js';
-import { newIdempotencyKey } from '../shared/random-key.js';
+import { app, h, show, type Child } from '../common/dom.js';
+import { readFragment } from '../common/fragment.js';
+import { language, languageSwitch, startLanguage, t } from '../common/language.js';
+import { formatMoney } from '../common/money.js';
+import { newIdempotencyKey } from '../common/random-key.js';
 import { Cart } from './cart.js';
 import { fieldNamedIn, GuestForm } from './guest-form.js';
 

@@ -3,7 +3,7 @@
  * carries a key, so a tap that is repeated after a lost answer does not do anything twice.
  */
 import { ApiError, type Order, type OrderAction, type OrderSyncApi } from '@ordersync/client';
-import { newIdempotencyKey } from '../shared/random-key.js';
+import { newIdempotencyKey } from '../common/random-key.js';
 
 export interface ActionsOptions {
   api: OrderSyncApi;

@@ -1,9 +1,9 @@
 /** One order as the kitchen sees it. Draws what it is given; what a tap does is decided by its owner. */
 import type { Order, OrderAction, OrderStatus } from '@ordersync/client';
-import { h, setText, type Child } from '../shared/dom.js';
-import { language, t } from '../shared/language.js';
-import { formatMoney } from '../shared/money.js';
-import { ageMs, formatDuration, formatTime } from '../shared/time.js';
+import { h, setText, type Child } from '../common/dom.js';
+import { language, t } from '../common/language.js';
+import { formatMoney } from '../common/money.js';
+import { ageMs, formatDuration, formatTime } from '../common/time.js';
 import type { CustomerState } from './customers.js';
 
 /** From here on an order is late, or overdue. Kitchens know these two from their displays. */

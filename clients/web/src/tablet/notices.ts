@@ -1,6 +1,6 @@
 /** Short messages at the edge of the screen. Most leave by themselves; those somebody must read wait for a tap. */
-import { h } from '../shared/dom.js';
-import { t } from '../shared/language.js';
+import { h } from '../common/dom.js';
+import { t } from '../common/language.js';
 
 const SHOWN_MS = 7_000;
 /** More would hide the orders; the oldest give way. */

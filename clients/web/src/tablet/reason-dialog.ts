@@ -1,6 +1,6 @@
 /** Asks why an order is refused: one tap for the common reasons, a line of text for the others. */
-import { h } from '../shared/dom.js';
-import { t } from '../shared/language.js';
+import { h } from '../common/dom.js';
+import { t } from '../common/language.js';
 
 const MAX_LENGTH = 200;
 

@@ -2,7 +2,7 @@
  * Who this tablet is: a token and a restaurant. They come in the fragment of the set-up link and live in
  * sessionStorage, so a reload keeps them, and closing the page forgets them.
  */
-import { readFragment, removeFragment } from '../shared/fragment.js';
+import { readFragment, removeFragment } from '../common/fragment.js';
 
 export interface Session {
   token: string;

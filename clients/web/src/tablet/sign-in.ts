@@ -1,6 +1,6 @@
 /** Asks for token and restaurant when the tablet was opened without its set-up link. */
-import { h, show } from '../shared/dom.js';
-import { languageSwitch, t } from '../shared/language.js';
+import { h, show } from '../common/dom.js';
+import { languageSwitch, t } from '../common/language.js';
 import type { Session } from './session.js';
 
 export function drawSignIn(parent: HTMLElement, problem: string | null, onDone: (session: Session) => void): void {

@@ -12,10 +12,10 @@ import {
   type OrderAction,
   type OrderEvent,
 } from '@ordersync/client';
-import { ConnectionView } from '../shared/connection-view.js';
-import { app, arrange, h, setText, show } from '../shared/dom.js';
-import { languageSwitch, startLanguage, t } from '../shared/language.js';
-import { formatTime, learnServerTime, serverNow } from '../shared/time.js';
+import { ConnectionView } from '../common/connection-view.js';
+import { app, arrange, h, setText, show } from '../common/dom.js';
+import { languageSwitch, startLanguage, t } from '../common/language.js';
+import { formatTime, learnServerTime, serverNow } from '../common/time.js';
 import { Actions } from './actions.js';
 import { ACTIVE, Board, COLUMNS, type Column } from './board.js';
 import { drawCard, tickCard, type CardContent } from './card.js';

@@ -10,14 +10,14 @@ import {
   type Order,
   type OrderStatus,
 } from '@ordersync/client';
-import { ConnectionView } from '../shared/connection-view.js';
-import { app, h, show, type Child } from '../shared/dom.js';
-import { readFragment } from '../shared/fragment.js';
-import { language, languageSwitch, startLanguage, t } from '../shared/language.js';
-import { formatMoney } from '../shared/money.js';
-import { newIdempotencyKey } from '../shared/random-key.js';
-import { translateReason } from '../shared/texts.js';
-import { formatTime, learnServerTime } from '../shared/time.js';
+import { ConnectionView } from '../common/connection-view.js';
+import { app, h, show, type Child } from '../common/dom.js';
+import { readFragment } from '../common/fragment.js';
+import { language, languageSwitch, startLanguage, t } from '../common/language.js';
+import { formatMoney } from '../common/money.js';
+import { newIdempotencyKey } from '../common/random-key.js';
+import { translateReason } from '../common/texts.js';
+import { formatTime, learnServerTime } from '../common/time.js';
 
 const STEPS = ['PENDING', 'ACCEPTED', 'PREPARING', 'READY', 'COMPLETED'] as const;
 const ENDED: readonly OrderStatus[] = ['COMPLETED', 'REJECTED', 'CANCELLED'];

@@ -1,4 +1,4 @@
-#include "api/work/background.h"
+#include "api/background/background.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chooseLanguage } from '../dist-test/shared/language.mjs';
-import { formatMoney } from '../dist-test/shared/money.mjs';
-import { texts, translateReason } from '../dist-test/shared/texts.mjs';
+import { chooseLanguage } from '../dist-test/common/language.mjs';
+import { formatMoney } from '../dist-test/common/money.mjs';
+import { texts, translateReason } from '../dist-test/common/texts.mjs';
 
 test('amounts are shown in the units people know', () => {
   assert.match(formatMoney(18_000, 'KRW', 'ko'), /18,000/);

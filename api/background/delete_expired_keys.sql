@@ -1,4 +1,4 @@
--- api/work/delete_expired_keys.sql: forgets idempotency records older than a day, a bounded number at a time.
+-- api/background/delete_expired_keys.sql: forgets idempotency records older than a day, a bounded number at a time.
 -- $1 integer: at most so many.
 DELETE FROM idempotency
  WHERE ctid IN (SELECT ctid FROM idempotency
