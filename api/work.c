@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "api/background/background.h"
 #include "api/config.h"
 #include "api/context.h"
 #include "api/health/health.h"
 #include "api/http/server.h"
 #include "api/http/service.h"
 #include "api/main.h"
-#include "api/background/background.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "api/config.h"
 #include "api/background/background.h"
+#include "api/config.h"
 #include "shared/error.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
