@@ -70,9 +70,10 @@ struct hub_server {
     struct lws_context *context;
     struct lws_vhost *sockets_vhost, *admin_vhost;
     uv_prepare_t before_sleep;
-    char *origins;              /* owned: config->allowed_origins and that of the public URL */
-    struct hub_socket *sockets; /* all that are established */
-    struct hub_socket *dirty;   /* those with something to do before the loop sleeps */
+    char *origins; /* owned: config->allowed_origins and that of the public URL */
+    char sockets_host[256], admin_host[256]; /* libwebsockets keeps pointers to them */
+    struct hub_socket *sockets;              /* all that are established */
+    struct hub_socket *dirty;                /* those with something to do before the loop sleeps */
     struct hub_socket *drain_next;
     bool is_drain_begun;
     size_t socket_count, connection_count, admin_connection_count, queued_bytes;
@@ -572,10 +573,17 @@ static void on_lws_line(int level, const char *line)
         OSY_DEBUG("lws", OSY_STR("line", text));
 }
 
+/*
+ * A policy of libwebsockets' own would keep a sorted list: 200 us for each of ten thousand sockets. Static,
+ * because it keeps the pointer.
+ */
+static const lws_retry_bo_t no_policy;
+
+/* libwebsockets keeps what host (256 bytes) and protocols point to. */
 static struct lws_vhost *listen_on(struct hub_server *server, const char *name, const char *address,
-                                   const struct lws_protocols *protocols, struct osy_error *err)
+                                   char *host, const struct lws_protocols *protocols,
+                                   struct osy_error *err)
 {
-    char host[256];
     uint16_t port;
     if (!osy_address_parse(address, host, &port, err))
         return NULL;
@@ -586,8 +594,7 @@ static struct lws_vhost *listen_on(struct hub_server *server, const char *name, 
         .protocols = protocols,
         .vhost_name = name,
         .alpn = "http/1.1",
-        /* A policy of its own would keep a sorted list: 200 us for each of ten thousand sockets. */
-        .retry_and_idle_policy = &(const lws_retry_bo_t){0},
+        .retry_and_idle_policy = &no_policy,
     };
     struct lws_vhost *vhost = lws_create_vhost(server->context, &info);
     if (!vhost || lws_get_vhost_listen_port(vhost) <= 0) {
@@ -651,14 +658,16 @@ static bool open_listeners(struct hub_server *server, struct osy_error *err)
         .timeout_secs = HANDSHAKE_S,
         .timeout_secs_ah_idle = HANDSHAKE_S,
         .fd_limit_per_thread = (unsigned)descriptors,
-        .retry_and_idle_policy = &(const lws_retry_bo_t){0},
+        .retry_and_idle_policy = &no_policy,
     });
     if (!server->context)
         return osy_error_set(err, OSY_ERR_IO, "cannot create the libwebsockets context");
-    server->admin_vhost = listen_on(server, "admin", config->admin_listen, admin_protocols, err);
+    server->admin_vhost =
+        listen_on(server, "admin", config->admin_listen, server->admin_host, admin_protocols, err);
     if (!server->admin_vhost)
         return false;
-    server->sockets_vhost = listen_on(server, "sockets", config->listen, socket_protocols, err);
+    server->sockets_vhost =
+        listen_on(server, "sockets", config->listen, server->sockets_host, socket_protocols, err);
     return server->sockets_vhost != NULL;
 }
 
