@@ -69,14 +69,14 @@ static void powers_of_two_and_their_neighbours_stay_apart(void **state)
 
 static void quantiles_agree_with_sorted_values(void **state)
 {
-    enum { COUNT = 10000 };
+    const size_t count = 10000;
     static const double quantiles[] = {0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1};
-    uint64_t *values = calloc(COUNT, sizeof(*values));
+    uint64_t *values = calloc(count, sizeof(*values));
     struct load_histogram histogram;
     uint64_t seed = 42;
     (void)state;
     load_histogram_init(&histogram);
-    for (size_t i = 0; i < COUNT; i++) {
+    for (size_t i = 0; i < count; i++) {
         seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
         uint64_t value = (seed >> 33) % 5000000;
         load_histogram_record(&histogram, value);
@@ -86,7 +86,7 @@ static void quantiles_agree_with_sorted_values(void **state)
         values[at] = value;
     }
     for (size_t i = 0; i < sizeof(quantiles) / sizeof(*quantiles); i++) {
-        uint64_t exact = values[(size_t)(quantiles[i] * COUNT) - 1];
+        uint64_t exact = values[(size_t)(quantiles[i] * (double)count) - 1];
         uint64_t told = load_histogram_quantile(&histogram, quantiles[i]);
         assert_true(told >= exact);
         assert_true((told - exact) * 1000 <= exact);
