@@ -47,11 +47,15 @@ describe('a tablet', { timeout: 60 * SECONDS }, () => {
   });
 
   test('gets exactly what it missed, in order, then live events', async () => {
-    const first = await hub.tablet(token);
-    const { position } = await first.next('caught_up');
-    first.socket.close();
+    const witness = await hub.tablet(token);
+    const { position } = await witness.next('caught_up');
     const missed = [];
-    for (let i = 0; i < 5; i++) missed.push((await placeOrder()).order.order_id);
+    for (let i = 0; i < 5; i++) {
+      missed.push((await placeOrder()).order.order_id);
+      // An order is published after its reply: until the hub has it, it would come behind `caught_up`.
+      await witness.next('event');
+    }
+    witness.socket.close();
 
     const tablet = await hub.tablet(token, position);
     assert.deepEqual(ids(await tablet.through('caught_up')), missed);
@@ -66,6 +70,7 @@ describe('a tablet', { timeout: 60 * SECONDS }, () => {
     await placeOrder();
     const { position } = await first.next('event');
     const { order } = await placeOrder();
+    await first.next('event');
     const second = await hub.tablet(token, position);
     assert.deepEqual(ids(await second.through('caught_up')), [order.order_id]);
     first.socket.close();
@@ -103,8 +108,11 @@ describe('a hub with a short memory', { timeout: 60 * SECONDS }, () => {
     const short = await Hub.start({ ORDERSYNC_REPLAY_MAX: '3' });
     const first = await short.tablet(token);
     const { position } = await first.next('caught_up');
+    for (let i = 0; i < 4; i++) {
+      await placeOrder();
+      await first.next('event');
+    }
     first.socket.close();
-    for (let i = 0; i < 4; i++) await placeOrder();
     const tablet = await short.tablet(token, position);
     assert.equal((await tablet.next('reset')).reason, 'too_old');
     tablet.socket.close();
