@@ -116,13 +116,14 @@ static struct hub_event *read_event(const PGresult *rows, int row, struct osy_er
         .restaurant_id = read_uuid(rows, row, 0),
         .seq = read_u64(rows, row, 1),
         .order_id = read_uuid(rows, row, 2),
-        .version = read_u64(rows, row, 3),
+        .version = read_u64(rows, row, 3), /* null: "", 0 */
         .id = read_uuid(rows, row, 4),
         .type = PQgetvalue(rows, row, 5),
         .time_ms = strtoll(PQgetvalue(rows, row, 6), NULL, 10),
         .traceparent = PQgetvalue(rows, row, 7),
-        .data = PQgetvalue(rows, row, 8),
-        .data_length = (size_t)PQgetlength(rows, row, 8),
+        .alert = PQgetvalue(rows, row, 8),
+        .data = PQgetvalue(rows, row, 9),
+        .data_length = (size_t)PQgetlength(rows, row, 9),
     };
     struct osy_buffer envelope = OSY_BUFFER_INIT;
     osy_event_write_envelope(&event, &envelope);

@@ -23,6 +23,8 @@ void osy_event_write_json(const struct osy_event *event, struct osy_buffer *out)
         osy_buffer_json_string(out, event->traceparent);
         osy_buffer_char(out, ',');
     }
+    if (event->alert && event->alert[0] != '\0')
+        osy_buffer_printf(out, "\"alert\":%s,", event->alert);
     osy_buffer_text(out, "\"datacontenttype\":\"application/json\",\"data\":");
     osy_buffer_append(out, event->data, event->data_length);
     osy_buffer_char(out, '}');
@@ -70,6 +72,13 @@ static bool take_number(struct cursor *cursor, uint64_t *number)
     return value > 0 && take_literal(cursor, " ");
 }
 
+/* The same, or 0 for an event of the restaurant alone. */
+static bool take_version(struct cursor *cursor, uint64_t *version)
+{
+    *version = 0;
+    return take_literal(cursor, "0 ") || take_number(cursor, version);
+}
+
 /* A string without escapes, up to and with its closing quote; the opening one has been taken. */
 static bool take_string(struct cursor *cursor, const char **text, size_t *length)
 {
@@ -106,6 +115,16 @@ static bool ends_with_data(const struct cursor *cursor)
            memcmp(cursor->end - 2, "}}", 2) == 0;
 }
 
+/* A flat object, up to and with its closing brace; the opening one has been taken. */
+static bool take_flat_object(struct cursor *cursor)
+{
+    const char *end = memchr(cursor->at, '}', (size_t)(cursor->end - cursor->at));
+    if (!end || memchr(cursor->at, '{', (size_t)(end - cursor->at)))
+        return false;
+    cursor->at = end + 1;
+    return true;
+}
+
 static bool take_event(struct cursor *cursor, const struct osy_uuid *restaurant_id,
                        struct osy_envelope *envelope)
 {
@@ -121,6 +140,8 @@ static bool take_event(struct cursor *cursor, const struct osy_uuid *restaurant_
         !take_literal(cursor, ",\"time\":\"") || !take_time(cursor, &envelope->time_ms))
         return false;
     if (take_literal(cursor, ",\"traceparent\":\"") && !take_string(cursor, &ignored, &length))
+        return false;
+    if (take_literal(cursor, ",\"alert\":{") && !take_flat_object(cursor))
         return false;
     return take_literal(cursor, ",\"datacontenttype\":\"application/json\",\"data\":") &&
            ends_with_data(cursor);
@@ -142,7 +163,7 @@ bool osy_envelope_parse(const char *bytes, size_t length, const struct osy_uuid 
     struct cursor cursor = {bytes, bytes + length};
     struct osy_envelope parsed = {0};
 
-    if (!take_number(&cursor, &parsed.seq) || !take_number(&cursor, &parsed.version))
+    if (!take_number(&cursor, &parsed.seq) || !take_version(&cursor, &parsed.version))
         return osy_error_set(err, OSY_ERR_INVALID, "the envelope has no sequence and version");
     parsed.json = cursor.at;
     parsed.json_length = (size_t)(cursor.end - cursor.at);

@@ -2,7 +2,8 @@
  * The event codec: CloudEvents 1.0 in JSON format, and the envelope in which Redis carries it:
  *   <seq> <version> <event json>
  * seq is the restaurant's sequence and version the order's; they stay outside of the JSON, because
- * a customer must not learn the restaurant's volume. Both the API (from a committed row) and the
+ * a customer must not learn the restaurant's volume. Version 0: the event is for the restaurant alone
+ * (its order's own stream does not have it, and customers never see it). Both the API (from a committed row) and the
  * hub (from the same row, when it repairs a gap) encode with osy_event_write_json, so the bytes
  * are the same.
  */
@@ -19,14 +20,15 @@
 
 struct osy_event {
     uint64_t seq;       /* of the restaurant, from 1 */
-    uint64_t version;   /* of the order, from 1 */
+    uint64_t version;   /* of the order, from 1; 0: not in the order's own stream */
     struct osy_uuid id; /* random: the proof in a position */
     struct osy_uuid restaurant_id;
     struct osy_uuid order_id;
     const char *type;        /* "order.created"; borrowed */
     int64_t time_ms;         /* wall time in the writing transaction */
     const char *traceparent; /* borrowed; NULL or "" when there is none */
-    const char *data;        /* JSON object of the order, borrowed; no raw control character */
+    const char *alert; /* JSON object of the attribute `alert`; NULL or "" when there is none */
+    const char *data;  /* JSON object of the order, borrowed; no raw control character */
     size_t data_length;
 };
 

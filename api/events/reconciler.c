@@ -148,13 +148,14 @@ static bool read_event(const PGresult *rows, int row, const struct osy_uuid *res
 {
     *event = (struct osy_event){
         .seq = strtoull(PQgetvalue(rows, row, 0), NULL, 10),
-        .version = strtoull(PQgetvalue(rows, row, 2), NULL, 10),
+        .version = strtoull(PQgetvalue(rows, row, 2), NULL, 10), /* null: "", 0 */
         .restaurant_id = *restaurant_id,
         .type = PQgetvalue(rows, row, 4),
         .time_ms = strtoll(PQgetvalue(rows, row, 5), NULL, 10),
         .traceparent = PQgetvalue(rows, row, 6),
-        .data = PQgetvalue(rows, row, 7),
-        .data_length = (size_t)PQgetlength(rows, row, 7),
+        .alert = PQgetvalue(rows, row, 7),
+        .data = PQgetvalue(rows, row, 8),
+        .data_length = (size_t)PQgetlength(rows, row, 8),
     };
     if (!osy_uuid_parse(PQgetvalue(rows, row, 1), 36, &event->order_id) ||
         !osy_uuid_parse(PQgetvalue(rows, row, 3), 36, &event->id))

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (!osy_envelope_parse(text, length, &restaurant_id, &envelope, &err))
         return 0;
     if (envelope.json + envelope.json_length != text + length || envelope.seq == 0 ||
-        envelope.version == 0 || envelope.json_length > OSY_EVENT_JSON_MAX ||
+        envelope.version > INT64_MAX || envelope.json_length > OSY_EVENT_JSON_MAX ||
         memchr(envelope.json, '\n', envelope.json_length))
         __builtin_trap();
     return 0;
