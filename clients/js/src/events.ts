@@ -46,9 +46,19 @@ const EVENT_TYPES = [
   'order.ready',
   'order.completed',
   'order.cancelled',
+  'order.alerted',
 ] as const;
 
 export type OrderEventType = (typeof EVENT_TYPES)[number];
+
+/** Why somebody should look at an order. */
+export interface OrderAlert {
+  /** Counts the alerts of an order. */
+  step: number;
+  reason: 'not_displayed' | 'not_accepted';
+  /** Since the order was placed. */
+  waiting_ms: number;
+}
 
 /** A CloudEvents 1.0 object. */
 export interface OrderEvent {
@@ -61,6 +71,8 @@ export interface OrderEvent {
   time: string;
   traceparent?: string;
   data: Order;
+  /** Of `order.alerted` only, which changes nothing: `data` is the order as it is, its version stays. */
+  alert?: OrderAlert;
 }
 
 /** What was read breaks docs/protocol.md. */
@@ -77,5 +89,7 @@ export function parseOrderEvent(value: unknown): OrderEvent | null {
   const order = event.data;
   if (typeof order?.order_id !== 'string' || !Number.isSafeInteger(order.version) || !Array.isArray(order.items))
     throw new ProtocolError(`a ${event.type} event without its order`);
+  if (event.type === 'order.alerted' && !Number.isSafeInteger(event.alert?.step))
+    throw new ProtocolError('an order.alerted event without its alert');
   return event as OrderEvent;
 }

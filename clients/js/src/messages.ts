@@ -7,11 +7,37 @@ import { ProtocolError } from './events.js';
 export type ResetReason = 'unknown_position' | 'too_old';
 export type AckState = 'received' | 'displayed';
 
-export type ServerMessage =
-  | { type: 'hello'; hub: string; position: string; heartbeat_ms: number }
+/** A restaurant's devices, and whether orders can reach it. */
+export interface Presence {
+  restaurant_id: string;
+  /** null: no device has ever come. */
+  reachable: boolean | null;
+  /** RFC 3339, UTC: since when it is so. */
+  since: string | null;
+  devices: { device: string; connected_at: string }[];
+}
+
+/** A restaurant's open orders. */
+export interface Figures {
+  restaurant_id: string;
+  open: Record<'PENDING' | 'ACCEPTED' | 'PREPARING' | 'READY', number>;
+  oldest_pending_at: string | null;
+  as_of: string;
+}
+
+/** What belongs to one stream; a dashboard has several, and restaurant_id tells which. */
+export type StreamMessage = { restaurant_id?: string } & (
   | { type: 'event'; position: string; event: object }
   | { type: 'caught_up'; position: string }
   | { type: 'reset'; position: string; reason: ResetReason }
+);
+
+export type ServerMessage =
+  | StreamMessage
+  | { type: 'hello'; hub: string; heartbeat_ms: number; view_age_ms: number; stale_after_ms: number }
+  | { type: 'heartbeat'; view_age_ms: number }
+  | ({ type: 'presence' } & Presence)
+  | ({ type: 'figures' } & Figures)
   | { type: 'pong' }
   | { type: 'expiring'; expires_in_ms: number }
   | { type: 'drain'; reconnect_in_ms: number }
@@ -19,16 +45,20 @@ export type ServerMessage =
 
 export type ClientMessage =
   | { type: 'auth'; token: string }
-  | { type: 'resume'; position: string | null }
+  | { type: 'resume'; position: string | null; device?: string }
+  | { type: 'resume'; restaurants: { id: string; position: string | null }[] }
   | { type: 'ack'; position: string; state: AckState; device: string }
   | { type: 'ping'; id: number };
 
 /** The fields a message must have to be used, and their types. */
 const FIELDS: Record<ServerMessage['type'], Record<string, 'string' | 'number' | 'object'>> = {
-  hello: { hub: 'string', position: 'string', heartbeat_ms: 'number' },
+  hello: { hub: 'string', heartbeat_ms: 'number' },
   event: { position: 'string', event: 'object' },
-  caught_up: {},
+  caught_up: { position: 'string' },
   reset: { position: 'string', reason: 'string' },
+  heartbeat: { view_age_ms: 'number' },
+  presence: { restaurant_id: 'string', devices: 'object' },
+  figures: { restaurant_id: 'string', open: 'object', as_of: 'string' },
   pong: {},
   expiring: {},
   drain: { reconnect_in_ms: 'number' },

@@ -84,6 +84,10 @@ export function orderSocketUrl(base: string, restaurantId: string, orderId: stri
   return `${socketBase(base)}/ws/orders/${encodeURIComponent(orderId)}/status?r=${encodeURIComponent(restaurantId)}`;
 }
 
+export function dashboardSocketUrl(base: string): string {
+  return `${socketBase(base)}/ws/dashboard`;
+}
+
 function socketBase(base: string): string {
   return base.replace(/^http/, 'ws').replace(/\/+$/, '');
 }

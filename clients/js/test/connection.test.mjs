@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Connection, memoryPositionStore } from '../dist/index.js';
-import { caughtUp, eventMessage, FakeClock, fakeWebSocket, hello, settle } from './fakes.mjs';
+import { alertMessage, caughtUp, eventMessage, FakeClock, fakeWebSocket, hello, settle } from './fakes.mjs';
 
 /** A connection on a fake clock and fake sockets, with everything that it told the application. */
 function setUp(options = {}) {
   const clock = new FakeClock();
   const Socket = fakeWebSocket();
   const positions = memoryPositionStore('start');
-  const seen = { events: [], states: [], errors: [], purposes: [] };
+  const seen = { events: [], states: [], freshness: [], errors: [], purposes: [] };
   const connection = new Connection({
     url: 'ws://hub/ws/restaurants/r/orders',
     getToken: (purpose) => {
@@ -17,6 +17,7 @@ function setUp(options = {}) {
     },
     onEvent: (event) => void seen.events.push(event.id),
     onState: (status) => seen.states.push(status.state),
+    onFreshness: ({ fresh, viewAgeMs }) => seen.freshness.push([fresh, viewAgeMs]),
     onError: (error) => seen.errors.push(error.message),
     device: 'tablet-1',
     positions,
@@ -39,6 +40,18 @@ test('authenticates and resumes with the stored position without waiting for hel
   await settle();
   Socket.last.open();
   assert.equal(Socket.last.protocol, 'ordersync.v1');
+  assert.deepEqual(Socket.last.sent, [
+    { type: 'auth', token: 'token' },
+    { type: 'resume', position: 'start', device: 'tablet-1' },
+  ]);
+});
+
+test('an onlooker names no device, and acknowledges nothing', async () => {
+  const { connection, clock, Socket, handshake } = setUp({ device: undefined });
+  connection.connect();
+  await handshake();
+  Socket.last.receive(eventMessage('p1', 'a', 1));
+  clock.advance(1_000);
   assert.deepEqual(Socket.last.sent, [
     { type: 'auth', token: 'token' },
     { type: 'resume', position: 'start' },
@@ -76,6 +89,16 @@ test('starts from now when there is neither a position nor a way to load the sta
   await settle();
   Socket.last.open();
   assert.equal(Socket.last.sent[1].position, null);
+});
+
+test('a stream that began now is resumed from there, so what came in between is not lost', async () => {
+  const { connection, clock, Socket, handshake } = setUp({ positions: memoryPositionStore() });
+  connection.connect();
+  await handshake();
+  Socket.last.drop();
+  clock.advance(20_000);
+  await handshake();
+  assert.equal(Socket.last.sent[1].position, 'p0');
 });
 
 test('tries the load again, and no socket before it has succeeded', async () => {
@@ -163,6 +186,33 @@ test('resumes with the last handled position and never delivers a version of an 
   assert.equal(Socket.last.sent[1].position, 'p2');
   Socket.last.receive(eventMessage('p2', 'a', 2, 'accepted'), eventMessage('p3', 'a', 3, 'ready'));
   assert.deepEqual(seen.events, ['a-1', 'a-2', 'a-3']);
+});
+
+test('an alert leaves the version as it is, and comes once; one of the past does not come at all', async () => {
+  const alerts = [];
+  const { connection, Socket, seen, handshake } = setUp({
+    onEvent: (event) => {
+      seen.events.push(event.id);
+      if (event.alert) alerts.push(event.alert);
+    },
+  });
+  connection.connect();
+  await handshake();
+  Socket.last.receive(eventMessage('p1', 'a', 1), alertMessage('p2', 'a', 1, 1), alertMessage('p2', 'a', 1, 1));
+  Socket.last.receive(alertMessage('p3', 'a', 1, 2), eventMessage('p4', 'a', 2, 'accepted'), alertMessage('p3', 'a', 1, 2));
+  assert.deepEqual(seen.events, ['a-1', 'a-1!1', 'a-1!2', 'a-2']);
+  assert.deepEqual(alerts[0], { step: 1, reason: 'not_accepted', waiting_ms: 90_000 });
+});
+
+test('an alert about an order of the snapshot is delivered', async () => {
+  const { connection, Socket, seen, handshake } = setUp({
+    positions: memoryPositionStore(),
+    onReset: async () => ({ position: 'loaded', orders: [{ order_id: 'a', version: 3 }] }),
+  });
+  connection.connect();
+  await handshake();
+  Socket.last.receive(alertMessage('p2', 'a', 3, 1));
+  assert.deepEqual(seen.events, ['a-3!1']);
 });
 
 test('after a reset holds events back until the reload is done, then drops what it contained', async () => {
@@ -256,27 +306,32 @@ test('waits longer with each failure, and starts anew only after a stable minute
   Socket.last.drop();
   clock.advance(20_000);
   await handshake();
-  clock.advance(20_000);
-  Socket.last.receive({ type: 'pong', id: 1 });
-  clock.advance(20_000);
-  Socket.last.receive({ type: 'pong', id: 1 });
-  clock.advance(20_000);
+  for (let i = 0; i < 4; i++) {
+    clock.advance(15_000);
+    Socket.last.receive({ type: 'heartbeat', view_age_ms: 0 });
+  }
   Socket.last.drop();
   assert.deepEqual(waits, [250, 500, 1000, 2000, 250]);
 });
 
-test('returns after a drain exactly when the hub asked for it', async () => {
-  const waits = [];
-  const { connection, clock, Socket, handshake } = setUp({
-    onState: ({ state, retryAt }) => state === 'waiting' && waits.push(retryAt - clock.now()),
+for (const [random, expected] of [
+  [0, 4300],
+  [0.5, 4550],
+]) {
+  test(`returns after a drain when the hub asked for it or a little later, never sooner (${random})`, async () => {
+    const waits = [];
+    const { connection, clock, Socket, handshake } = setUp({
+      onState: ({ state, retryAt }) => state === 'waiting' && waits.push(retryAt - clock.now()),
+      random: () => random,
+    });
+    connection.connect();
+    await handshake();
+    Socket.last.receive({ type: 'drain', reconnect_in_ms: 4321 });
+    clock.advance(21);
+    Socket.last.drop(1012);
+    assert.deepEqual(waits, [expected]);
   });
-  connection.connect();
-  await handshake();
-  Socket.last.receive({ type: 'drain', reconnect_in_ms: 4321 });
-  clock.advance(21);
-  Socket.last.drop(1012);
-  assert.deepEqual(waits, [4300]);
-});
+}
 
 for (const [code, reason] of [
   [4403, 'forbidden'],
@@ -321,6 +376,48 @@ test('a token that expired after hello is not counted against the next one', asy
   assert.equal(connection.state, 'connecting');
 });
 
+for (const code of ['TOKEN_REVOKED', 'TOKEN_EXPIRED']) {
+  test(`after ${code} goes on with another token`, async () => {
+    let minted = 0;
+    const { connection, clock, Socket, handshake } = setUp({ getToken: () => `token-${++minted}` });
+    connection.connect();
+    await handshake();
+    Socket.last.receive({ type: 'error', code, detail: '' });
+    Socket.last.drop(4401);
+    clock.advance(20_000);
+    await handshake();
+    assert.equal(Socket.last.sent[0].token, 'token-2');
+    assert.equal(connection.state, 'live');
+  });
+
+  test(`after ${code} the same token is not tried again: the connection is closed`, async () => {
+    let last;
+    const { connection, clock, Socket, handshake } = setUp({ onState: (status) => (last = status) });
+    connection.connect();
+    await handshake();
+    Socket.last.receive({ type: 'error', code, detail: '' });
+    Socket.last.drop(4401);
+    clock.advance(20_000);
+    await settle();
+    assert.equal(Socket.sockets.length, 1);
+    assert.deepEqual(last, { state: 'closed', reason: 'unauthorized' });
+  });
+}
+
+test('a token that replaced an expiring one is the one that was revoked', async () => {
+  let minted = 0;
+  const { connection, clock, Socket, handshake } = setUp({ getToken: () => `token-${Math.min(++minted, 2)}` });
+  connection.connect();
+  await handshake();
+  Socket.last.receive({ type: 'expiring', expires_in_ms: 60_000 });
+  await settle();
+  Socket.last.receive({ type: 'error', code: 'TOKEN_REVOKED', detail: '' });
+  Socket.last.drop(4401);
+  clock.advance(20_000);
+  await settle();
+  assert.equal(connection.state, 'closed');
+});
+
 test('sends a fresh token when the old one expires', async () => {
   const { connection, Socket, seen, handshake } = setUp();
   connection.connect();
@@ -351,18 +448,59 @@ test('pings after silence, stays when something answers and reconnects when noth
   connection.connect();
   await handshake();
   const pings = () => Socket.last.sent.filter((message) => message.type === 'ping').length;
-  clock.advance(29_999);
+  clock.advance(19_999);
   assert.equal(pings(), 0);
   clock.advance(1);
   assert.equal(pings(), 1);
   Socket.last.receive({ type: 'pong', id: 1 });
-  clock.advance(30_000);
+  clock.advance(20_000);
   assert.equal(pings(), 2);
   clock.advance(9_999);
   assert.equal(connection.state, 'live');
   clock.advance(1);
   assert.equal(connection.state, 'waiting');
   assert.equal(Socket.last.closedWith, 1000);
+});
+
+test('tells the age of the view with hello and each heartbeat, and when it is stale', async () => {
+  const { connection, Socket, seen, handshake } = setUp();
+  connection.connect();
+  await handshake();
+  for (const age of [14_999, 15_000, 0]) Socket.last.receive({ type: 'heartbeat', view_age_ms: age });
+  assert.deepEqual(seen.freshness, [
+    [true, 1_000],
+    [true, 14_999],
+    [false, 15_000],
+    [true, 0],
+  ]);
+  assert.equal(connection.state, 'live', 'a stale view is no broken connection');
+});
+
+test('is stale when two heartbeats have not come, though the socket answers', async () => {
+  const { connection, clock, Socket, seen, handshake } = setUp();
+  connection.connect();
+  await handshake();
+  for (let second = 1; second < 30; second++) {
+    clock.advance(1_000);
+    Socket.last.receive({ type: 'pong', id: 1 });
+  }
+  assert.equal(seen.freshness.length, 1);
+  clock.advance(1_000);
+  assert.deepEqual(seen.freshness.at(-1), [false, 31_000]);
+  Socket.last.receive({ type: 'heartbeat', view_age_ms: 10 });
+  assert.deepEqual(seen.freshness.at(-1), [true, 10]);
+});
+
+test('a lost socket says nothing about freshness, the next one tells it anew', async () => {
+  const { connection, clock, Socket, seen, handshake } = setUp();
+  connection.connect();
+  await handshake();
+  Socket.last.drop();
+  clock.advance(249);
+  assert.equal(seen.freshness.length, 1);
+  clock.advance(60_000);
+  await handshake();
+  assert.equal(seen.freshness.length, 2);
 });
 
 test('gives up a socket that never says hello', async () => {
@@ -379,7 +517,7 @@ test('nothing that an abandoned socket says is heard', async () => {
   connection.connect();
   await handshake();
   const old = Socket.last;
-  clock.advance(40_000);
+  clock.advance(30_000);
   assert.equal(connection.state, 'waiting');
   old.receive(eventMessage('p1', 'a', 1));
   old.drop(4403);
@@ -489,4 +627,60 @@ test('an ack that found no socket goes out on the next one', async () => {
   clock.advance(20_000);
   await handshake();
   assert.ok(Socket.last.sent.some((message) => message.state === 'displayed' && message.position === 'p1'));
+});
+
+test('what was acknowledged just before a socket was lost is sent again, what is older is not', async () => {
+  const { connection, clock, Socket, handshake } = setUp();
+  const acks = () => Socket.last.sent.filter((message) => message.type === 'ack').map((message) => message.position);
+  connection.connect();
+  await handshake();
+  Socket.last.receive(eventMessage('p1', 'a', 1));
+  Socket.last.drop();
+  clock.advance(20_000);
+  await handshake();
+  assert.deepEqual(acks(), ['p1']);
+  for (let i = 0; i < 4; i++) {
+    clock.advance(10_000);
+    Socket.last.receive({ type: 'heartbeat', view_age_ms: 0 });
+  }
+  Socket.last.drop();
+  clock.advance(20_000);
+  await handshake();
+  assert.deepEqual(acks(), []);
+});
+
+test('a snapshot counts as received, and can be acknowledged as displayed', async () => {
+  const snapshot = { position: 'loaded', orders: [] };
+  const { connection, clock, Socket, handshake } = setUp({ positions: memoryPositionStore(), onReset: async () => snapshot });
+  connection.connect();
+  await handshake();
+  connection.acknowledge(snapshot, 'displayed');
+  Socket.last.receive(eventMessage('p1', 'a', 1));
+  clock.advance(1_000);
+  const acks = Socket.last.sent.filter((message) => message.type === 'ack');
+  assert.deepEqual(
+    acks.map(({ position, state }) => [position, state]),
+    [
+      ['loaded', 'received'],
+      ['loaded', 'displayed'],
+      ['p1', 'received'],
+    ],
+  );
+});
+
+test('a reset ends what was kept to be acknowledged', async () => {
+  const { connection, clock, Socket, handshake } = setUp();
+  connection.connect();
+  await handshake();
+  Socket.last.receive(eventMessage('p1', 'a', 1));
+  clock.advance(250);
+  Socket.last.receive({ type: 'reset', position: 'p5', reason: 'too_old' });
+  await settle();
+  Socket.last.drop();
+  clock.advance(20_000);
+  await handshake();
+  assert.deepEqual(
+    Socket.last.sent.filter((message) => message.type === 'ack'),
+    [],
+  );
 });

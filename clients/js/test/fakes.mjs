@@ -76,10 +76,17 @@ export async function settle() {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
-export const hello = { type: 'hello', hub: 'hub-1', position: 'p0', heartbeat_ms: 25_000 };
+export const hello = {
+  type: 'hello',
+  hub: 'hub-1',
+  position: 'p0',
+  heartbeat_ms: 15_000,
+  view_age_ms: 1_000,
+  stale_after_ms: 15_000,
+};
 export const caughtUp = { type: 'caught_up', position: 'p0' };
 
-const STATUS_OF = { created: 'PENDING', accepted: 'ACCEPTED', ready: 'READY' };
+const STATUS_OF = { created: 'PENDING', alerted: 'PENDING', accepted: 'ACCEPTED', ready: 'READY' };
 
 export function orderEvent(orderId, version, change = 'created') {
   return {
@@ -95,4 +102,9 @@ export function orderEvent(orderId, version, change = 'created') {
 
 export function eventMessage(position, orderId, version, change) {
   return { type: 'event', position, event: orderEvent(orderId, version, change) };
+}
+
+export function alertMessage(position, orderId, version, step) {
+  const alert = { step, reason: 'not_accepted', waiting_ms: 90_000 };
+  return { type: 'event', position, event: { ...orderEvent(orderId, version, 'alerted'), id: `${orderId}-${version}!${step}`, alert } };
 }

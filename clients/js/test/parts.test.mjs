@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fullJitterDelayMs } from '../dist/backoff.js';
-import { localStoragePositionStore, orderSocketUrl, restaurantSocketUrl } from '../dist/index.js';
+import { dashboardSocketUrl, localStoragePositionStore, orderSocketUrl, restaurantSocketUrl } from '../dist/index.js';
 import { parseFrame } from '../dist/messages.js';
 import { OrderVersions } from '../dist/order-versions.js';
 
@@ -35,6 +35,17 @@ test('versions only grow, and the order not touched for longest is forgotten fir
   assert.equal(versions.advance('b', 1), true);
 });
 
+test('an alert counts at its own version, once per step', () => {
+  const versions = new OrderVersions();
+  assert.equal(versions.advance('a', 1), true);
+  assert.equal(versions.advance('a', 1, 2), true);
+  assert.equal(versions.advance('a', 1, 2), false);
+  assert.equal(versions.advance('a', 1, 1), false);
+  assert.equal(versions.advance('a', 2), true);
+  assert.equal(versions.advance('a', 1, 3), false);
+  assert.equal(versions.advance('a', 2, 3), true);
+});
+
 test('a position outlives the page in local storage', () => {
   const items = new Map();
   const storage = {
@@ -63,4 +74,5 @@ test('storage that refuses to work costs nothing but its memory', () => {
 test('socket addresses follow the scheme of the edge', () => {
   assert.equal(restaurantSocketUrl('https://edge.example/', 'r1'), 'wss://edge.example/ws/restaurants/r1/orders');
   assert.equal(orderSocketUrl('http://127.0.0.1:8080', 'r1', 'o1'), 'ws://127.0.0.1:8080/ws/orders/o1/status?r=r1');
+  assert.equal(dashboardSocketUrl('https://edge.example'), 'wss://edge.example/ws/dashboard');
 });

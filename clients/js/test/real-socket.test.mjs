@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { Connection } from '../dist/index.js';
+import { Connection, DashboardConnection } from '../dist/index.js';
 import { caughtUp, eventMessage, hello } from './fakes.mjs';
 
 /** Calls onResume for each client that has authenticated and resumed. */
@@ -18,7 +18,7 @@ async function startHub(t, onResume) {
     socket.on('message', (data) => {
       const message = JSON.parse(String(data));
       if (message.type === 'auth') token = message.token;
-      if (message.type === 'resume') onResume(socket, token, message.position);
+      if (message.type === 'resume') onResume(socket, token, message.position, message);
     });
   });
   return `ws://127.0.0.1:${hub.address().port}/ws/restaurants/r/orders`;
@@ -43,6 +43,7 @@ test('events arrive, and a torn connection is resumed behind the last of them', 
   await new Promise((resolve) => {
     const connection = new Connection({
       url,
+      device: 'tablet-1',
       WebSocket,
       getToken: async () => 'token',
       onEvent: (event) => {
@@ -78,4 +79,36 @@ test('a hub that is not there is tried again', { timeout: 30_000 }, async (t) =>
     connection.connect();
   });
   assert.equal(attempts.length, 3);
+});
+
+test('a dashboard follows two restaurants over one socket, and changes its choice', { timeout: 30_000 }, async (t) => {
+  const chosen = [];
+  const url = await startHub(t, (socket, _token, _position, { restaurants }) => {
+    const known = new Set(chosen.flat());
+    chosen.push(restaurants.map(({ id }) => id));
+    if (chosen.length === 1) sendFrame(socket, { ...hello, position: undefined });
+    for (const { id } of restaurants.filter((restaurant) => !known.has(restaurant.id)))
+      sendFrame(socket, { ...caughtUp, restaurant_id: id }, { ...eventMessage(`${id}-1`, `order-of-${id}`, 1), restaurant_id: id });
+  });
+  const seen = [];
+  await new Promise((resolve) => {
+    const dashboard = new DashboardConnection({
+      url,
+      WebSocket,
+      getToken: () => 'token',
+      onEvent: ({ subject }) => {
+        seen.push(subject);
+        if (seen.length === 2) dashboard.watch(['r2', 'r3']);
+        if (seen.length === 3) resolve();
+      },
+    });
+    t.after(() => dashboard.close());
+    dashboard.watch(['r1', 'r2']);
+    dashboard.connect();
+  });
+  assert.deepEqual(seen, ['order-of-r1', 'order-of-r2', 'order-of-r3']);
+  assert.deepEqual(chosen, [
+    ['r1', 'r2'],
+    ['r2', 'r3'],
+  ]);
 });
