@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/db/array.h"
 #include "api/orders/command.h"
 #include "api/orders/status.h"
 #include "embedded/api_core.h"
@@ -14,6 +13,7 @@
 #include "shared/clock.h"
 #include "shared/failpoint.h"
 #include "shared/pg.h"
+#include "shared/pg_array.h"
 
 /*
  * The statements' plans must not depend on statistics: a plan made while the tables are empty is still
@@ -48,11 +48,10 @@ enum create_column {
     CREATE_COLUMN_COUNT,
 };
 
-static const enum api_array_type create_types[CREATE_COLUMN_COUNT] = {
-    API_ARRAY_UUID,  API_ARRAY_UUID,  API_ARRAY_TEXT,  API_ARRAY_UUID,  API_ARRAY_UUID,
-    API_ARRAY_TEXT,  API_ARRAY_UUID,  API_ARRAY_TEXT,  API_ARRAY_BYTEA, API_ARRAY_BYTEA,
-    API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_INT4,
-    API_ARRAY_INT4,  API_ARRAY_UUID,  API_ARRAY_INT4,
+static const enum osy_pg_type create_types[CREATE_COLUMN_COUNT] = {
+    OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,
+    OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
+    OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_INT4,
 };
 
 /* Parameters of change_orders.sql, in order. */
@@ -75,10 +74,10 @@ enum change_column {
     CHANGE_COLUMN_COUNT,
 };
 
-static const enum api_array_type change_types[CHANGE_COLUMN_COUNT] = {
-    API_ARRAY_UUID, API_ARRAY_UUID, API_ARRAY_UUID,  API_ARRAY_UUID,  API_ARRAY_TEXT,
-    API_ARRAY_UUID, API_ARRAY_TEXT, API_ARRAY_BYTEA, API_ARRAY_BYTEA, API_ARRAY_TEXT,
-    API_ARRAY_TEXT, API_ARRAY_TEXT, API_ARRAY_BOOL,  API_ARRAY_TEXT,  API_ARRAY_INT8,
+static const enum osy_pg_type change_types[CHANGE_COLUMN_COUNT] = {
+    OSY_PG_UUID, OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,
+    OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_TEXT,
+    OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_BOOL,  OSY_PG_TEXT,  OSY_PG_INT8,
 };
 
 /* What both statements answer with. */
@@ -101,7 +100,7 @@ enum result_column {
 
 struct statement {
     char name[STATEMENT_NAME_BYTES]; /* prepared on this connection */
-    struct api_array columns[COLUMNS_MAX];
+    struct osy_pg_array columns[COLUMNS_MAX];
     int column_count;
     size_t rows; /* commands; 0: the batch does not need it */
 };
@@ -122,7 +121,7 @@ struct api_order_session *api_order_session_create(const char *database_url)
 static void deinit_statement(struct statement *statement)
 {
     for (size_t i = 0; i < COLUMNS_MAX; i++)
-        api_array_deinit(&statement->columns[i]);
+        osy_pg_array_deinit(&statement->columns[i]);
 }
 
 void api_order_session_destroy(struct api_order_session *session)
@@ -138,88 +137,88 @@ void api_order_session_destroy(struct api_order_session *session)
 
 /* ---- parameters ---- */
 
-static void begin_statement(struct statement *statement, const enum api_array_type *types,
-                            int count)
+static void begin_statement(struct statement *statement, const enum osy_pg_type *types, int count)
 {
     statement->column_count = count;
     statement->rows = 0;
     for (int i = 0; i < count; i++)
-        api_array_begin(&statement->columns[i], types[i]);
+        osy_pg_array_begin(&statement->columns[i], types[i]);
 }
 
-static void add_hashes(struct api_array *key, struct api_array *body,
+static void add_hashes(struct osy_pg_array *key, struct osy_pg_array *body,
                        const struct api_order_command *command)
 {
-    api_array_add(key, command->has_key ? command->key_hash : NULL, API_ORDER_HASH_BYTES);
-    api_array_add(body, command->has_key ? command->body_hash : NULL, API_ORDER_HASH_BYTES);
+    osy_pg_array_add(key, command->has_key ? command->key_hash : NULL, API_ORDER_HASH_BYTES);
+    osy_pg_array_add(body, command->has_key ? command->body_hash : NULL, API_ORDER_HASH_BYTES);
 }
 
 static void add_create(struct statement *create, const struct api_order_command *command)
 {
-    struct api_array *columns = create->columns;
+    struct osy_pg_array *columns = create->columns;
     const struct api_order_draft *draft = &command->draft;
     char code[API_ORDER_CODE_BYTES];
 
     api_order_code(&command->order_id, code);
-    api_array_add_uuid(&columns[CREATE_ORDER], &command->order_id);
-    api_array_add_uuid(&columns[CREATE_RESTAURANT], &command->restaurant_id);
-    api_array_add_text(&columns[CREATE_CODE], code);
-    api_array_add_uuid(&columns[CREATE_EVENT], &command->event_id);
-    api_array_add_uuid(&columns[CREATE_AUDIT], &command->audit_id);
-    api_array_add_text(&columns[CREATE_ACTOR_ROLE], command->actor_role);
-    api_array_add_uuid(&columns[CREATE_ACTOR], command->has_actor ? &command->actor_id : NULL);
-    api_array_add_text(&columns[CREATE_TRACEPARENT], command->traceparent);
+    osy_pg_array_add_uuid(&columns[CREATE_ORDER], &command->order_id);
+    osy_pg_array_add_uuid(&columns[CREATE_RESTAURANT], &command->restaurant_id);
+    osy_pg_array_add_text(&columns[CREATE_CODE], code);
+    osy_pg_array_add_uuid(&columns[CREATE_EVENT], &command->event_id);
+    osy_pg_array_add_uuid(&columns[CREATE_AUDIT], &command->audit_id);
+    osy_pg_array_add_text(&columns[CREATE_ACTOR_ROLE], command->actor_role);
+    osy_pg_array_add_uuid(&columns[CREATE_ACTOR], command->has_actor ? &command->actor_id : NULL);
+    osy_pg_array_add_text(&columns[CREATE_TRACEPARENT], command->traceparent);
     add_hashes(&columns[CREATE_KEY_HASH], &columns[CREATE_BODY_HASH], command);
-    api_array_add(&columns[CREATE_NAME], draft->name.bytes, draft->name.length);
-    api_array_add(&columns[CREATE_PHONE], draft->phone.bytes, draft->phone.length);
-    api_array_add(&columns[CREATE_ADDRESS], draft->address.bytes, draft->address.length);
-    api_array_add(&columns[CREATE_NOTE], draft->note.length ? draft->note.bytes : NULL,
-                  draft->note.length);
-    api_array_add_int4(&columns[CREATE_FIRST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count + 1);
+    osy_pg_array_add(&columns[CREATE_NAME], draft->name.bytes, draft->name.length);
+    osy_pg_array_add(&columns[CREATE_PHONE], draft->phone.bytes, draft->phone.length);
+    osy_pg_array_add(&columns[CREATE_ADDRESS], draft->address.bytes, draft->address.length);
+    osy_pg_array_add(&columns[CREATE_NOTE], draft->note.length ? draft->note.bytes : NULL,
+                     draft->note.length);
+    osy_pg_array_add_int4(&columns[CREATE_FIRST_LINE],
+                          (int32_t)columns[CREATE_LINE_ITEM].count + 1);
     for (size_t i = 0; i < draft->line_count; i++) {
-        api_array_add_uuid(&columns[CREATE_LINE_ITEM], &draft->lines[i].item_id);
-        api_array_add_int4(&columns[CREATE_LINE_QUANTITY], draft->lines[i].quantity);
+        osy_pg_array_add_uuid(&columns[CREATE_LINE_ITEM], &draft->lines[i].item_id);
+        osy_pg_array_add_int4(&columns[CREATE_LINE_QUANTITY], draft->lines[i].quantity);
     }
-    api_array_add_int4(&columns[CREATE_LAST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count);
+    osy_pg_array_add_int4(&columns[CREATE_LAST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count);
     create->rows++;
 }
 
 static void add_change(struct statement *statement, const struct api_order_command *command)
 {
-    struct api_array *columns = statement->columns;
+    struct osy_pg_array *columns = statement->columns;
     const struct api_order_step *step = command->step;
     const struct api_order_change *change = &command->change;
 
-    api_array_add_uuid(&columns[CHANGE_ORDER], &command->order_id);
-    api_array_add_uuid(&columns[CHANGE_RESTAURANT], &command->restaurant_id);
-    api_array_add_uuid(&columns[CHANGE_EVENT], &command->event_id);
-    api_array_add_uuid(&columns[CHANGE_AUDIT], &command->audit_id);
-    api_array_add_text(&columns[CHANGE_ACTOR_ROLE], command->actor_role);
-    api_array_add_uuid(&columns[CHANGE_ACTOR], command->has_actor ? &command->actor_id : NULL);
-    api_array_add_text(&columns[CHANGE_TRACEPARENT], command->traceparent);
+    osy_pg_array_add_uuid(&columns[CHANGE_ORDER], &command->order_id);
+    osy_pg_array_add_uuid(&columns[CHANGE_RESTAURANT], &command->restaurant_id);
+    osy_pg_array_add_uuid(&columns[CHANGE_EVENT], &command->event_id);
+    osy_pg_array_add_uuid(&columns[CHANGE_AUDIT], &command->audit_id);
+    osy_pg_array_add_text(&columns[CHANGE_ACTOR_ROLE], command->actor_role);
+    osy_pg_array_add_uuid(&columns[CHANGE_ACTOR], command->has_actor ? &command->actor_id : NULL);
+    osy_pg_array_add_text(&columns[CHANGE_TRACEPARENT], command->traceparent);
     add_hashes(&columns[CHANGE_KEY_HASH], &columns[CHANGE_BODY_HASH], command);
-    api_array_add_text(&columns[CHANGE_STATUS], step->to);
-    api_array_add_text(&columns[CHANGE_FROM], step->from);
-    api_array_add_text(&columns[CHANGE_EVENT_TYPE], step->event_type);
-    api_array_add_bool(&columns[CHANGE_RESTOCK], step->restocks);
-    api_array_add_text(&columns[CHANGE_REASON], change->reason);
+    osy_pg_array_add_text(&columns[CHANGE_STATUS], step->to);
+    osy_pg_array_add_text(&columns[CHANGE_FROM], step->from);
+    osy_pg_array_add_text(&columns[CHANGE_EVENT_TYPE], step->event_type);
+    osy_pg_array_add_bool(&columns[CHANGE_RESTOCK], step->restocks);
+    osy_pg_array_add_text(&columns[CHANGE_REASON], change->reason);
     if (change->version > 0)
-        api_array_add_int8(&columns[CHANGE_VERSION], change->version);
+        osy_pg_array_add_int8(&columns[CHANGE_VERSION], change->version);
     else
-        api_array_add(&columns[CHANGE_VERSION], NULL, 0);
+        osy_pg_array_add(&columns[CHANGE_VERSION], NULL, 0);
     statement->rows++;
 }
 
 static void collect_parameters(struct api_order_session *session,
                                struct api_order_command *const *commands, size_t count)
 {
-    static const enum api_array_type lock_types[] = {API_ARRAY_UUID};
+    static const enum osy_pg_type lock_types[] = {OSY_PG_UUID};
 
     begin_statement(&session->lock, lock_types, 1);
     begin_statement(&session->create, create_types, CREATE_COLUMN_COUNT);
     begin_statement(&session->change, change_types, CHANGE_COLUMN_COUNT);
     for (size_t i = 0; i < count; i++) {
-        api_array_add_uuid(&session->lock.columns[0], &commands[i]->restaurant_id);
+        osy_pg_array_add_uuid(&session->lock.columns[0], &commands[i]->restaurant_id);
         if (commands[i]->step)
             add_change(&session->change, commands[i]);
         else
@@ -250,7 +249,7 @@ static bool send_statement(PGconn *connection, struct statement *statement)
     if (statement->rows == 0)
         return true;
     for (int i = 0; i < statement->column_count; i++) {
-        values[i] = api_array_end(&statement->columns[i], &lengths[i]);
+        values[i] = osy_pg_array_end(&statement->columns[i], &lengths[i]);
         formats[i] = 1;
     }
     return PQsendQueryPrepared(connection, statement->name, statement->column_count, values,

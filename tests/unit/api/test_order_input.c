@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/db/array.h"
 #include "api/orders/command.h"
 #include "api/orders/new_order.h"
 #include "api/orders/status.h"
@@ -85,26 +84,6 @@ static void outcomes_have_names_that_parse_back(void **state)
         assert_int_equal(api_order_outcome_parse(api_order_outcome_name((enum api_order_outcome)i)),
                          i);
     assert_int_equal(api_order_outcome_parse("what"), API_ORDER_FAILED);
-}
-
-/* array_recv()'s format: dimensions, has null, type, count, lower bound; then length and bytes each. */
-static void an_array_is_what_postgresql_reads(void **state)
-{
-    static const unsigned char wire[] = {0, 0,  0, 1, 0,   0,   0,    1,    0,    0,
-                                         0, 25, 0, 0, 0,   2,   0,    0,    0,    1,
-                                         0, 0,  0, 2, 'h', 'i', 0xff, 0xff, 0xff, 0xff};
-    struct api_array array = {0};
-    int length = 0;
-    (void)state;
-    for (int round = 0; round < 2; round++) { /* it can be used again */
-        api_array_begin(&array, API_ARRAY_TEXT);
-        api_array_add_text(&array, "hi");
-        api_array_add_text(&array, NULL);
-        const char *bytes = api_array_end(&array, &length);
-        assert_int_equal(length, sizeof wire);
-        assert_memory_equal(bytes, wire, sizeof wire);
-    }
-    api_array_deinit(&array);
 }
 
 static void a_text_is_trimmed_and_has_no_control_characters(void **state)
@@ -191,7 +170,6 @@ int main(void)
         cmocka_unit_test(finished_orders_are_not_open),
         cmocka_unit_test(an_orders_code_is_its_last_25_bits),
         cmocka_unit_test(outcomes_have_names_that_parse_back),
-        cmocka_unit_test(an_array_is_what_postgresql_reads),
         cmocka_unit_test(a_text_is_trimmed_and_has_no_control_characters),
         cmocka_unit_test(a_new_order_is_read),
         cmocka_unit_test(a_bad_new_order_names_the_field),

@@ -1,4 +1,4 @@
-#include "api/db/array.h"
+#include "shared/pg_array.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -11,13 +11,13 @@ struct header {
     uint32_t dimensions, has_null, type, count, lower_bound;
 };
 
-static void append_u32(struct api_array *array, uint32_t value)
+static void append_u32(struct osy_pg_array *array, uint32_t value)
 {
     uint32_t wire = htonl(value);
     osy_buffer_append(&array->bytes, &wire, sizeof wire);
 }
 
-void api_array_begin(struct api_array *array, enum api_array_type type)
+void osy_pg_array_begin(struct osy_pg_array *array, enum osy_pg_type type)
 {
     static const struct header unknown;
     osy_buffer_clear(&array->bytes);
@@ -27,7 +27,7 @@ void api_array_begin(struct api_array *array, enum api_array_type type)
     array->has_null = false;
 }
 
-void api_array_add(struct api_array *array, const void *bytes, size_t length)
+void osy_pg_array_add(struct osy_pg_array *array, const void *bytes, size_t length)
 {
     assert(length <= INT32_MAX);
     array->count++;
@@ -40,35 +40,35 @@ void api_array_add(struct api_array *array, const void *bytes, size_t length)
     osy_buffer_append(&array->bytes, bytes, length);
 }
 
-void api_array_add_text(struct api_array *array, const char *text)
+void osy_pg_array_add_text(struct osy_pg_array *array, const char *text)
 {
-    api_array_add(array, text, text ? strlen(text) : 0);
+    osy_pg_array_add(array, text, text ? strlen(text) : 0);
 }
 
-void api_array_add_uuid(struct api_array *array, const struct osy_uuid *uuid)
+void osy_pg_array_add_uuid(struct osy_pg_array *array, const struct osy_uuid *uuid)
 {
-    api_array_add(array, uuid ? uuid->bytes : NULL, OSY_UUID_BYTES);
+    osy_pg_array_add(array, uuid ? uuid->bytes : NULL, OSY_UUID_BYTES);
 }
 
-void api_array_add_int4(struct api_array *array, int32_t value)
+void osy_pg_array_add_int4(struct osy_pg_array *array, int32_t value)
 {
     uint32_t wire = htonl((uint32_t)value);
-    api_array_add(array, &wire, sizeof wire);
+    osy_pg_array_add(array, &wire, sizeof wire);
 }
 
-void api_array_add_int8(struct api_array *array, int64_t value)
+void osy_pg_array_add_int8(struct osy_pg_array *array, int64_t value)
 {
     uint64_t wire = htobe64((uint64_t)value);
-    api_array_add(array, &wire, sizeof wire);
+    osy_pg_array_add(array, &wire, sizeof wire);
 }
 
-void api_array_add_bool(struct api_array *array, bool value)
+void osy_pg_array_add_bool(struct osy_pg_array *array, bool value)
 {
     unsigned char wire = value;
-    api_array_add(array, &wire, sizeof wire);
+    osy_pg_array_add(array, &wire, sizeof wire);
 }
 
-const char *api_array_end(struct api_array *array, int *length)
+const char *osy_pg_array_end(struct osy_pg_array *array, int *length)
 {
     struct header header = {
         .dimensions = htonl(1),
@@ -83,7 +83,7 @@ const char *api_array_end(struct api_array *array, int *length)
     return array->bytes.bytes;
 }
 
-void api_array_deinit(struct api_array *array)
+void osy_pg_array_deinit(struct osy_pg_array *array)
 {
     osy_buffer_deinit(&array->bytes);
 }
