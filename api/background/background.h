@@ -1,7 +1,7 @@
 /*
  * The background thread of `ordersync-api work`: the reconciler at every interval, and upkeep (audit
  * partitions made ahead, old idempotency records deleted) now and then. It has connections of its own and
- * may block. A failure is logged when it begins and when it ends, not at every try.
+ * may block. What a row in its table of tasks means is said in task_thread.h.
  */
 #pragma once
 #include "shared/error.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "api/events/blocking_publisher.h"
 #include "api/events/stream_keys.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
@@ -30,7 +31,7 @@ struct published_stream {
 
 struct api_reconciler {
     struct api_reconciler_options options;
-    struct osy_redis_script script;
+    struct api_blocking_publisher *publisher; /* owned */
     struct published_stream *known;
     char since[48]; /* "" : look at everything */
     char run_id[48];
@@ -42,7 +43,7 @@ struct api_reconciler *api_reconciler_create(const struct api_reconciler_options
 {
     struct api_reconciler *reconciler = osy_alloc(sizeof *reconciler);
     reconciler->options = *options;
-    osy_redis_script_init(&reconciler->script, lua_publish_event);
+    reconciler->publisher = api_blocking_publisher_create(options->redis, options->stream_max);
     reconciler->published =
         osy_metrics_counter(options->metrics, "reconciler_events_published_total",
                             "Events that Redis lacked and the reconciler published");
@@ -68,6 +69,7 @@ void api_reconciler_destroy(struct api_reconciler *reconciler)
     if (!reconciler)
         return;
     forget_all(reconciler);
+    api_blocking_publisher_destroy(reconciler->publisher);
     free(reconciler);
 }
 
@@ -163,32 +165,6 @@ static bool read_event(const PGresult *rows, int row, const struct osy_uuid *res
     return true;
 }
 
-static void copy_added(void *context, const struct osy_redis_reply *reply,
-                       const struct osy_error *err)
-{
-    (void)err;
-    *(bool *)context = reply->type == OSY_REDIS_INTEGER && reply->integer == 1;
-}
-
-static bool publish(struct api_reconciler *reconciler, const struct osy_event *event, bool *added,
-                    struct osy_error *err)
-{
-    struct osy_buffer envelope = OSY_BUFFER_INIT;
-    char key[API_STREAM_KEY_BYTES], channel[API_STREAM_KEY_BYTES], seq[24], keep[24];
-    api_stream_log_key(&event->restaurant_id, key);
-    api_stream_live_channel(&event->restaurant_id, channel);
-    snprintf(seq, sizeof seq, "%" PRIu64, event->seq);
-    snprintf(keep, sizeof keep, "%" PRIu64, reconciler->options.stream_max);
-    osy_event_write_envelope(event, &envelope);
-    const char *argv[] = {key, seq, envelope.bytes, keep, channel};
-    const size_t lengths[] = {strlen(key), strlen(seq), envelope.length, strlen(keep),
-                              strlen(channel)};
-    bool ok = osy_redis_blocking_eval(reconciler->options.redis, &reconciler->script, 1, 5, argv,
-                                      lengths, copy_added, added, err);
-    osy_buffer_deinit(&envelope);
-    return ok;
-}
-
 /* Publishes up to CHUNK events after *last and moves *last on. *rows_left tells whether to go on. */
 static bool publish_chunk(struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id,
                           uint64_t *last, size_t *published, bool *rows_left, struct osy_error *err)
@@ -206,7 +182,7 @@ static bool publish_chunk(struct api_reconciler *reconciler, const struct osy_uu
         struct osy_event event;
         bool added = false;
         ok = read_event(rows, row, restaurant_id, &event, err) &&
-             publish(reconciler, &event, &added, err);
+             api_blocking_publisher_publish(reconciler->publisher, &event, &added, err);
         if (ok) {
             *last = event.seq;
             *published += added;
