@@ -109,6 +109,10 @@ static void write_claims(struct osy_buffer *json, const struct osy_claims *claim
     append_uuid_json(json, &claims->subject);
     osy_buffer_text(json, ",\"jti\":");
     append_uuid_json(json, &claims->token_id);
+    if (!osy_uuid_is_nil(&claims->session_id)) {
+        osy_buffer_text(json, ",\"sid\":");
+        append_uuid_json(json, &claims->session_id);
+    }
     osy_buffer_printf(json, ",\"role\":\"%s\",\"iat\":%lld", osy_role_name(claims->role),
                       (long long)claims->issued_at_s);
     if (claims->not_before_s > 0)
@@ -304,6 +308,7 @@ static bool read_restaurants(json_t *ids, struct osy_claims *claims)
 static bool read_claims(json_t *payload, struct osy_claims *claims, struct osy_error *err)
 {
     json_t *not_before = json_object_get(payload, "nbf");
+    json_t *session_id = json_object_get(payload, "sid");
     const char *role = json_string_value(json_object_get(payload, "role"));
 
     memset(claims, 0, sizeof *claims);
@@ -315,6 +320,8 @@ static bool read_claims(json_t *payload, struct osy_claims *claims, struct osy_e
         return deny(err, "has no valid 'sub'");
     if (!read_uuid(json_object_get(payload, "jti"), &claims->token_id))
         return deny(err, "has no valid 'jti'");
+    if (session_id && !read_uuid(session_id, &claims->session_id))
+        return deny(err, "has no valid 'sid'");
     if (!read_time(json_object_get(payload, "iat"), &claims->issued_at_s))
         return deny(err, "has no valid 'iat'");
     if (not_before && !read_time(not_before, &claims->not_before_s))
@@ -336,6 +343,8 @@ static bool check_times(const struct osy_claims *claims, int64_t now_s, struct o
         return deny(err, "is not valid yet");
     if (claims->issued_at_s > now_s + OSY_JWT_LEEWAY_S)
         return deny(err, "was issued in the future");
+    if (claims->expires_at_s - claims->issued_at_s > OSY_JWT_LIFE_MAX_S)
+        return deny(err, "lives too long");
     return true;
 }
 

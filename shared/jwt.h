@@ -2,7 +2,7 @@
  * Access tokens: JWT (RFC 7519) signed with RS256 (RFC 7515), after the advice of RFC 8725: the
  * algorithm is fixed by our key and must equal the header's; kid looks up memory only; jku, jwk,
  * x5u and the like are ignored and crit is refused; iss, aud, exp, iat, jti must be there;
- * base64url must be canonical; at most 4 KiB. No HMAC path exists. Thread-safe.
+ * base64url must be canonical; at most 4 KiB and 30 days. No HMAC path exists. Thread-safe.
  */
 #pragma once
 #include <stdbool.h>
@@ -19,6 +19,8 @@
 #define OSY_JWT_RESTAURANTS_MAX 56 /* so many fit into OSY_JWT_MAX, with RSA of up to 4096 bits */
 #define OSY_JWT_LEEWAY_S \
     30 /* for nbf and iat alone: clocks differ, but an expired token has expired */
+#define OSY_JWT_LIFE_MAX_S \
+    (30 * 24 * 3600) /* from iat to exp: so long a revocation must be remembered */
 
 enum osy_role {
     OSY_ROLE_NONE = 0,
@@ -32,8 +34,9 @@ const char *osy_role_name(enum osy_role role); /* "staff" */
 bool osy_role_parse(const char *text, enum osy_role *role);
 
 struct osy_claims {
-    struct osy_uuid subject;  /* user id */
-    struct osy_uuid token_id; /* jti */
+    struct osy_uuid subject;    /* user id */
+    struct osy_uuid token_id;   /* jti */
+    struct osy_uuid session_id; /* sid; nil when absent */
     enum osy_role role;
     int64_t issued_at_s, not_before_s, expires_at_s; /* not_before_s 0 when absent */
     size_t restaurant_count;

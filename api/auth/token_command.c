@@ -15,11 +15,11 @@
 #include "shared/tracking_token.h"
 
 #define TTL_S_DEFAULT 3600
-#define TTL_S_MAX     (10 * 365 * 24 * 3600)
 #define COUNT_MAX     1000000
 
 static const char usage[] =
-    "Usage: ordersync-api token --role ROLE [--restaurant ID]... [--subject ID] [--ttl SECONDS] [--count N]\n"
+    "Usage: ordersync-api token --role ROLE [--restaurant ID]... [--subject ID] [--session ID]\n"
+    "                           [--ttl SECONDS] [--count N]\n"
     "       ordersync-api token --order ID [--restaurant ID]\n"
     "\n"
     "Prints access tokens, one per line, or the tracking token of an order.\n"
@@ -27,7 +27,8 @@ static const char usage[] =
     "  --role ROLE      customer, staff, owner or admin\n"
     "  --restaurant ID  what staff and owners may see, repeatable; with --order: spares the look-up\n"
     "  --subject ID     the user; a random one for each token otherwise\n"
-    "  --ttl SECONDS    until the token ends (3600)\n"
+    "  --session ID     the login session, so that it can be revoked by itself; none otherwise\n"
+    "  --ttl SECONDS    until the token ends (3600; at most 30 days)\n"
     "  --count N        how many tokens (1)\n"
     "  --order ID       the tracking token of this order; the database knows its restaurant\n"
     "\n"
@@ -80,7 +81,8 @@ static bool take_option(int option, const char *value, struct token_options *opt
     case 's':
         options->has_subject = true;
         return parse_uuid("subject", value, &options->claims.subject, err);
-    case 't': return parse_number("ttl", value, TTL_S_MAX, &options->ttl_s, err);
+    case 'S': return parse_uuid("session", value, &options->claims.session_id, err);
+    case 't': return parse_number("ttl", value, OSY_JWT_LIFE_MAX_S, &options->ttl_s, err);
     case 'n': return parse_number("count", value, COUNT_MAX, &options->count, err);
     case 'o': options->has_order = true; return parse_uuid("order", value, &options->order_id, err);
     default: return osy_error_set(err, OSY_ERR_INVALID, "see ordersync-api token --help");
@@ -106,13 +108,10 @@ static bool parse_options(int argc, char **argv, struct token_options *options,
                           struct osy_error *err)
 {
     static const struct option known[] = {
-        {"role", required_argument, NULL, 'r'},
-        {"restaurant", required_argument, NULL, 'R'},
-        {"subject", required_argument, NULL, 's'},
-        {"ttl", required_argument, NULL, 't'},
-        {"count", required_argument, NULL, 'n'},
-        {"order", required_argument, NULL, 'o'},
-        {NULL, 0, NULL, 0},
+        {"role", required_argument, NULL, 'r'},    {"restaurant", required_argument, NULL, 'R'},
+        {"subject", required_argument, NULL, 's'}, {"session", required_argument, NULL, 'S'},
+        {"ttl", required_argument, NULL, 't'},     {"count", required_argument, NULL, 'n'},
+        {"order", required_argument, NULL, 'o'},   {NULL, 0, NULL, 0},
     };
     int option;
 

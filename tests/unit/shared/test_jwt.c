@@ -185,6 +185,22 @@ static void a_signed_token_verifies_to_the_same_claims(void **state)
     free(token);
 }
 
+static void a_token_may_name_its_session(void **state)
+{
+    struct osy_claims claims = staff_claims(), read;
+    char *without = osy_jwt_sign(keyring, &claims, NULL), *with;
+
+    (void)state;
+    claims.session_id = uuid(TOKEN);
+    with = osy_jwt_sign(keyring, &claims, NULL);
+    assert_true(osy_jwt_verify(keyring, without, strlen(without), NOW_S, &read, NULL));
+    assert_true(osy_uuid_is_nil(&read.session_id));
+    assert_true(osy_jwt_verify(keyring, with, strlen(with), NOW_S, &read, NULL));
+    assert_true(osy_uuid_equal(&read.session_id, &claims.session_id));
+    free(without);
+    free(with);
+}
+
 static void every_role_signs_and_verifies(void **state)
 {
     (void)state;
@@ -366,6 +382,10 @@ static void forged_tokens_are_refused(void **state)
          "{\"exp\":99999999999999999999," ISS AUD SUB JTI IAT ROLE IDS "}", BY_US, "payload"},
         {"nbf null", GOOD_HEADER, "{\"nbf\":null," ISS AUD SUB JTI IAT EXP ROLE IDS "}", BY_US,
          "'nbf'"},
+        {"lives too long", GOOD_HEADER, "{\"exp\":1802591991," ISS AUD SUB JTI IAT ROLE IDS "}",
+         BY_US, "lives too long"},
+        {"sid no UUID", GOOD_HEADER, "{\"sid\":\"s\"," ISS AUD SUB JTI IAT EXP ROLE IDS "}", BY_US,
+         "'sid'"},
         {"sub no UUID", GOOD_HEADER, "{\"sub\":\"root\"," ISS AUD JTI IAT EXP ROLE IDS "}", BY_US,
          "'sub'"},
         {"role god", GOOD_HEADER, "{\"role\":\"god\"," ISS AUD SUB JTI IAT EXP IDS "}", BY_US,
@@ -499,6 +519,7 @@ static void as_many_restaurants_as_claims_can_hold_fit_in_a_token(void **state)
     char *token = NULL;
 
     (void)state;
+    claims.session_id = osy_uuid_v4();
     claims.restaurant_count = OSY_JWT_RESTAURANTS_MAX;
     for (size_t i = 0; i < OSY_JWT_RESTAURANTS_MAX; i++)
         claims.restaurants[i] = osy_uuid_v4();
@@ -537,6 +558,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signed_token_verifies_to_the_same_claims),
+        cmocka_unit_test(a_token_may_name_its_session),
         cmocka_unit_test(every_role_signs_and_verifies),
         cmocka_unit_test(claims_cover_their_restaurants_and_an_admin_all),
         cmocka_unit_test(a_token_lives_until_the_second_it_expires),
