@@ -1,5 +1,5 @@
 /*
- * Customers: the sessions that watch one order. An order has few events, so all of them are fetched at
+ * Customers: the subscriptions that follow one order. An order has few events, so all of them are fetched at
  * once when its first customer comes, and answer both `hello` and `resume`. A topic that follows the
  * live stream also remembers the newest position of orders that nobody watches yet: a customer who
  * connects just after ordering is answered without any query.
@@ -22,16 +22,16 @@ enum hub_order_load {
 
 struct hub_order {
     struct osy_uuid id;
-    struct osy_position position;        /* of the newest event that we know of; number 0: none */
-    int64_t time_ms;                     /* its commit time */
-    struct hub_session *sessions;        /* borrowed */
-    size_t session_count, pending_count; /* pending: has not been told all that it missed */
+    struct osy_position position; /* of the newest event that we know of; number 0: none */
+    int64_t time_ms;              /* its commit time */
+    struct hub_subscription *subscriptions;   /* borrowed */
+    size_t subscription_count, pending_count; /* pending: has not been told all that it missed */
     enum hub_order_load load;
     bool is_loaded;            /* events are all that there are up to position */
     struct hub_event **events; /* owned, with their references; contiguous, the last is `position`;
                                     kept while somebody is pending */
     size_t event_count, event_capacity;
-    struct hub_order *prev, *next; /* in recent_orders, while it has no sessions */
+    struct hub_order *prev, *next; /* in recent_orders, while it has no subscriptions */
     UT_hash_handle hh;
 };
 
@@ -118,36 +118,38 @@ static void note_newest(struct hub_order *order, const struct hub_event *event)
     order->time_ms = event->envelope.time_ms;
 }
 
-/* --- sessions ------------------------------------------------------------------------------- */
+/* --- subscriptions ------------------------------------------------------------------------------- */
 
-static void greet(struct hub_topic *topic, struct hub_order *order, struct hub_session *session)
+static void greet(struct hub_topic *topic, struct hub_order *order,
+                  struct hub_subscription *subscription)
 {
     if (order->position.number > 0)
-        hub_session_ready(session, &order->position);
+        hub_subscription_ready(subscription, &order->position);
     else
         want_load(topic, order);
 }
 
-void hub_orders_join(struct hub_topic *topic, struct hub_session *session)
+void hub_orders_join(struct hub_topic *topic, struct hub_subscription *subscription,
+                     const struct osy_uuid *order_id)
 {
-    struct hub_order *order = find_order(topic, &session->target.order_id);
+    struct hub_order *order = find_order(topic, order_id);
     if (!order)
-        order = create_order(topic, &session->target.order_id);
-    else if (order->session_count == 0)
+        order = create_order(topic, order_id);
+    else if (order->subscription_count == 0)
         forget_recent(topic, order);
-    session->order = order;
-    DL_APPEND(order->sessions, session);
-    order->session_count++;
+    subscription->order = order;
+    DL_APPEND(order->subscriptions, subscription);
+    order->subscription_count++;
     order->pending_count++;
-    greet(topic, order, session);
+    greet(topic, order, subscription);
 }
 
-void hub_orders_leave(struct hub_topic *topic, struct hub_session *session)
+void hub_orders_leave(struct hub_topic *topic, struct hub_subscription *subscription)
 {
-    struct hub_order *order = session->order;
-    session->order = NULL;
-    DL_DELETE(order->sessions, session);
-    if (--order->session_count > 0)
+    struct hub_order *order = subscription->order;
+    subscription->order = NULL;
+    DL_DELETE(order->subscriptions, subscription);
+    if (--order->subscription_count > 0)
         return;
     /* A position is kept up to date only by an open topic. */
     if (order->position.number > 0 && topic->state == HUB_TOPIC_OPEN)
@@ -156,31 +158,31 @@ void hub_orders_leave(struct hub_topic *topic, struct hub_session *session)
         free_order(topic, order);
 }
 
-void hub_orders_note_state(struct hub_session *session, bool was_pending, bool is_pending)
+void hub_orders_note_state(struct hub_subscription *subscription, bool was_pending, bool is_pending)
 {
-    struct hub_order *order = session->order;
+    struct hub_order *order = subscription->order;
     if (is_pending && !was_pending)
         order->pending_count++;
     else if (was_pending && !is_pending && --order->pending_count == 0)
         drop_events(order);
 }
 
-int64_t hub_orders_event_time(const struct hub_session *session,
+int64_t hub_orders_event_time(const struct hub_subscription *subscription,
                               const struct osy_position *position)
 {
-    const struct osy_position *newest = &session->order->position;
+    const struct osy_position *newest = &subscription->order->position;
     bool is_it = newest->number == position->number &&
                  osy_uuid_equal(&newest->event_id, &position->event_id);
-    return is_it ? session->order->time_ms : 0;
+    return is_it ? subscription->order->time_ms : 0;
 }
 
 void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *reason)
 {
     struct hub_order *order, *following;
-    struct hub_session *session;
+    struct hub_subscription *subscription;
     HASH_ITER(hh, topic->orders, order, following) {
-        DL_FOREACH(order->sessions, session)
-            hub_session_close(session, code, reason);
+        DL_FOREACH(order->subscriptions, subscription)
+            hub_subscription_fail(subscription, code, reason);
     }
 }
 
@@ -188,7 +190,7 @@ void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *re
 
 enum lookup { LOOKUP_FOUND = 0, LOOKUP_FOREIGN, LOOKUP_ABSENT };
 
-/* Where the events that the session lacks begin in order->events. */
+/* Where the events that the client lacks begin in order->events. */
 static enum lookup look_up(const struct hub_order *order, const struct osy_position *position,
                            size_t *begin)
 {
@@ -208,38 +210,38 @@ static enum lookup look_up(const struct hub_order *order, const struct osy_posit
                                                                                    : LOOKUP_FOREIGN;
 }
 
-static void replay(struct hub_order *order, struct hub_session *session, size_t begin)
+static void replay(struct hub_order *order, struct hub_subscription *subscription, size_t begin)
 {
     const char *verdict = begin == order->event_count ? "current" : "replayed";
     for (size_t i = begin; i < order->event_count; i++) {
-        if (session->state == HUB_SESSION_CLOSING)
+        if (subscription->state == HUB_SUBSCRIPTION_ENDED)
             return;
-        hub_session_deliver(session, order->events[i]);
+        hub_subscription_deliver(subscription, order->events[i]);
     }
-    if (session->state != HUB_SESSION_CLOSING)
-        hub_session_catch_up(session, verdict);
+    if (subscription->state != HUB_SUBSCRIPTION_ENDED)
+        hub_subscription_catch_up(subscription, verdict);
 }
 
-void hub_orders_resume(struct hub_topic *topic, struct hub_session *session)
+void hub_orders_resume(struct hub_topic *topic, struct hub_subscription *subscription)
 {
-    struct hub_order *order = session->order;
-    struct osy_position *claimed = &session->position;
+    struct hub_order *order = subscription->order;
+    struct osy_position *claimed = &subscription->position;
     size_t begin;
-    if (session->from_now) {
+    if (subscription->from_now) {
         *claimed = order->position;
-        hub_session_catch_up(session, "from_now");
+        hub_subscription_catch_up(subscription, "from_now");
         return;
     }
     if (claimed->number == order->position.number &&
         osy_uuid_equal(&claimed->event_id, &order->position.event_id)) {
-        hub_session_catch_up(session, "current");
+        hub_subscription_catch_up(subscription, "current");
         return;
     }
     enum lookup result = look_up(order, claimed, &begin);
     if (result == LOOKUP_FOUND)
-        replay(order, session, begin);
-    else if (result == LOOKUP_FOREIGN || (session->is_asked_for && order->is_loaded))
-        hub_session_reset(session, &order->position, "unknown_position");
+        replay(order, subscription, begin);
+    else if (result == LOOKUP_FOREIGN || (subscription->is_asked_for && order->is_loaded))
+        hub_subscription_reset(subscription, &order->position, "unknown_position");
     else
         want_load(topic, order);
 }
@@ -247,12 +249,12 @@ void hub_orders_resume(struct hub_topic *topic, struct hub_session *session)
 /* The order is known now: answers everybody who has waited for that. */
 static void serve(struct hub_topic *topic, struct hub_order *order)
 {
-    struct hub_session *session;
-    DL_FOREACH(order->sessions, session) {
-        if (session->state == HUB_SESSION_OPENING)
-            greet(topic, order, session);
-        else if (session->state == HUB_SESSION_WAITING)
-            hub_orders_resume(topic, session);
+    struct hub_subscription *subscription;
+    DL_FOREACH(order->subscriptions, subscription) {
+        if (subscription->state == HUB_SUBSCRIPTION_OPENING)
+            greet(topic, order, subscription);
+        else if (subscription->state == HUB_SUBSCRIPTION_WAITING)
+            hub_orders_resume(topic, subscription);
     }
     /* Who asked may have gone meanwhile; events that nobody waits for would not be kept up to date. */
     if (order->pending_count == 0)
@@ -261,14 +263,15 @@ static void serve(struct hub_topic *topic, struct hub_order *order)
 
 /* --- live events ---------------------------------------------------------------------------- */
 
-static void deliver_to_customer(struct hub_session *session, struct hub_event *event)
+static void deliver_to_follower(struct hub_subscription *subscription, struct hub_event *event)
 {
-    if (session->state != HUB_SESSION_LIVE)
+    if (subscription->state != HUB_SUBSCRIPTION_LIVE)
         return;
-    if (event->envelope.version == session->position.number + 1)
-        hub_session_deliver(session, event);
-    else if (event->envelope.version > session->position.number)
-        hub_session_close(session, HUB_CLOSE_FAILED, "lost its place"); /* never a silent hole */
+    if (event->envelope.version == subscription->position.number + 1)
+        hub_subscription_deliver(subscription, event);
+    else if (event->envelope.version > subscription->position.number)
+        hub_subscription_fail(subscription, HUB_CLOSE_FAILED,
+                              "lost its place"); /* never a silent hole */
 }
 
 /* While somebody is pending, what was loaded must stay whole up to the newest event. */
@@ -283,6 +286,8 @@ static void keep_for_pending(struct hub_order *order, struct hub_event *event)
 
 void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event)
 {
+    if (event->envelope.version == 0) /* for the restaurant alone */
+        return;
     struct hub_order *order = find_order(topic, &event->envelope.order_id);
     if (!order) {
         order = create_order(topic, &event->envelope.order_id);
@@ -296,9 +301,9 @@ void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event)
             keep_for_pending(order, event);
         note_newest(order, event);
     }
-    struct hub_session *session;
-    DL_FOREACH(order->sessions, session)
-        deliver_to_customer(session, event);
+    struct hub_subscription *subscription;
+    DL_FOREACH(order->subscriptions, subscription)
+        deliver_to_follower(subscription, event);
 }
 
 /* --- loading -------------------------------------------------------------------------------- */
@@ -338,9 +343,9 @@ static bool is_contiguous(const struct hub_answer *answer)
 
 static void close_unknown(struct hub_order *order)
 {
-    struct hub_session *session;
-    DL_FOREACH(order->sessions, session)
-        hub_session_close(session, HUB_CLOSE_NOT_FOUND, "no such order");
+    struct hub_subscription *subscription;
+    DL_FOREACH(order->subscriptions, subscription)
+        hub_subscription_fail(subscription, HUB_CLOSE_NOT_FOUND, "no such order");
 }
 
 static void on_recent(void *context, const struct hub_answer *answer);
@@ -389,7 +394,7 @@ static void on_loaded(void *context, const struct hub_answer *answer)
     if (!order || order->load != LOAD_RUNNING)
         return;
     order->load = LOAD_IDLE;
-    if (order->session_count == 0)
+    if (order->subscription_count == 0)
         return;
     if (answer->err) {
         OSY_DEBUG("order_load_failed", OSY_ERR(answer->err));
@@ -408,9 +413,9 @@ static void start_load(struct hub_topic *topic, struct hub_order *order)
     *load = (struct load){topic, order->id};
     drop_events(order);
     order->load = LOAD_RUNNING;
-    struct hub_session *session;
-    DL_FOREACH(order->sessions, session)
-        session->is_asked_for = session->state == HUB_SESSION_WAITING;
+    struct hub_subscription *subscription;
+    DL_FOREACH(order->subscriptions, subscription)
+        subscription->is_asked_for = subscription->state == HUB_SUBSCRIPTION_WAITING;
     topic->flights++;
     hub_source_find_order_events(&topic->hub->source, &topic->restaurant_id, &order->id, on_loaded,
                                  load);
@@ -434,7 +439,7 @@ void hub_orders_work(struct hub_topic *topic)
     topic->has_wanted_orders = false;
     struct hub_order *order, *following;
     HASH_ITER(hh, topic->orders, order, following) {
-        if (order->load == LOAD_WANTED && order->session_count > 0)
+        if (order->load == LOAD_WANTED && order->subscription_count > 0)
             start_load(topic, order);
     }
 }
@@ -443,8 +448,10 @@ void hub_orders_work(struct hub_topic *topic)
 
 static void gather(struct hub_topic *topic, struct hub_event *event)
 {
+    if (event->envelope.version == 0)
+        return;
     struct hub_order *order = find_order(topic, &event->envelope.order_id);
-    if (!order || order->load != LOAD_WANTED || order->session_count == 0)
+    if (!order || order->load != LOAD_WANTED || order->subscription_count == 0)
         return;
     bool follows =
         order->event_count > 0 &&

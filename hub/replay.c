@@ -1,19 +1,18 @@
 /*
- * Tablets that resume. One fetch serves every tablet of the topic that waits: it begins at the least
+ * Watchers that resume. One fetch serves every watcher of the topic that waits: it begins at the least
  * position among them. It is complete and checked before the first event goes out, so that a client gets
- * either all that it missed or one `reset`. A tablet is sent as much as its socket takes; when the
+ * either all that it missed or one `reset`. A watcher is sent as much as its socket takes; when the
  * fetched events are used up it goes on from the topic's history, and where that meets the cursor it is
  * live. So nothing is missed while a replay is under way, and no event is queued twice.
  */
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "hub/socket.h"
 #include "hub/topic_state.h"
 #include "shared/alloc.h"
 #include "shared/log.h"
 
-/* What one fetch brought, shared by the sessions that are sent it. */
+/* What one fetch brought, shared by the subscriptions that are sent it. */
 struct hub_replay {
     uint32_t references;
     uint64_t first; /* number of events[0] */
@@ -42,10 +41,10 @@ static void unref_replay(struct hub_replay *replay)
     free(replay);
 }
 
-void hub_replay_release(struct hub_session *session)
+void hub_replay_release(struct hub_subscription *subscription)
 {
-    unref_replay(session->replay);
-    session->replay = NULL;
+    unref_replay(subscription->replay);
+    subscription->replay = NULL;
 }
 
 static struct hub_event *find_in_replay(const struct hub_replay *replay, uint64_t seq)
@@ -55,110 +54,114 @@ static struct hub_event *find_in_replay(const struct hub_replay *replay, uint64_
     return replay->events[seq - replay->first];
 }
 
-static void begin(struct hub_topic *topic, struct hub_session *session, struct hub_replay *replay)
+static void begin(struct hub_topic *topic, struct hub_subscription *subscription,
+                  struct hub_replay *replay)
 {
     if (replay)
         replay->references++;
-    session->replay = replay;
-    hub_session_set_state(session, HUB_SESSION_REPLAYING);
-    hub_replay_pump(topic, session);
+    subscription->replay = replay;
+    hub_subscription_set_state(subscription, HUB_SUBSCRIPTION_REPLAYING);
+    hub_replay_pump(topic, subscription);
 }
 
 /* Once a part has been sent, a reset would be a hole: the client comes back and asks again. */
-static void refuse(struct hub_topic *topic, struct hub_session *session, const char *reason)
+static void refuse(struct hub_topic *topic, struct hub_subscription *subscription,
+                   const char *reason)
 {
     struct osy_position position = hub_topic_position(topic);
-    if (session->is_mid_replay)
-        hub_session_close(session, HUB_CLOSE_SLOW, "fell behind its replay");
+    if (subscription->is_mid_replay)
+        hub_subscription_fail(subscription, HUB_CLOSE_SLOW, "fell behind its replay");
     else
-        hub_session_reset(session, &position, reason);
+        hub_subscription_reset(subscription, &position, reason);
 }
 
-void hub_replay_answer(struct hub_topic *topic, struct hub_session *session)
+void hub_replay_answer(struct hub_topic *topic, struct hub_subscription *subscription)
 {
     struct osy_position here = hub_topic_position(topic);
-    struct osy_position *claimed = &session->position;
-    if (session->from_now) {
+    struct osy_position *claimed = &subscription->position;
+    if (subscription->from_now) {
         *claimed = here;
-        hub_session_catch_up(session, "from_now");
+        hub_subscription_catch_up(subscription, "from_now");
         return;
     }
     if (claimed->number > here.number) { /* perhaps it is we who lag */
-        if (!session->is_asked_for)
+        if (!subscription->is_asked_for)
             hub_topic_ask_for_head(topic);
         return;
     }
     if (claimed->number == here.number) {
         if (osy_uuid_equal(&claimed->event_id, &here.event_id))
-            hub_session_catch_up(session, "current");
+            hub_subscription_catch_up(subscription, "current");
         else
-            refuse(topic, session, "unknown_position");
+            refuse(topic, subscription, "unknown_position");
         return;
     }
     if (here.number - claimed->number > (uint64_t)topic->hub->config->replay_max) {
-        refuse(topic, session, "too_old");
+        refuse(topic, subscription, "too_old");
         return;
     }
     struct hub_event *event = hub_history_find(&topic->history, claimed->number);
     if (!event)
         hub_replay_work(topic);
     else if (osy_uuid_equal(&claimed->event_id, &event->envelope.id))
-        begin(topic, session, NULL);
+        begin(topic, subscription, NULL);
     else
-        refuse(topic, session, "unknown_position");
+        refuse(topic, subscription, "unknown_position");
 }
 
 void hub_replay_answer_all(struct hub_topic *topic)
 {
-    if (topic->pending_tablets == 0)
+    if (topic->pending_watchers == 0)
         return;
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session) {
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription) {
         /* Those behind the cursor wait for the fetch that they were told of. */
-        if (session->state == HUB_SESSION_WAITING && session->position.number >= topic->cursor.last)
-            hub_replay_answer(topic, session);
+        if (subscription->state == HUB_SUBSCRIPTION_WAITING &&
+            subscription->position.number >= topic->cursor.last)
+            hub_replay_answer(topic, subscription);
     }
     hub_replay_work(topic);
 }
 
-void hub_replay_pump(struct hub_topic *topic, struct hub_session *session)
+void hub_replay_pump(struct hub_topic *topic, struct hub_subscription *subscription)
 {
-    while (session->state == HUB_SESSION_REPLAYING && hub_socket_has_room(session->socket)) {
-        if (session->position.number == topic->cursor.last) {
-            hub_replay_release(session);
-            hub_session_catch_up(session, "replayed");
+    while (subscription->state == HUB_SUBSCRIPTION_REPLAYING &&
+           hub_subscription_has_room(subscription)) {
+        if (subscription->position.number == topic->cursor.last) {
+            hub_replay_release(subscription);
+            hub_subscription_catch_up(subscription, "replayed");
             return;
         }
-        uint64_t next = session->position.number + 1;
-        struct hub_event *event = find_in_replay(session->replay, next);
+        uint64_t next = subscription->position.number + 1;
+        struct hub_event *event = find_in_replay(subscription->replay, next);
         if (!event)
             event = hub_history_find(&topic->history, next);
         if (!event) { /* it read so slowly that the history has moved on: fetch again */
-            hub_replay_release(session);
-            hub_session_set_state(session, HUB_SESSION_WAITING);
-            hub_replay_answer(topic, session);
+            hub_replay_release(subscription);
+            hub_subscription_set_state(subscription, HUB_SUBSCRIPTION_WAITING);
+            hub_replay_answer(topic, subscription);
             return;
         }
-        session->is_mid_replay = true;
-        hub_session_deliver(session, event);
+        subscription->is_mid_replay = true;
+        hub_subscription_deliver(subscription, event);
     }
 }
 
 /* --- the fetch ------------------------------------------------------------------------------ */
 
-/* Whether the answer proves what the session says that it has. */
-static bool is_proven(const struct hub_session *session, const struct hub_replay *replay)
+/* Whether the answer proves what the client says that it has. */
+static bool is_proven(const struct hub_subscription *subscription, const struct hub_replay *replay)
 {
-    if (session->position.number == 0)
+    if (subscription->position.number == 0)
         return replay->first == 1;
-    struct hub_event *event = find_in_replay(replay, session->position.number);
-    return event && osy_uuid_equal(&event->envelope.id, &session->position.event_id);
+    struct hub_event *event = find_in_replay(replay, subscription->position.number);
+    return event && osy_uuid_equal(&event->envelope.id, &subscription->position.event_id);
 }
 
-static bool is_in_fetch(const struct hub_topic *topic, const struct hub_session *session)
+static bool is_in_fetch(const struct hub_topic *topic, const struct hub_subscription *subscription)
 {
-    uint64_t number = session->position.number;
-    return session->state == HUB_SESSION_WAITING && !session->from_now &&
+    uint64_t number = subscription->position.number;
+    return subscription->state == HUB_SUBSCRIPTION_WAITING && !subscription->from_now &&
            number <= topic->fetch.last && (number >= topic->fetch.first || topic->fetch.first == 1);
 }
 
@@ -166,14 +169,14 @@ static void hand_out(struct hub_topic *topic, const struct hub_answer *answer)
 {
     bool is_whole = answer->count == topic->fetch.last - topic->fetch.first + 1;
     struct hub_replay *replay = is_whole ? create_replay(answer) : NULL;
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session) {
-        if (!is_in_fetch(topic, session))
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription) {
+        if (!is_in_fetch(topic, subscription))
             continue;
-        if (replay && is_proven(session, replay))
-            begin(topic, session, replay);
+        if (replay && is_proven(subscription, replay))
+            begin(topic, subscription, replay);
         else
-            refuse(topic, session, "unknown_position");
+            refuse(topic, subscription, "unknown_position");
     }
     unref_replay(replay);
 }
@@ -198,14 +201,14 @@ static void on_fetch(void *context, const struct hub_answer *answer)
 static bool find_least(const struct hub_topic *topic, uint64_t *least)
 {
     bool found = false;
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session) {
-        if (session->state != HUB_SESSION_WAITING || session->from_now)
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription) {
+        if (subscription->state != HUB_SUBSCRIPTION_WAITING || subscription->from_now)
             continue;
-        if (session->position.number >= topic->cursor.last)
+        if (subscription->position.number >= topic->cursor.last)
             continue;
-        if (!found || session->position.number < *least)
-            *least = session->position.number;
+        if (!found || subscription->position.number < *least)
+            *least = subscription->position.number;
         found = true;
     }
     return found;
@@ -213,10 +216,10 @@ static bool find_least(const struct hub_topic *topic, uint64_t *least)
 
 static bool is_anyone_unasked(const struct hub_topic *topic)
 {
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session) {
-        if (session->state == HUB_SESSION_WAITING && !session->is_asked_for &&
-            session->position.number > topic->cursor.last)
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription) {
+        if (subscription->state == HUB_SUBSCRIPTION_WAITING && !subscription->is_asked_for &&
+            subscription->position.number > topic->cursor.last)
             return true;
     }
     return false;
@@ -224,7 +227,7 @@ static bool is_anyone_unasked(const struct hub_topic *topic)
 
 void hub_replay_work(struct hub_topic *topic)
 {
-    if (topic->pending_tablets == 0 || hub_topic_is_backing_off(topic))
+    if (topic->pending_watchers == 0 || hub_topic_is_backing_off(topic))
         return;
     if (is_anyone_unasked(topic))
         hub_topic_ask_for_head(topic);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "hub/socket.h"
-#include "hub/topic.h"
 #include "shared/buffer.h"
 #include "shared/clock.h"
 #include "shared/log.h"
@@ -21,17 +20,15 @@ enum {
 /* The drawing at the top of session.h. */
 static const unsigned legal_steps[] = {
     [HUB_SESSION_AWAIT_AUTH] = BIT(HUB_SESSION_OPENING),
-    [HUB_SESSION_OPENING] = BIT(HUB_SESSION_AWAIT_RESUME),
-    [HUB_SESSION_AWAIT_RESUME] = BIT(HUB_SESSION_WAITING),
-    [HUB_SESSION_WAITING] = BIT(HUB_SESSION_REPLAYING) | BIT(HUB_SESSION_LIVE),
-    [HUB_SESSION_REPLAYING] = BIT(HUB_SESSION_WAITING) | BIT(HUB_SESSION_LIVE),
-    [HUB_SESSION_LIVE] = 0,
+    [HUB_SESSION_OPENING] = BIT(HUB_SESSION_AWAIT_RESUME) | BIT(HUB_SESSION_OPEN),
+    [HUB_SESSION_AWAIT_RESUME] = BIT(HUB_SESSION_OPEN),
+    [HUB_SESSION_OPEN] = 0,
     [HUB_SESSION_CLOSING] = 0,
 };
 
 /* --- sending -------------------------------------------------------------------------------- */
 
-static void send_frame(struct hub_session *session, struct hub_frame *frame)
+void hub_session_send(struct hub_session *session, struct hub_frame *frame)
 {
     if (session->state == HUB_SESSION_CLOSING)
         return;
@@ -39,20 +36,12 @@ static void send_frame(struct hub_session *session, struct hub_frame *frame)
         hub_session_close(session, HUB_CLOSE_SLOW, "reads too slowly");
 }
 
-/* Sends and gives json back. */
-static void send_json(struct hub_session *session, struct osy_buffer *json)
+void hub_session_send_json(struct hub_session *session, struct osy_buffer *json)
 {
     struct hub_frame *frame = hub_frame_create(json->bytes, json->length);
-    send_frame(session, frame);
+    hub_session_send(session, frame);
     hub_frame_unref(frame);
     osy_buffer_deinit(json);
-}
-
-static void append_position(struct osy_buffer *json, const struct osy_position *position)
-{
-    char text[OSY_POSITION_TEXT_BYTES];
-    osy_position_format(position, text);
-    osy_buffer_printf(json, ",\"position\":\"%s\"", text);
 }
 
 static void send_error(struct hub_session *session, const char *code, const char *detail)
@@ -61,7 +50,7 @@ static void send_error(struct hub_session *session, const char *code, const char
     osy_buffer_printf(&json, "{\"type\":\"error\",\"code\":\"%s\",\"detail\":", code);
     osy_buffer_json_string(&json, detail);
     osy_buffer_char(&json, '}');
-    send_json(session, &json);
+    hub_session_send_json(session, &json);
 }
 
 static void close_with_error(struct hub_session *session, uint16_t close_code, const char *code,
@@ -71,6 +60,16 @@ static void close_with_error(struct hub_session *session, uint16_t close_code, c
     hub_session_close(session, close_code, code);
 }
 
+/* What was queued for a right that has ended must not go out any more. */
+static void close_without_right(struct hub_session *session, uint16_t close_code, const char *code,
+                                const char *detail)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    hub_socket_drop_queue(session->socket);
+    close_with_error(session, close_code, code, detail);
+}
+
 /* --- state and time ------------------------------------------------------------------------- */
 
 static int64_t state_time_ms(const struct hub_config *config, enum hub_session_state state)
@@ -78,11 +77,9 @@ static int64_t state_time_ms(const struct hub_config *config, enum hub_session_s
     switch (state) {
     case HUB_SESSION_AWAIT_AUTH: return config->auth_timeout_ms;
     case HUB_SESSION_AWAIT_RESUME: return config->resume_timeout_ms;
-    case HUB_SESSION_OPENING:
-    case HUB_SESSION_WAITING: return config->data_timeout_ms;
     case HUB_SESSION_CLOSING: return CLOSE_GRACE_MS;
-    case HUB_SESSION_REPLAYING:
-    case HUB_SESSION_LIVE: return 0;
+    case HUB_SESSION_OPENING: /* the subscription has a deadline of its own */
+    case HUB_SESSION_OPEN: return 0;
     }
     return 0;
 }
@@ -92,10 +89,16 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t or_never(int64_t deadline_ms)
+{
+    return deadline_ms ? deadline_ms : INT64_MAX;
+}
+
 static int64_t next_deadline(const struct hub_session *session)
 {
     const struct hub_config *config = session->hub->config;
-    int64_t due = session->state_deadline_ms ? session->state_deadline_ms : INT64_MAX;
+    int64_t due =
+        earlier(or_never(session->state_deadline_ms), or_never(session->subscription.deadline_ms));
     if (session->state == HUB_SESSION_AWAIT_AUTH || session->state == HUB_SESSION_CLOSING)
         return due;
     due = earlier(due, session->pinged_ms ? session->pinged_ms + config->pong_timeout_ms
@@ -106,29 +109,19 @@ static int64_t next_deadline(const struct hub_session *session)
 
 static void on_timer(struct hub_wheel_timer *timer);
 
-static void arm(struct hub_session *session)
+void hub_session_arm(struct hub_session *session)
 {
     hub_wheel_arm(&session->hub->wheel, &session->timer, next_deadline(session), on_timer);
 }
 
-/* Whether a topic must keep events at hand for a session in this state. */
-static bool is_pending(const struct hub_session *session)
-{
-    if (session->target.kind == OSY_POSITION_RESTAURANT)
-        return session->state == HUB_SESSION_WAITING || session->state == HUB_SESSION_REPLAYING;
-    return session->state >= HUB_SESSION_OPENING && session->state <= HUB_SESSION_REPLAYING;
-}
-
-void hub_session_set_state(struct hub_session *session, enum hub_session_state state)
+static void set_state(struct hub_session *session, enum hub_session_state state)
 {
     assert(state == HUB_SESSION_CLOSING || (legal_steps[session->state] & BIT(state)));
     assert(session->state != HUB_SESSION_CLOSING);
-    bool was_pending = is_pending(session);
     session->state = state;
     int64_t time_ms = state_time_ms(session->hub->config, state);
     session->state_deadline_ms = time_ms ? osy_clock_monotonic_ms() + time_ms : 0;
-    arm(session);
-    hub_topic_note_state(session, was_pending, is_pending(session));
+    hub_session_arm(session);
 }
 
 static void count_close(const struct hub_session *session, uint16_t code)
@@ -138,13 +131,19 @@ static void count_close(const struct hub_session *session, uint16_t code)
     hub_metrics_count(session->hub->metrics.closes, label);
 }
 
+static void end(struct hub_session *session)
+{
+    hub_subscription_end(&session->subscription);
+    set_state(session, HUB_SESSION_CLOSING);
+}
+
 void hub_session_close(struct hub_session *session, uint16_t code, const char *reason)
 {
     if (session->state == HUB_SESSION_CLOSING)
         return;
     count_close(session, code);
     OSY_DEBUG("session_close", OSY_INT("code", code), OSY_STR("reason", reason));
-    hub_session_set_state(session, HUB_SESSION_CLOSING);
+    end(session);
     hub_socket_close(session->socket, code, reason, code == HUB_CLOSE_SLOW);
 }
 
@@ -159,13 +158,9 @@ static void on_state_timeout(struct hub_session *session)
         close_with_error(session, HUB_CLOSE_BROKE_RULE, "RESUME_EXPECTED",
                          "no `resume` came in time");
         break;
-    case HUB_SESSION_OPENING:
-    case HUB_SESSION_WAITING:
-        hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
-        break;
     case HUB_SESSION_CLOSING: hub_socket_kill(session->socket); break;
-    case HUB_SESSION_REPLAYING:
-    case HUB_SESSION_LIVE: break;
+    case HUB_SESSION_OPENING:
+    case HUB_SESSION_OPEN: break;
     }
 }
 
@@ -173,7 +168,7 @@ static void send_ping(struct hub_session *session, int64_t now_ms)
 {
     struct hub_frame *ping = hub_frame_create_ping();
     session->pinged_ms = now_ms;
-    send_frame(session, ping);
+    hub_session_send(session, ping);
     hub_frame_unref(ping);
 }
 
@@ -195,7 +190,8 @@ static void check_liveness(struct hub_session *session, int64_t now_ms)
 
 static void expire(struct hub_session *session)
 {
-    close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_EXPIRED", "the token has expired");
+    close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_EXPIRED",
+                        "the token has expired");
 }
 
 static void check_expiry(struct hub_session *session, int64_t now_ms)
@@ -207,7 +203,7 @@ static void check_expiry(struct hub_session *session, int64_t now_ms)
         struct osy_buffer json = OSY_BUFFER_INIT;
         osy_buffer_printf(&json, "{\"type\":\"expiring\",\"expires_in_ms\":%" PRId64 "}",
                           session->expires_ms - now_ms);
-        send_json(session, &json);
+        hub_session_send_json(session, &json);
     }
 }
 
@@ -219,24 +215,26 @@ static void on_timer(struct hub_wheel_timer *timer)
     if (session->state_deadline_ms && now_ms >= session->state_deadline_ms) {
         session->state_deadline_ms = 0;
         on_state_timeout(session);
+    } else if (now_ms >= or_never(session->subscription.deadline_ms)) {
+        hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
     } else if (session->state != HUB_SESSION_AWAIT_AUTH && session->state != HUB_SESSION_CLOSING) {
         check_liveness(session, now_ms);
         if (session->state != HUB_SESSION_CLOSING)
             check_expiry(session, now_ms);
     }
     if (!hub_wheel_is_armed(&session->timer) && next_deadline(session) != INT64_MAX)
-        arm(session);
+        hub_session_arm(session);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
 
-static struct osy_metric *gauge_of(const struct hub_session *session)
+static void count_as(struct hub_session *session, struct osy_metric *gauge)
 {
-    const struct hub_metrics *metrics = &session->hub->metrics;
-    if (!session->topic)
-        return metrics->sockets_pending;
-    return session->target.kind == OSY_POSITION_RESTAURANT ? metrics->sockets_restaurant
-                                                           : metrics->sockets_order;
+    if (session->gauge)
+        osy_metric_dec(session->gauge);
+    if (gauge)
+        osy_metric_inc(gauge);
+    session->gauge = gauge;
 }
 
 static void authenticate(struct hub_session *session, const char *token);
@@ -255,8 +253,8 @@ void hub_session_open(struct hub_session *session, struct hub *hub, struct hub_s
         .bucket = hub->config->message_burst * 1000,
         .state_deadline_ms = now_ms + hub->config->auth_timeout_ms,
     };
-    osy_metric_inc(gauge_of(session));
-    arm(session);
+    count_as(session, hub->metrics.sockets_pending);
+    hub_session_arm(session);
     if (token)
         authenticate(session, token);
 }
@@ -267,11 +265,11 @@ void hub_session_detach(struct hub_session *session, uint16_t code)
         return;
     if (session->state != HUB_SESSION_CLOSING) {
         count_close(session, code);
-        hub_session_set_state(session, HUB_SESSION_CLOSING);
+        end(session);
     }
     hub_wheel_cancel(&session->timer);
-    osy_metric_dec(gauge_of(session));
-    hub_topic_leave(session);
+    count_as(session, NULL);
+    hub_subscription_leave(&session->subscription);
     session->hub = NULL;
 }
 
@@ -281,12 +279,17 @@ void hub_session_hear(struct hub_session *session)
     session->pinged_ms = 0;
 }
 
+void hub_session_pump(struct hub_session *session)
+{
+    hub_subscription_pump(&session->subscription);
+}
+
 void hub_session_drain(struct hub_session *session, int64_t reconnect_in_ms)
 {
     struct osy_buffer json = OSY_BUFFER_INIT;
     osy_buffer_printf(&json, "{\"type\":\"drain\",\"reconnect_in_ms\":%" PRId64 "}",
                       reconnect_in_ms);
-    send_json(session, &json);
+    hub_session_send_json(session, &json);
     hub_session_close(session, HUB_CLOSE_DRAIN, "draining");
 }
 
@@ -337,12 +340,13 @@ void hub_session_receive(struct hub_session *session, const char *bytes, size_t 
     hub_message_deinit(&message);
 }
 
-static void enter_topic(struct hub_session *session)
+static void enter_stream(struct hub_session *session)
 {
-    osy_metric_dec(gauge_of(session));
-    hub_session_set_state(session, HUB_SESSION_OPENING);
-    hub_topic_join(session->hub, session);
-    osy_metric_inc(gauge_of(session));
+    const struct hub_metrics *metrics = &session->hub->metrics;
+    count_as(session, session->target.kind == OSY_POSITION_RESTAURANT ? metrics->sockets_restaurant
+                                                                      : metrics->sockets_order);
+    set_state(session, HUB_SESSION_OPENING);
+    hub_subscription_open(&session->subscription, session, &session->target);
 }
 
 /* A newer token may widen what the socket's user may do, or be the same user's; not another's. */
@@ -375,20 +379,14 @@ static void authenticate(struct hub_session *session, const char *token)
     session->expires_ms = osy_clock_monotonic_ms() + grant.expires_at_s * 1000 - wall_ms;
     session->warned_of_expiry = false;
     if (is_first)
-        enter_topic(session);
+        enter_stream(session);
     else
-        arm(session);
+        hub_session_arm(session);
 }
 
 void hub_session_handle_auth(struct hub_session *session, const struct hub_message *message)
 {
     authenticate(session, message->token);
-}
-
-static void begin_resume(struct hub_session *session)
-{
-    hub_session_set_state(session, HUB_SESSION_WAITING);
-    hub_topic_resume(session);
 }
 
 static bool require_authentication(struct hub_session *session)
@@ -404,17 +402,16 @@ void hub_session_handle_resume(struct hub_session *session, const struct hub_mes
 {
     if (!require_authentication(session))
         return;
-    if (session->has_resume) {
+    if (session->subscription.has_resume) {
         hub_metrics_count(session->hub->metrics.bad_messages, "repeated_resume");
         close_with_error(session, HUB_CLOSE_BROKE_RULE, "RESUME_REPEATED",
                          "`resume` may come once");
         return;
     }
-    session->has_resume = true;
-    session->from_now = !message->has_position;
-    session->position = message->position;
     if (session->state == HUB_SESSION_AWAIT_RESUME)
-        begin_resume(session);
+        set_state(session, HUB_SESSION_OPEN);
+    hub_subscription_resume(&session->subscription,
+                            message->has_position ? &message->position : NULL);
 }
 
 void hub_session_handle_ack(struct hub_session *session, const struct hub_message *message)
@@ -422,8 +419,8 @@ void hub_session_handle_ack(struct hub_session *session, const struct hub_messag
     if (!require_authentication(session))
         return;
     hub_metrics_count(session->hub->metrics.acks, message->is_displayed ? "displayed" : "received");
-    int64_t time_ms = message->is_displayed && session->topic
-                          ? hub_topic_event_time(session, &message->position)
+    int64_t time_ms = message->is_displayed
+                          ? hub_subscription_event_time(&session->subscription, &message->position)
                           : 0;
     if (time_ms)
         osy_metric_observe(session->hub->metrics.commit_to_displayed_seconds,
@@ -437,62 +434,60 @@ void hub_session_handle_ping(struct hub_session *session, const struct hub_messa
     if (message->id >= 0)
         osy_buffer_printf(&json, ",\"id\":%" PRId64, message->id);
     osy_buffer_char(&json, '}');
-    send_json(session, &json);
+    hub_session_send_json(session, &json);
 }
 
-/* --- what the topic says -------------------------------------------------------------------- */
+/* --- what the subscription says --------------------------------------------------------------- */
 
-void hub_session_ready(struct hub_session *session, const struct osy_position *position)
+void hub_session_greet(struct hub_session *session, const struct osy_position *position)
 {
     const struct hub_config *config = session->hub->config;
-    hub_session_set_state(session, HUB_SESSION_AWAIT_RESUME);
+    char text[OSY_POSITION_TEXT_BYTES];
+    osy_position_format(position, text);
+    set_state(session,
+              session->subscription.has_resume ? HUB_SESSION_OPEN : HUB_SESSION_AWAIT_RESUME);
     struct osy_buffer json = OSY_BUFFER_INIT;
     osy_buffer_text(&json, "{\"type\":\"hello\",\"hub\":");
     osy_buffer_json_string(&json, config->hub_id);
-    append_position(&json, position);
-    osy_buffer_printf(&json, ",\"heartbeat_ms\":%" PRId64 "}", config->ping_idle_ms);
-    send_json(session, &json);
-    if (session->has_resume && session->state == HUB_SESSION_AWAIT_RESUME)
-        begin_resume(session);
+    osy_buffer_printf(&json, ",\"position\":\"%s\",\"heartbeat_ms\":%" PRId64 "}", text,
+                      config->ping_idle_ms);
+    hub_session_send_json(session, &json);
 }
 
-void hub_session_deliver(struct hub_session *session, struct hub_event *event)
+/* --- rights --------------------------------------------------------------------------------- */
+
+static bool covers(const struct hub_session *session, const struct osy_uuid *restaurant_id,
+                   const struct hub_event *event)
 {
-    /* Checked when it is sent, not only by the timer: an expired token gets nothing more. */
-    if (osy_clock_monotonic_ms() >= session->expires_ms) {
+    const struct hub_target *target = &session->target;
+    if (!osy_uuid_equal(restaurant_id, &target->restaurant_id))
+        return false;
+    return target->kind == OSY_POSITION_RESTAURANT || !event ||
+           (event->envelope.version > 0 &&
+            osy_uuid_equal(&event->envelope.order_id, &target->order_id));
+}
+
+void hub_session_revoke(struct hub_session *session)
+{
+    session->is_revoked = true;
+    close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED",
+                        "the token was revoked");
+}
+
+/* Also when the timer or a message will find out soon: nothing may slip out before. */
+bool hub_session_allows(struct hub_session *session, const struct osy_uuid *restaurant_id,
+                        const struct hub_event *event)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return false;
+    if (session->is_revoked)
+        hub_session_revoke(session);
+    else if (osy_clock_monotonic_ms() >= session->expires_ms)
         expire(session);
-        return;
-    }
-    session->position = hub_event_position(event, session->target.kind);
-    send_frame(session, hub_event_frame(event, session->target.kind));
-}
-
-void hub_session_pump(struct hub_session *session)
-{
-    if (session->state == HUB_SESSION_REPLAYING)
-        hub_topic_pump(session);
-}
-
-void hub_session_catch_up(struct hub_session *session, const char *verdict)
-{
-    hub_metrics_count(session->hub->metrics.resumes, verdict);
-    hub_session_set_state(session, HUB_SESSION_LIVE);
-    struct osy_buffer json = OSY_BUFFER_INIT;
-    osy_buffer_text(&json, "{\"type\":\"caught_up\"");
-    append_position(&json, &session->position);
-    osy_buffer_char(&json, '}');
-    send_json(session, &json);
-}
-
-void hub_session_reset(struct hub_session *session, const struct osy_position *position,
-                       const char *reason)
-{
-    hub_metrics_count(session->hub->metrics.resumes, reason);
-    session->position = *position;
-    hub_session_set_state(session, HUB_SESSION_LIVE);
-    struct osy_buffer json = OSY_BUFFER_INIT;
-    osy_buffer_text(&json, "{\"type\":\"reset\"");
-    append_position(&json, position);
-    osy_buffer_printf(&json, ",\"reason\":\"%s\"}", reason);
-    send_json(session, &json);
+    else if (!covers(session, restaurant_id, event))
+        close_without_right(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
+                            "the token does not allow this restaurant or order");
+    else
+        return true;
+    return false;
 }

@@ -1,15 +1,14 @@
 /*
- * A session: the protocol's side of one socket (docs/protocol.md). It knows who the client is and how
- * far it has come; hub/socket.h carries its bytes and hub/topic.h feeds it events.
+ * A session: the protocol's side of one socket (docs/protocol.md): who the client is, what it may see, and
+ * whether it is still there. hub/socket.h carries its bytes, and its subscription (hub/subscription.h)
+ * knows how far it has come in its stream.
  *
- *   AWAIT_AUTH -> OPENING -> AWAIT_RESUME -> WAITING -> REPLAYING -> LIVE
- *                                               |  ^--------'         ^
- *                                               `---------------------'
+ *   AWAIT_AUTH -> OPENING -> AWAIT_RESUME -> OPEN
+ *                    `------------------------^
  *   any of them -> CLOSING
  *
- * OPENING: authenticated, its topic or order is being looked up. WAITING: `resume` has come and the
- * events for it are being fetched. REPLAYING: they are being sent, as fast as the client reads.
- * Only in LIVE do new events go to the socket straight away. Loop thread only.
+ * OPENING: authenticated, and where its stream stands is being looked up; then it is greeted. OPEN:
+ * `resume` has come. Loop thread only.
  */
 #pragma once
 #include <stdbool.h>
@@ -19,20 +18,18 @@
 #include "hub/event.h"
 #include "hub/hub.h"
 #include "hub/messages.h"
+#include "hub/subscription.h"
 #include "hub/upgrade.h"
 #include "hub/wheel.h"
 
 struct hub_socket;
-struct hub_order;
-struct hub_replay;
+struct osy_buffer;
 
 enum hub_session_state {
     HUB_SESSION_AWAIT_AUTH = 0,
     HUB_SESSION_OPENING,
     HUB_SESSION_AWAIT_RESUME,
-    HUB_SESSION_WAITING,
-    HUB_SESSION_REPLAYING,
-    HUB_SESSION_LIVE,
+    HUB_SESSION_OPEN,
     HUB_SESSION_CLOSING,
 };
 
@@ -61,18 +58,9 @@ struct hub_session {
     struct hub_grant grant;
     int64_t expires_ms; /* monotonic; of the token */
     bool warned_of_expiry;
-
-    /* What the client has: as it says in `resume`, then what was sent. Of the path's kind. */
-    struct osy_position position;
-    bool has_resume;    /* `resume` has come */
-    bool from_now;      /* it said null */
-    bool is_asked_for;  /* the source is being, or has been, asked since `resume` came */
-    bool is_mid_replay; /* some of the missed events have been sent */
-
-    struct hub_topic *topic;         /* borrowed; NULL before authentication */
-    struct hub_order *order;         /* borrowed; of a customer */
-    struct hub_session *prev, *next; /* in the topic's tablets, or the order's sessions */
-    struct hub_replay *replay;       /* a counted reference; NULL unless REPLAYING from a fetch */
+    bool is_revoked;                      /* its token is */
+    struct hub_subscription subscription; /* to the target's stream */
+    struct osy_metric *gauge;             /* borrowed; where this socket is counted */
 
     struct hub_wheel_timer timer;
     int64_t state_deadline_ms; /* monotonic; 0: none */
@@ -100,16 +88,22 @@ void hub_session_detach(struct hub_session *session, uint16_t code);
 /* Says `drain` and closes with 1012. */
 void hub_session_drain(struct hub_session *session, int64_t reconnect_in_ms);
 
-/* --- for the topic. None of these removes the session from a list: that is left to the flush. --- */
-/* OPENING -> AWAIT_RESUME: says `hello`. */
-void hub_session_ready(struct hub_session *session, const struct osy_position *position);
-void hub_session_set_state(struct hub_session *session, enum hub_session_state state);
-/* Queues one event; the session's position moves on. Closes it when its queue is full. */
-void hub_session_deliver(struct hub_session *session, struct hub_event *event);
-/* -> LIVE: says `caught_up`, or `reset` with a reason. verdict is a metric's label. */
-void hub_session_catch_up(struct hub_session *session, const char *verdict);
-void hub_session_reset(struct hub_session *session, const struct osy_position *position,
-                       const char *reason);
+/* Its token is known to be revoked: says so and closes with 4401; what is queued is not sent. */
+void hub_session_revoke(struct hub_session *session);
+
+/* --- for subscriptions --- */
+/* OPENING -> AWAIT_RESUME or OPEN: says `hello`. */
+void hub_session_greet(struct hub_session *session, const struct osy_position *position);
+/* The rights at send time, and the only place that judges them: whether the client may be told, now, of
+ * that restaurant and event (NULL: something about the stream itself). Closes the session when not. */
+bool hub_session_allows(struct hub_session *session, const struct osy_uuid *restaurant_id,
+                        const struct hub_event *event);
+/* Queues a frame. Closes the session when its queue is full. */
+void hub_session_send(struct hub_session *session, struct hub_frame *frame);
+void hub_session_send_json(struct hub_session *session, struct osy_buffer *json); /* takes json */
+/* A deadline has changed. */
+void hub_session_arm(struct hub_session *session);
+/* Ends the subscriptions, which stay in their lists: those are left to the flush. */
 void hub_session_close(struct hub_session *session, uint16_t code, const char *reason);
 
 /* --- handlers of hub/messages.c --- */

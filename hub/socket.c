@@ -123,7 +123,7 @@ bool hub_socket_has_room(const struct hub_socket *socket)
            socket->outbox.bytes < (size_t)config->queue_bytes / 2;
 }
 
-static void clear_outbox(struct hub_socket *socket)
+void hub_socket_drop_queue(struct hub_socket *socket)
 {
     socket->server->queued_bytes -= socket->outbox.bytes;
     hub_outbox_clear(&socket->outbox);
@@ -136,7 +136,7 @@ void hub_socket_close(struct hub_socket *socket, uint16_t code, const char *reas
     socket->close_code = code;
     socket->close_reason = reason;
     if (drop_queue)
-        clear_outbox(socket);
+        hub_socket_drop_queue(socket);
     mark_dirty(socket);
 }
 
@@ -441,7 +441,7 @@ static int on_closed(struct hub_socket *socket)
         return KEEP;
     hub_session_detach(&socket->session, socket->peer_code ? socket->peer_code : HUB_CLOSE_LOST);
     unmark_dirty(socket);
-    clear_outbox(socket);
+    hub_socket_drop_queue(socket);
     osy_buffer_deinit(&socket->message);
     if (server->drain_next == socket)
         server->drain_next = socket->next;

@@ -24,6 +24,8 @@ bool hub_socket_has_room(const struct hub_socket *socket);
  * bytes, static. */
 void hub_socket_close(struct hub_socket *socket, uint16_t code, const char *reason,
                       bool drop_queue);
+/* What is queued does not go out. */
+void hub_socket_drop_queue(struct hub_socket *socket);
 /* Ends the connection without a word. */
 void hub_socket_kill(struct hub_socket *socket);
 

@@ -12,7 +12,7 @@
 
 enum {
     HISTORY_IDLE = 32,      /* events kept for reconnects within moments */
-    HISTORY_PENDING = 2048, /* events kept while a tablet's replay is under way */
+    HISTORY_PENDING = 2048, /* events kept while a replay is under way */
     SUBSCRIBE_WAIT_MS = 1000,
     SUSPECT_WAIT_MS = 300, /* a commit is usually published sooner than that */
     RETRY_FIRST_MS = 200,
@@ -73,7 +73,7 @@ static void drop_held(struct hub_topic *topic)
 
 static void free_when_done(struct hub_topic *topic)
 {
-    if (topic->state != HUB_TOPIC_ENDED || topic->flights > 0 || topic->session_count > 0)
+    if (topic->state != HUB_TOPIC_ENDED || topic->flights > 0 || topic->subscription_count > 0)
         return;
     hub_orders_free(topic);
     hub_history_clear(&topic->history);
@@ -98,11 +98,11 @@ static void end_topic(struct hub_topic *topic)
     free_when_done(topic);
 }
 
-static void close_sessions(struct hub_topic *topic, uint16_t code, const char *reason)
+static void close_all(struct hub_topic *topic, uint16_t code, const char *reason)
 {
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-        hub_session_close(session, code, reason);
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription)
+        hub_subscription_fail(subscription, code, reason);
     hub_orders_close_all(topic, code, reason);
 }
 
@@ -158,23 +158,24 @@ void hub_topic_work(struct hub_topic *topic)
     hub_orders_work(topic);
 }
 
-/* --- sessions ------------------------------------------------------------------------------- */
+/* --- subscriptions ------------------------------------------------------------------------------- */
 
-void hub_topic_join(struct hub *hub, struct hub_session *session)
+void hub_topic_join(struct hub *hub, struct hub_subscription *subscription,
+                    const struct hub_target *target)
 {
-    struct hub_topic *topic = find_topic(hub, &session->target.restaurant_id);
+    struct hub_topic *topic = find_topic(hub, &target->restaurant_id);
     if (!topic)
-        topic = create_topic(hub, &session->target.restaurant_id);
+        topic = create_topic(hub, &target->restaurant_id);
     hub_wheel_cancel(&topic->grace_timer);
-    session->topic = topic;
-    topic->session_count++;
-    if (session->target.kind == OSY_POSITION_ORDER) {
-        hub_orders_join(topic, session);
+    subscription->topic = topic;
+    topic->subscription_count++;
+    if (target->kind == OSY_POSITION_ORDER) {
+        hub_orders_join(topic, subscription, &target->order_id);
     } else {
-        DL_APPEND(topic->tablets, session);
+        DL_APPEND(topic->watchers, subscription);
         struct osy_position position = hub_topic_position(topic);
         if (topic->state == HUB_TOPIC_OPEN)
-            hub_session_ready(session, &position);
+            hub_subscription_ready(subscription, &position);
     }
     if (topic->state == HUB_TOPIC_OPENING)
         hub_topic_work(topic);
@@ -185,58 +186,64 @@ static void on_grace_over(struct hub_wheel_timer *timer)
     end_topic(TOPIC_OF(timer, grace_timer));
 }
 
-void hub_topic_leave(struct hub_session *session)
+void hub_topic_leave(struct hub_subscription *subscription)
 {
-    struct hub_topic *topic = session->topic;
+    struct hub_topic *topic = subscription->topic;
     if (!topic)
         return;
-    if (session->order) {
-        hub_orders_leave(topic, session);
+    if (subscription->order) {
+        hub_orders_leave(topic, subscription);
     } else {
-        DL_DELETE(topic->tablets, session);
-        hub_replay_release(session);
-        if (!topic->tablets)
+        DL_DELETE(topic->watchers, subscription);
+        hub_replay_release(subscription);
+        if (!topic->watchers)
             hub_history_clear(&topic->history);
     }
-    session->topic = NULL;
-    topic->session_count--;
+    subscription->topic = NULL;
+    topic->subscription_count--;
     if (topic->state == HUB_TOPIC_ENDED)
         free_when_done(topic);
-    else if (topic->session_count == 0)
+    else if (topic->subscription_count == 0)
         hub_wheel_arm(&topic->hub->wheel, &topic->grace_timer,
                       osy_clock_monotonic_ms() + topic->hub->config->topic_grace_ms, on_grace_over);
 }
 
-void hub_topic_note_state(struct hub_session *session, bool was_pending, bool is_pending)
+void hub_topic_note_state(struct hub_subscription *subscription, bool was_pending, bool is_pending)
 {
-    if (!session->topic || was_pending == is_pending)
+    if (!subscription->topic || was_pending == is_pending)
         return;
-    if (session->order)
-        hub_orders_note_state(session, was_pending, is_pending);
+    if (subscription->order)
+        hub_orders_note_state(subscription, was_pending, is_pending);
     else if (is_pending)
-        session->topic->pending_tablets++;
+        subscription->topic->pending_watchers++;
     else
-        session->topic->pending_tablets--;
+        subscription->topic->pending_watchers--;
 }
 
-void hub_topic_resume(struct hub_session *session)
+void hub_topic_resume(struct hub_subscription *subscription)
 {
-    if (session->order)
-        hub_orders_resume(session->topic, session);
+    if (subscription->order)
+        hub_orders_resume(subscription->topic, subscription);
     else
-        hub_replay_answer(session->topic, session);
+        hub_replay_answer(subscription->topic, subscription);
 }
 
-void hub_topic_pump(struct hub_session *session)
+void hub_topic_pump(struct hub_subscription *subscription)
 {
-    hub_replay_pump(session->topic, session);
+    hub_replay_pump(subscription->topic, subscription);
 }
 
-int64_t hub_topic_event_time(const struct hub_session *session, const struct osy_position *position)
+const struct osy_uuid *hub_topic_restaurant(const struct hub_topic *topic)
 {
-    if (session->order)
-        return hub_orders_event_time(session, position);
-    struct hub_event *event = hub_history_find(&session->topic->history, position->number);
+    return &topic->restaurant_id;
+}
+
+int64_t hub_topic_event_time(const struct hub_subscription *subscription,
+                             const struct osy_position *position)
+{
+    if (subscription->order)
+        return hub_orders_event_time(subscription, position);
+    struct hub_event *event = hub_history_find(&subscription->topic->history, position->number);
     bool is_it = event && osy_uuid_equal(&event->envelope.id, &position->event_id);
     return is_it ? event->envelope.time_ms : 0;
 }
@@ -253,10 +260,10 @@ static void open_topic(struct hub_topic *topic, const struct hub_head *head)
     topic->state = HUB_TOPIC_OPEN;
 
     struct osy_position position = hub_topic_position(topic);
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session) {
-        if (session->state == HUB_SESSION_OPENING)
-            hub_session_ready(session, &position);
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription) {
+        if (subscription->state == HUB_SUBSCRIPTION_OPENING)
+            hub_subscription_ready(subscription, &position);
     }
 }
 
@@ -267,7 +274,7 @@ static void abandon(struct hub_topic *topic)
     char text[OSY_UUID_TEXT_BYTES];
     osy_uuid_format(&topic->restaurant_id, text);
     OSY_ERROR("topic_diverged", OSY_STR("restaurant_id", text), OSY_INT("seq", topic->cursor.last));
-    close_sessions(topic, HUB_CLOSE_FAILED, "stream was restored");
+    close_all(topic, HUB_CLOSE_FAILED, "stream was restored");
     end_topic(topic);
 }
 
@@ -305,18 +312,18 @@ static void note_lag(struct hub_topic *topic, const struct hub_head *head)
                       osy_clock_monotonic_ms() + SUSPECT_WAIT_MS, on_suspect_timeout);
 }
 
-/* Tablets that claim a position beyond ours: we lag, or it never was. */
-static void judge_tablets_ahead(struct hub_topic *topic, const struct hub_head *head)
+/* Watchers that claim a position beyond ours: we lag, or it never was. */
+static void judge_watchers_ahead(struct hub_topic *topic, const struct hub_head *head)
 {
     struct osy_position position = hub_topic_position(topic);
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session) {
-        if (session->state != HUB_SESSION_WAITING || !session->is_asked_for)
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription) {
+        if (subscription->state != HUB_SUBSCRIPTION_WAITING || !subscription->is_asked_for)
             continue;
-        if (session->position.number <= topic->cursor.last)
+        if (subscription->position.number <= topic->cursor.last)
             continue;
-        if (session->position.number > head->seq && !head->from_redis)
-            hub_session_reset(session, &position, "unknown_position");
+        if (subscription->position.number > head->seq && !head->from_redis)
+            hub_subscription_reset(subscription, &position, "unknown_position");
         else
             hub_cursor_expect(&topic->cursor, head->seq, &head->event_id);
     }
@@ -338,7 +345,7 @@ static void on_head(void *context, const struct hub_head *head, const struct osy
         if (head->found) {
             open_topic(topic, head);
         } else {
-            close_sessions(topic, HUB_CLOSE_NOT_FOUND, "no such restaurant");
+            close_all(topic, HUB_CLOSE_NOT_FOUND, "no such restaurant");
             end_topic(topic);
             return;
         }
@@ -348,7 +355,7 @@ static void on_head(void *context, const struct hub_head *head, const struct osy
     } else {
         if (head->seq > topic->cursor.last)
             note_lag(topic, head);
-        judge_tablets_ahead(topic, head);
+        judge_watchers_ahead(topic, head);
     }
     topic->is_urgent = false;
     if (topic->is_head_stale) {
@@ -366,35 +373,36 @@ void hub_topic_ask_for_head(struct hub_topic *topic)
     topic->is_head_asked = true;
     topic->asked_at = topic->cursor.last;
     topic->flights++;
-    struct hub_session *session;
-    if (topic->pending_tablets > 0) {
-        DL_FOREACH(topic->tablets, session)
-            session->is_asked_for = session->state == HUB_SESSION_WAITING;
+    struct hub_subscription *subscription;
+    if (topic->pending_watchers > 0) {
+        DL_FOREACH(topic->watchers, subscription)
+            subscription->is_asked_for = subscription->state == HUB_SUBSCRIPTION_WAITING;
     }
     hub_source_find_head(&topic->hub->source, &topic->restaurant_id, on_head, topic);
 }
 
 /* --- events --------------------------------------------------------------------------------- */
 
-static void deliver_to_tablet(struct hub_session *session, struct hub_event *event)
+static void deliver_to_watcher(struct hub_subscription *subscription, struct hub_event *event)
 {
-    if (session->state != HUB_SESSION_LIVE)
+    if (subscription->state != HUB_SUBSCRIPTION_LIVE)
         return; /* it takes the event from the history when its replay is done */
-    if (event->envelope.seq == session->position.number + 1)
-        hub_session_deliver(session, event);
-    else if (event->envelope.seq > session->position.number)
-        hub_session_close(session, HUB_CLOSE_FAILED, "lost its place"); /* never a silent hole */
+    if (event->envelope.seq == subscription->position.number + 1)
+        hub_subscription_deliver(subscription, event);
+    else if (event->envelope.seq > subscription->position.number)
+        hub_subscription_fail(subscription, HUB_CLOSE_FAILED,
+                              "lost its place"); /* never a silent hole */
 }
 
 static void deliver(struct hub_topic *topic, struct hub_event *event)
 {
     hub_cursor_advance(&topic->cursor, event->envelope.seq, &event->envelope.id);
-    if (topic->tablets)
+    if (topic->watchers)
         hub_history_add(&topic->history, event,
-                        topic->pending_tablets ? HISTORY_PENDING : HISTORY_IDLE);
-    struct hub_session *session;
-    DL_FOREACH(topic->tablets, session)
-        deliver_to_tablet(session, event);
+                        topic->pending_watchers ? HISTORY_PENDING : HISTORY_IDLE);
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription)
+        deliver_to_watcher(subscription, event);
     hub_orders_on_event(topic, event);
 }
 

@@ -1,6 +1,7 @@
 /*
- * A topic: one restaurant's events and the sessions that watch them, all of them (tablets) or those of
- * one order (customers). It exists from its first session until a grace time after its last.
+ * A topic: one restaurant's events and the subscriptions that follow them, all of them (watchers: tablets
+ * and dashboards) or those of one order (customers). It exists from its first subscription until a grace
+ * time after its last.
  *
  *   OPENING -> OPEN -> ENDED
  *
@@ -18,23 +19,26 @@
 #include "shared/position.h"
 #include "shared/uuid.h"
 
-struct hub_session;
+struct hub_subscription;
+struct hub_target;
 struct hub_topic;
 
-/* --- for sessions --- */
-/* Enters session (authenticated, OPENING) into the topic of its target; hub_session_ready follows, at
- * once or later. */
-void hub_topic_join(struct hub *hub, struct hub_session *session);
-void hub_topic_leave(struct hub_session *session); /* fine when it is in none */
-/* session is WAITING: answers its `resume`, at once or later. */
-void hub_topic_resume(struct hub_session *session);
-/* session is REPLAYING and its socket has room. */
-void hub_topic_pump(struct hub_session *session);
-/* session's state has changed. */
-void hub_topic_note_state(struct hub_session *session, bool was_pending, bool is_pending);
+/* --- for subscriptions --- */
+/* Enters subscription (OPENING) into the topic of target; hub_subscription_ready follows, at once or later. */
+void hub_topic_join(struct hub *hub, struct hub_subscription *subscription,
+                    const struct hub_target *target);
+void hub_topic_leave(struct hub_subscription *subscription); /* fine when it is in none */
+/* subscription is WAITING: answers its `resume`, at once or later. */
+void hub_topic_resume(struct hub_subscription *subscription);
+/* subscription is REPLAYING and its socket has room. */
+void hub_topic_pump(struct hub_subscription *subscription);
+/* subscription's state has changed. */
+void hub_topic_note_state(struct hub_subscription *subscription, bool was_pending, bool is_pending);
 /* Commit time of the event at position, if the topic still knows it; else 0. */
-int64_t hub_topic_event_time(const struct hub_session *session,
+int64_t hub_topic_event_time(const struct hub_subscription *subscription,
                              const struct osy_position *position);
+
+const struct osy_uuid *hub_topic_restaurant(const struct hub_topic *topic);
 
 /* --- for main: what Redis says --- */
 void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_length,
@@ -42,5 +46,5 @@ void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_
 void hub_topics_on_subscribed(struct hub *hub, const char *channel, size_t channel_length);
 /* Asks for the head of every topic. at_once: no event will come live, so a lag is repaired now. */
 void hub_topics_check(struct hub *hub, bool at_once);
-/* Ends every topic; their sessions must be gone. Answers that are under way must have come. */
+/* Ends every topic; their subscriptions must be gone. Answers that are under way must have come. */
 void hub_topics_end(struct hub *hub);

@@ -1,6 +1,6 @@
 /*
  * What a topic is made of, shared by the three files that work on it and by nobody else:
- * hub/topic.c (life, live events, gaps), hub/replay.c (tablets that resume), hub/orders.c (customers).
+ * hub/topic.c (life, live events, gaps), hub/replay.c (watchers that resume), hub/orders.c (customers).
  */
 #pragma once
 #include <stdbool.h>
@@ -13,6 +13,7 @@
 #include "hub/history.h"
 #include "hub/hub.h"
 #include "hub/session.h"
+#include "hub/subscription.h"
 #include "hub/topic.h"
 #include "hub/wheel.h"
 #include "shared/backoff.h"
@@ -30,13 +31,13 @@ struct hub_topic {
     struct osy_uuid restaurant_id;
     enum hub_topic_state state;
     struct hub_cursor cursor;
-    struct hub_session *tablets;     /* sessions of the restaurant; borrowed */
-    struct hub_order *orders;        /* by id; owned */
-    struct hub_order *recent_orders; /* those without sessions, the least recent first */
+    struct hub_subscription *watchers; /* those of the whole restaurant; borrowed */
+    struct hub_order *orders;          /* by id; owned */
+    struct hub_order *recent_orders;   /* those without subscriptions, the least recent first */
     size_t recent_order_count;
-    size_t session_count;       /* tablets and customers */
-    size_t pending_tablets;     /* tablets that wait for a replay or are being sent one */
-    struct hub_history history; /* kept while there are tablets */
+    size_t subscription_count;  /* watchers and customers */
+    size_t pending_watchers;    /* those that wait for a replay or are being sent one */
+    struct hub_history history; /* kept while there are watchers */
     struct hub_event *held[HUB_TOPIC_HELD_MAX]; /* references; ascending */
     size_t held_count;
 
@@ -45,7 +46,7 @@ struct hub_topic {
     bool is_head_stale;     /* but asked before the subscription was sure: ask again; */
     uint64_t asked_at;      /* asked when the cursor stood here; */
     bool is_repairing;      /* one for a gap; */
-    bool is_fetching;       /* one for tablets' replays, */
+    bool is_fetching;       /* one for watchers' replays, */
     struct hub_range fetch; /* for these events; */
     bool is_scanning;       /* one for what Redis has of orders */
     bool has_wanted_orders; /* some order is to be loaded at the next chance */
@@ -70,20 +71,22 @@ OSY_MUST_CHECK bool hub_topic_land(struct hub_topic *topic);
 struct osy_position hub_topic_position(const struct hub_topic *topic);
 
 /* --- hub/replay.c --- */
-void hub_replay_answer(struct hub_topic *topic, struct hub_session *session);
+void hub_replay_answer(struct hub_topic *topic, struct hub_subscription *subscription);
 void hub_replay_answer_all(struct hub_topic *topic);
 void hub_replay_work(struct hub_topic *topic);
-void hub_replay_pump(struct hub_topic *topic, struct hub_session *session);
-void hub_replay_release(struct hub_session *session);
+void hub_replay_pump(struct hub_topic *topic, struct hub_subscription *subscription);
+void hub_replay_release(struct hub_subscription *subscription);
 
 /* --- hub/orders.c --- */
-void hub_orders_join(struct hub_topic *topic, struct hub_session *session);
-void hub_orders_leave(struct hub_topic *topic, struct hub_session *session);
-void hub_orders_note_state(struct hub_session *session, bool was_pending, bool is_pending);
-void hub_orders_resume(struct hub_topic *topic, struct hub_session *session);
+void hub_orders_join(struct hub_topic *topic, struct hub_subscription *subscription,
+                     const struct osy_uuid *order_id);
+void hub_orders_leave(struct hub_topic *topic, struct hub_subscription *subscription);
+void hub_orders_note_state(struct hub_subscription *subscription, bool was_pending,
+                           bool is_pending);
+void hub_orders_resume(struct hub_topic *topic, struct hub_subscription *subscription);
 void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event);
 void hub_orders_work(struct hub_topic *topic); /* asks for those that are wanted */
 void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *reason);
-int64_t hub_orders_event_time(const struct hub_session *session,
+int64_t hub_orders_event_time(const struct hub_subscription *subscription,
                               const struct osy_position *position);
 void hub_orders_free(struct hub_topic *topic);
