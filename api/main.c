@@ -5,6 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shared/bug.h"
+#include "shared/failpoint.h"
+
+static int list_failpoints(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    osy_failpoints_print(stdout);
+    osy_bugs_print(stdout);
+    return 0;
+}
+
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -16,6 +28,7 @@ static const struct command {
     {"seed", api_seed_main, "add the demo restaurant, or many for load tests"},
     {"token", api_token_main, "print signed tokens"},
     {"keys", api_keys_main, "make and list keys"},
+    {"failpoints", list_failpoints, "list the places where tests can make it fail"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
 
@@ -24,7 +37,7 @@ static void print_usage(FILE *out)
     fprintf(out, "Usage: ordersync-api COMMAND [--help]\n"
                  "       ordersync-api --help | --version\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-10s  %s\n", commands[i].name, commands[i].help);
 }
 
 int main(int argc, char **argv)

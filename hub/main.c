@@ -15,7 +15,9 @@
 #include "hub/socket.h"
 #include "hub/topic.h"
 #include "shared/alloc.h"
+#include "shared/bug.h"
 #include "shared/clock.h"
+#include "shared/failpoint.h"
 #include "shared/keys.h"
 #include "shared/log.h"
 
@@ -240,24 +242,40 @@ static int serve(struct program *program)
 static int print_help(void)
 {
     printf("ordersync-hub: the WebSocket tier of OrderSync.\n\n"
-           "Usage: ordersync-hub [--help | --version | --check-config]\n\n"
+           "Usage: ordersync-hub [--help | --version | --check-config | --failpoints]\n\n"
+           "--failpoints lists the places where tests can make it fail.\n\n"
            "Settings are environment variables:\n\n");
     osy_config_print_help(hub_settings, stdout);
     return EXIT_SUCCESS;
 }
 
+static bool is_option(const char *text)
+{
+    static const char *const options[] = {"--help", "--version", "--check-config", "--failpoints"};
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strcmp(options[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     const char *option = argc > 1 ? argv[1] : "";
-    if (argc > 2 || (argc == 2 && strcmp(option, "--help") != 0 &&
-                     strcmp(option, "--version") != 0 && strcmp(option, "--check-config") != 0)) {
-        fprintf(stderr, "Usage: ordersync-hub [--help | --version | --check-config]\n");
+    if (argc > 2 || (argc == 2 && !is_option(option))) {
+        fprintf(stderr,
+                "Usage: ordersync-hub [--help | --version | --check-config | --failpoints]\n");
         return EXIT_USAGE;
     }
     if (strcmp(option, "--help") == 0)
         return print_help();
     if (strcmp(option, "--version") == 0) {
         printf("ordersync-hub %s\n", ORDERSYNC_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (strcmp(option, "--failpoints") == 0) {
+        osy_failpoints_print(stdout);
+        osy_bugs_print(stdout);
         return EXIT_SUCCESS;
     }
 

@@ -9,6 +9,7 @@
 
 #include "embedded/hub_core.h"
 #include "shared/alloc.h"
+#include "shared/failpoint.h"
 #include "shared/pg.h"
 
 enum { BATCH_MAX = 128, DEFAULT_MAX_QUEUED = 20000 };
@@ -207,7 +208,8 @@ static void answer_batch(struct hub_store *store, struct osy_pg *pg, struct requ
         [KIND_ORDER] = answer_orders,
     };
     struct osy_error err = {0};
-    bool ok = answer[batch->kind](pg, batch, &err);
+    bool ok = !OSY_FAILPOINT_ERROR("store.before_query", "the hub asks PostgreSQL", &err) &&
+              answer[batch->kind](pg, batch, &err);
     if (!ok)
         fail_batch(batch, &err);
     atomic_store(&store->is_up, ok || err.code != OSY_ERR_IO);

@@ -1,88 +1,125 @@
 #include "shared/failpoint.h"
 
 #ifdef ORDERSYNC_FAILPOINTS
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FAILPOINTS_MAX 16
-#define NAME_BYTES     64
+/* The linker's names for the section that OSY_FAILPOINT_HERE fills; weak, because a program may have none. */
+extern struct osy_failpoint *const __start_osy_failpoints[] __attribute__((weak));
+extern struct osy_failpoint *const __stop_osy_failpoints[] __attribute__((weak));
 
-enum action { ACTION_KILL = 0, ACTION_DELAY };
+static const struct {
+    const char *name;
+    enum osy_failpoint_action action;
+    bool takes_number, needs_number;
+} actions[] = {
+    {"kill", OSY_FAILPOINT_KILL, true, false},
+    {"error", OSY_FAILPOINT_FAIL, true, false},
+    {"delay", OSY_FAILPOINT_DELAY, true, true},
+    {"hang", OSY_FAILPOINT_HANG, false, false},
+};
+enum { ACTION_COUNT = sizeof actions / sizeof actions[0] };
 
-static struct failpoint {
-    char name[NAME_BYTES];
-    enum action action;
-    long number; /* kill: the pass that dies; delay: milliseconds */
-    atomic_long passes;
-} failpoints[FAILPOINTS_MAX];
-static size_t failpoint_count;
-
-/* A failpoint that is misspelt would let a chaos test prove nothing: the process stops. */
 static _Noreturn void die_of(const char *text)
 {
     fprintf(stderr, "OSY_FAILPOINTS: not understood: %s\n", text);
     exit(2);
 }
 
-static void parse_one(const char *text, struct failpoint *failpoint)
+static struct osy_failpoint *find_failpoint(const char *name)
 {
-    const char *equals = strchr(text, '='), *colon = strchr(text, ':');
-    size_t length = equals ? (size_t)(equals - text) : 0;
-    char *end = NULL;
-
-    if (length == 0 || length >= NAME_BYTES)
-        die_of(text);
-    memcpy(failpoint->name, text, length);
-    failpoint->number = colon ? strtol(colon + 1, &end, 10) : 1;
-    if (failpoint->number < 1 || (end && *end != '\0'))
-        die_of(text);
-    if (strcmp(equals, "=kill") == 0 || strncmp(equals, "=kill:", 6) == 0)
-        failpoint->action = ACTION_KILL;
-    else if (strncmp(equals, "=delay:", 7) == 0)
-        failpoint->action = ACTION_DELAY;
-    else
-        die_of(text);
+    struct osy_failpoint *const *at = __start_osy_failpoints;
+    while (at != __stop_osy_failpoints && strcmp((*at)->name, name) != 0)
+        at++;
+    return at == __stop_osy_failpoints ? NULL : *at;
 }
 
-static void parse_environment(void)
+/* text: "kill", "kill:3". */
+static bool choose_action(struct osy_failpoint *failpoint, char *text)
 {
-    const char *variable = getenv("OSY_FAILPOINTS");
-    char *copy = strdup(variable ? variable : ""), *rest = NULL;
+    char *number = strchr(text, ':'), *end = NULL;
+    size_t i = 0;
+    if (number)
+        *number++ = '\0';
+    while (i < ACTION_COUNT && strcmp(actions[i].name, text) != 0)
+        i++;
+    if (i == ACTION_COUNT || (number ? !actions[i].takes_number : actions[i].needs_number))
+        return false;
+    failpoint->action = actions[i].action;
+    failpoint->number = number ? strtol(number, &end, 10) : 0;
+    return (!number || (*number && !*end && failpoint->number > 0)) &&
+           (failpoint->action != OSY_FAILPOINT_FAIL || failpoint->takes_error);
+}
 
-    if (!copy)
-        abort();
-    for (char *text = strtok_r(copy, ",", &rest); text; text = strtok_r(NULL, ",", &rest)) {
-        if (failpoint_count == FAILPOINTS_MAX)
-            die_of(text);
-        parse_one(text, &failpoints[failpoint_count++]);
-    }
+static void choose(const char *setting)
+{
+    char *copy = strdup(setting);
+    char *equals = copy ? strchr(copy, '=') : NULL;
+    if (!equals)
+        die_of(setting);
+    *equals = '\0';
+    struct osy_failpoint *failpoint = find_failpoint(copy);
+    if (!failpoint || !choose_action(failpoint, equals + 1))
+        die_of(setting);
     free(copy);
 }
 
-static void act(struct failpoint *failpoint)
+/* Before main, so that no thread is there yet and a wrong setting is found even when its place is never passed. */
+__attribute__((constructor)) static void read_environment(void)
 {
-    struct timespec delay = {failpoint->number / 1000, failpoint->number % 1000 * 1000000};
-
-    if (failpoint->action == ACTION_DELAY)
-        nanosleep(&delay, NULL);
-    else if (atomic_fetch_add(&failpoint->passes, 1) + 1 == failpoint->number)
-        kill(getpid(), SIGKILL);
+    const char *variable = getenv("OSY_FAILPOINTS");
+    char *copy = strdup(variable ? variable : ""), *rest = NULL;
+    if (!copy)
+        abort();
+    for (char *text = strtok_r(copy, ",", &rest); text; text = strtok_r(NULL, ",", &rest))
+        choose(text);
+    free(copy);
 }
 
-void osy_failpoint_hit(const char *name)
+static _Noreturn void hang(void)
 {
-    static pthread_once_t parsed = PTHREAD_ONCE_INIT;
+    for (;;)
+        pause();
+}
 
-    pthread_once(&parsed, parse_environment);
-    for (size_t i = 0; i < failpoint_count; i++) {
-        if (strcmp(failpoints[i].name, name) == 0)
-            act(&failpoints[i]);
+bool osy_failpoint_hit(struct osy_failpoint *failpoint, struct osy_error *err)
+{
+    if (failpoint->action == OSY_FAILPOINT_PASS)
+        return false;
+    long pass = atomic_fetch_add(&failpoint->passes, 1) + 1, number = failpoint->number;
+    struct timespec delay = {number / 1000, number % 1000 * 1000000};
+    switch (failpoint->action) {
+    case OSY_FAILPOINT_PASS: break;
+    case OSY_FAILPOINT_KILL:
+        if (pass == (number > 0 ? number : 1))
+            kill(getpid(), SIGKILL);
+        break;
+    case OSY_FAILPOINT_FAIL:
+        if (number == 0 || pass <= number)
+            return !osy_error_set(err, OSY_ERR_IO, "failpoint %s", failpoint->name);
+        break;
+    case OSY_FAILPOINT_DELAY: nanosleep(&delay, NULL); break;
+    case OSY_FAILPOINT_HANG:
+        if (pass == 1)
+            hang();
+        break;
     }
+    return false;
+}
+
+void osy_failpoints_print(FILE *out)
+{
+    for (struct osy_failpoint *const *at = __start_osy_failpoints; at != __stop_osy_failpoints;
+         at++)
+        fprintf(out, "failpoint\t%s\t%s\tbefore %s\n", (*at)->name,
+                (*at)->takes_error ? "kill,delay,hang,error" : "kill,delay,hang", (*at)->before);
+}
+#else
+void osy_failpoints_print(FILE *out)
+{
+    fprintf(out, "This build has no failpoints (CMake's presets dev and failpoints do).\n");
 }
 #endif

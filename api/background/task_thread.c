@@ -7,6 +7,7 @@
 
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/failpoint.h"
 #include "shared/log.h"
 
 struct scheduled_task {
@@ -30,7 +31,8 @@ static void run_task(struct api_task_thread *thread, struct scheduled_task *sche
     const struct api_task *task = &scheduled->task;
     struct osy_error err = {0};
     bool more = false;
-    bool ok = task->run(thread->context, &more, &err);
+    bool ok = !OSY_FAILPOINT_ERROR("work.before_task", "a task of the worker runs", &err) &&
+              task->run(thread->context, &more, &err);
     if (!ok && !scheduled->failing)
         OSY_WARN("background_task_failing", OSY_STR("task", task->name), OSY_ERR(&err));
     if (ok && scheduled->failing)

@@ -10,6 +10,7 @@
 #include "shared/alloc.h"
 #include "shared/buffer.h"
 #include "shared/event.h"
+#include "shared/failpoint.h"
 #include "shared/redis_blocking.h"
 
 struct api_blocking_publisher {
@@ -57,6 +58,7 @@ bool api_blocking_publisher_publish(struct api_blocking_publisher *publisher,
     const char *argv[] = {key, seq, publisher->envelope.bytes, publisher->stream_max, channel};
     const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
                               strlen(publisher->stream_max), strlen(channel)};
-    return osy_redis_blocking_eval(publisher->redis, &publisher->script, 1, 5, argv, lengths,
+    return !OSY_FAILPOINT_ERROR("work.before_publish", "the worker publishes an event", err) &&
+           osy_redis_blocking_eval(publisher->redis, &publisher->script, 1, 5, argv, lengths,
                                    copy_added, added, err);
 }

@@ -10,6 +10,7 @@
 #include "shared/alloc.h"
 #include "shared/buffer.h"
 #include "shared/event.h"
+#include "shared/failpoint.h"
 #include "shared/metrics.h"
 #include "shared/redis.h"
 
@@ -52,6 +53,7 @@ static void on_published(void *context, const struct osy_redis_reply *reply,
     struct api_publisher *publisher = context;
     (void)err;
     bool ok = reply && reply->type == OSY_REDIS_INTEGER;
+    OSY_FAILPOINT("publish.after", "the API learns that Redis took an event");
     osy_metric_inc(ok ? publisher->published : publisher->failed);
 }
 
@@ -68,7 +70,8 @@ void api_publisher_publish(struct api_publisher *publisher, const struct osy_eve
                                      channel};
     const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
                               strlen(publisher->stream_max), strlen(channel)};
-    if (!osy_redis_eval(publisher->redis, &publisher->script, 1, 5, arguments, lengths,
+    if (OSY_FAILPOINT_ERROR("publish.before", "a committed event is published", NULL) ||
+        !osy_redis_eval(publisher->redis, &publisher->script, 1, 5, arguments, lengths,
                         on_published, publisher, NULL))
         osy_metric_inc(publisher->failed);
 }

@@ -11,6 +11,7 @@
 #include "api/events/stream_keys.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
+#include "shared/bug.h"
 #include "shared/clock.h"
 #include "shared/event.h"
 #include "shared/metrics.h"
@@ -256,7 +257,8 @@ bool api_reconciler_pass(struct api_reconciler *reconciler, size_t *published,
 {
     *published = 0;
     osy_metric_set(reconciler->behind, 0);
-    bool ok = run_pass(reconciler, published, err);
+    bool ok = OSY_BUG("reconciler_idle", "what its publisher lost is never published") ||
+              run_pass(reconciler, published, err);
     osy_metric_add(reconciler->published, (double)*published);
     if (!ok) {
         forget_all(reconciler);

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "api/orders/command.h"
 #include "api/orders/status.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
+#include "shared/bug.h"
 #include "shared/clock.h"
 #include "shared/failpoint.h"
 #include "shared/pg.h"
@@ -148,8 +150,10 @@ static void begin_statement(struct statement *statement, const enum osy_pg_type 
 static void add_hashes(struct osy_pg_array *key, struct osy_pg_array *body,
                        const struct api_order_command *command)
 {
-    osy_pg_array_add(key, command->has_key ? command->key_hash : NULL, API_ORDER_HASH_BYTES);
-    osy_pg_array_add(body, command->has_key ? command->body_hash : NULL, API_ORDER_HASH_BYTES);
+    bool is_recorded =
+        command->has_key && !OSY_BUG("key_not_recorded", "a repeated request makes a second order");
+    osy_pg_array_add(key, is_recorded ? command->key_hash : NULL, API_ORDER_HASH_BYTES);
+    osy_pg_array_add(body, is_recorded ? command->body_hash : NULL, API_ORDER_HASH_BYTES);
 }
 
 static void add_create(struct statement *create, const struct api_order_command *command)
@@ -263,12 +267,11 @@ static bool send_text(PGconn *connection, const char *sql)
 
 static bool send_batch(struct api_order_session *session, PGconn *connection, struct osy_error *err)
 {
-    OSY_FAILPOINT("writer.before_begin");
     bool ok = PQenterPipelineMode(connection) == 1 && send_text(connection, "BEGIN") &&
               send_statement(connection, &session->lock) &&
               send_statement(connection, &session->create) &&
               send_statement(connection, &session->change);
-    OSY_FAILPOINT("writer.before_commit");
+    OSY_FAILPOINT("writer.before_commit", "the COMMIT of a batch of orders is sent");
     ok = ok && send_text(connection, "COMMIT") && PQpipelineSync(connection) == 1;
     return ok || osy_pg_error(connection, NULL, err);
 }
@@ -395,14 +398,17 @@ static bool read_answers(struct api_order_session *session, PGconn *connection,
 {
     PGresult *created = NULL, *changed = NULL;
     bool ok = true;
-    for (int i = 0; ok && i < 2; i++) /* BEGIN, lock_streams */
+    if (OSY_FAILPOINT_ERROR("writer.before_answer", "the outcome of a sent batch is read", NULL))
+        shutdown(PQsocket(connection), SHUT_RDWR); /* it may be committed: nobody can tell */
+    for (int i = 0; ok && i < 2; i++)              /* BEGIN, lock_streams */
         ok = skip_answer(connection, deadline_ms, err);
     if (ok && session->create.rows > 0)
         ok = (created = read_answer(connection, deadline_ms, err)) != NULL;
     if (ok && session->change.rows > 0)
         ok = (changed = read_answer(connection, deadline_ms, err)) != NULL;
-    ok = ok && skip_answer(connection, deadline_ms, err); /* COMMIT */
-    if (ok) {                                             /* only now is it true */
+    if (ok && !OSY_BUG("publish_before_commit", "orders are acknowledged before they are durable"))
+        ok = skip_answer(connection, deadline_ms, err); /* COMMIT */
+    if (ok) {                                           /* only now is it true */
         assert(!created || (size_t)PQntuples(created) == session->create.rows);
         assert(!changed || (size_t)PQntuples(changed) == session->change.rows);
         read_results(created, commands, count, false);
@@ -432,14 +438,16 @@ enum api_batch_end api_order_session_run(struct api_order_session *session,
     assert(count > 0);
     collect_parameters(session, commands, count);
     PGconn *connection = osy_pg_connection(session->pg, err);
-    if (!connection || !prepare(session, &session->lock, sql_lock_streams, err) ||
+    if (!connection ||
+        OSY_FAILPOINT_ERROR("writer.before_begin", "a batch of orders is sent", err) ||
+        !prepare(session, &session->lock, sql_lock_streams, err) ||
         !prepare(session, &session->create, sql_create_orders, err) ||
         !prepare(session, &session->change, sql_change_orders, err))
         return API_BATCH_UNSENT;
 
     if (send_batch(session, connection, err) &&
         read_answers(session, connection, commands, count, deadline_ms, err)) {
-        OSY_FAILPOINT("writer.committed");
+        OSY_FAILPOINT("writer.committed", "a committed batch is handed to the loop");
         if (!clean_up(connection, deadline_ms))
             osy_pg_reset(session->pg);
         return API_BATCH_COMMITTED;

@@ -294,7 +294,6 @@ static void publish(struct api_order_writer *writer, const struct api_order_comm
         .data = result->data,
         .data_length = result->data_length,
     };
-    OSY_FAILPOINT("publish.before");
     api_publisher_publish(writer->publisher, &event);
 }
 
@@ -304,6 +303,7 @@ static void finish(struct api_order_writer *writer, struct api_order_command *co
     writer->pending--;
     osy_metric_set(writer->queue_depth, (double)writer->pending);
     osy_metric_inc(osy_metric_with(writer->outcomes, &outcome));
+    OSY_FAILPOINT("writer.before_reply", "the reply to a decided command is sent");
     command->on_done(command);
     if (is_written(command)) {
         osy_metric_inc(command->step ? osy_metric_with(writer->changes, &command->step->to)
