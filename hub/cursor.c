@@ -3,11 +3,16 @@
 #include <assert.h>
 #include <stddef.h>
 
-enum hub_verdict hub_cursor_judge(const struct hub_cursor *cursor, uint64_t number)
+enum hub_verdict hub_cursor_judge(const struct hub_cursor *cursor, const struct osy_envelope *event)
 {
-    if (number <= cursor->last)
+    if (event->seq < cursor->last)
         return HUB_VERDICT_DROP;
-    return number == cursor->last + 1 ? HUB_VERDICT_DELIVER : HUB_VERDICT_GAP;
+    if (event->seq > cursor->last + 1)
+        return HUB_VERDICT_GAP;
+    if (event->seq == cursor->last)
+        return osy_uuid_equal(&event->id, &cursor->last_id) ? HUB_VERDICT_DROP : HUB_VERDICT_FORK;
+    bool follows = osy_uuid_equal(&event->previous_id, &cursor->last_id);
+    return follows || cursor->last == 0 ? HUB_VERDICT_DELIVER : HUB_VERDICT_FORK;
 }
 
 void hub_cursor_advance(struct hub_cursor *cursor, uint64_t number, const struct osy_uuid *id)

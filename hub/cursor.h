@@ -1,12 +1,13 @@
 /*
  * A cursor: how far a topic has come in its restaurant's stream, and what to do with the next event.
- * Pure logic. Loss, duplicates, reordering, a Redis restart and silent death of the subscription all
- * come down to these three verdicts; whoever holds the cursor does the fetching.
+ * Pure logic. Loss, duplicates, reordering, a Redis restart, silent death of the subscription and a database
+ * that was restored all come down to these four verdicts; whoever holds the cursor does the fetching.
  */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shared/event.h"
 #include "shared/uuid.h"
 
 struct hub_cursor {
@@ -20,9 +21,12 @@ enum hub_verdict {
     HUB_VERDICT_DELIVER = 0, /* it is the next one */
     HUB_VERDICT_DROP,        /* it was delivered before */
     HUB_VERDICT_GAP,         /* something before it is missing: hold it and repair */
+    HUB_VERDICT_FORK, /* it does not name the last delivered event as the one before it: of two histories one
+                         is not (or no longer) true, and PostgreSQL knows which */
 };
 
-enum hub_verdict hub_cursor_judge(const struct hub_cursor *cursor, uint64_t number);
+enum hub_verdict hub_cursor_judge(const struct hub_cursor *cursor,
+                                  const struct osy_envelope *event);
 /* number must be last + 1. */
 void hub_cursor_advance(struct hub_cursor *cursor, uint64_t number, const struct osy_uuid *id);
 /* Event number exists (its id may be NULL: unknown). */

@@ -10,7 +10,7 @@
 struct hub_event *hub_event_create(const char *envelope, size_t length,
                                    const struct osy_uuid *restaurant_id, struct osy_error *err)
 {
-    if (length > OSY_EVENT_JSON_MAX + 64) {
+    if (length > OSY_ENVELOPE_MAX) {
         osy_error_set(err, OSY_ERR_INVALID, "envelope of %zu bytes", length);
         return NULL;
     }
@@ -40,6 +40,12 @@ void hub_event_unref(struct hub_event *event)
     hub_frame_unref(event->frames[0]);
     hub_frame_unref(event->frames[1]);
     free(event);
+}
+
+bool hub_event_follows(const struct hub_event *event, const struct hub_event *before)
+{
+    return event->envelope.seq == before->envelope.seq + 1 &&
+           osy_uuid_equal(&event->envelope.previous_id, &before->envelope.id);
 }
 
 struct osy_position hub_event_position(const struct hub_event *event, enum osy_position_kind kind)

@@ -5,6 +5,7 @@
  * them over; from then on the loop thread alone touches them.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ struct hub_event *hub_event_create(const char *envelope, size_t length,
                                    const struct osy_uuid *restaurant_id, struct osy_error *err);
 struct hub_event *hub_event_ref(struct hub_event *event);
 void hub_event_unref(struct hub_event *event); /* NULL is fine */
+/* Whether event is the next one after before: by number and by the id that it names. */
+bool hub_event_follows(const struct hub_event *event, const struct hub_event *before);
 /* The position that a receiver of that kind has once it has taken the event. */
 struct osy_position hub_event_position(const struct hub_event *event, enum osy_position_kind kind);
 /* Borrowed from the event. */

@@ -461,6 +461,15 @@ static void gather(struct hub_topic *topic, struct hub_event *event)
     keep_event(order, event);
 }
 
+/* run ends at the cursor or behind it. */
+static bool meets_cursor(const struct hub_cursor *cursor, struct hub_event *const *run)
+{
+    const struct osy_envelope *first = &run[0]->envelope;
+    if (first->seq > cursor->last)
+        return hub_cursor_judge(cursor, first) == HUB_VERDICT_DELIVER;
+    return osy_uuid_equal(&run[cursor->last - first->seq]->envelope.id, &cursor->last_id);
+}
+
 /* Where the events begin that reach the cursor without a hole: only of orders among these is it known that
  * nothing newer was missed. answer->count when there are none. */
 static size_t find_whole_run(const struct hub_topic *topic, const struct hub_answer *answer)
@@ -469,10 +478,9 @@ static size_t find_whole_run(const struct hub_topic *topic, const struct hub_ans
     if (begin == 0 || answer->events[begin - 1]->envelope.seq < topic->cursor.last)
         return answer->count;
     begin--;
-    while (begin > 0 &&
-           answer->events[begin - 1]->envelope.seq + 1 == answer->events[begin]->envelope.seq)
+    while (begin > 0 && hub_event_follows(answer->events[begin], answer->events[begin - 1]))
         begin--;
-    return answer->events[begin]->envelope.seq <= topic->cursor.last + 1 ? begin : answer->count;
+    return meets_cursor(&topic->cursor, answer->events + begin) ? begin : answer->count;
 }
 
 /* Good for positions that it has; for others the order waits on for PostgreSQL (is_loaded is false). */

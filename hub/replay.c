@@ -165,9 +165,17 @@ static bool is_in_fetch(const struct hub_topic *topic, const struct hub_subscrip
            number <= topic->fetch.last && (number >= topic->fetch.first || topic->fetch.first == 1);
 }
 
+static bool is_what_was_delivered(const struct hub_range *fetch, const struct hub_answer *answer)
+{
+    return answer->count == fetch->last - fetch->first + 1 &&
+           osy_uuid_equal(&answer->events[answer->count - 1]->envelope.id, &fetch->last_id);
+}
+
 static void hand_out(struct hub_topic *topic, const struct hub_answer *answer)
 {
-    bool is_whole = answer->count == topic->fetch.last - topic->fetch.first + 1;
+    bool is_whole = is_what_was_delivered(&topic->fetch, answer);
+    if (!is_whole)
+        hub_topic_doubt(topic);
     struct hub_replay *replay = is_whole ? create_replay(answer) : NULL;
     struct hub_subscription *subscription;
     DL_FOREACH(topic->watchers, subscription) {

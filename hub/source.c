@@ -86,8 +86,13 @@ static bool is_run(struct hub_event *const *events, size_t count, const struct h
 {
     if (count != range->last - range->first + 1)
         return false;
-    for (size_t i = 0; i < count; i++) {
-        if (events[i]->envelope.seq != range->first + i)
+    if (events[0]->envelope.seq != range->first)
+        return false;
+    if (!osy_uuid_is_nil(&range->previous_id) &&
+        !osy_uuid_equal(&range->previous_id, &events[0]->envelope.previous_id))
+        return false;
+    for (size_t i = 1; i < count; i++) {
+        if (!hub_event_follows(events[i], events[i - 1]))
             return false;
     }
     return osy_uuid_is_nil(&range->last_id) ||

@@ -1,7 +1,8 @@
 /*
  * The source: where a topic's events come from when they did not come live. Recent ones are in the
  * restaurant's Redis stream, all of them in PostgreSQL. An answer from Redis counts only when it is
- * whole: a restarted Redis, or one to which two publishers wrote out of order, has holes. Otherwise
+ * whole, each event naming the one before it: a restarted Redis, or one to which two publishers wrote out of
+ * order, has holes, and one that outlived a restored PostgreSQL has events that are no longer true. Otherwise
  * PostgreSQL is asked. Answers never come inside the request. Loop thread only.
  */
 #pragma once
@@ -24,7 +25,8 @@ bool hub_source_channel_parse(const char *name, size_t length, struct osy_uuid *
 struct hub_range {
     struct osy_uuid restaurant_id;
     uint64_t first, last;
-    struct osy_uuid last_id; /* id of event `last`; nil when unknown */
+    struct osy_uuid last_id;     /* id of event `last`; nil when unknown */
+    struct osy_uuid previous_id; /* id of event `first` - 1; nil when unknown */
 };
 
 struct hub_answer {

@@ -125,6 +125,7 @@ static struct hub_event *read_event(const PGresult *rows, int row, struct osy_er
         .alert = PQgetvalue(rows, row, 8),
         .data = PQgetvalue(rows, row, 9),
         .data_length = (size_t)PQgetlength(rows, row, 9),
+        .previous_id = read_uuid(rows, row, 10),
     };
     struct osy_buffer envelope = OSY_BUFFER_INIT;
     osy_event_write_envelope(&event, &envelope);

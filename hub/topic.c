@@ -406,17 +406,27 @@ static void deliver(struct hub_topic *topic, struct hub_event *event)
     hub_orders_on_event(topic, event);
 }
 
+/* Something contradicts what we have delivered: PostgreSQL is asked which of the two is true, from now on. */
+void hub_topic_doubt(struct hub_topic *topic)
+{
+    topic->is_urgent = true;
+    topic->is_head_stale = topic->is_head_asked;
+    hub_topic_ask_for_head(topic);
+}
+
 /* Delivers the held events that are next; drops those that came otherwise. */
 static void release_held(struct hub_topic *topic)
 {
     size_t done = 0;
     while (done < topic->held_count) {
         struct hub_event *event = topic->held[done];
-        enum hub_verdict verdict = hub_cursor_judge(&topic->cursor, event->envelope.seq);
+        enum hub_verdict verdict = hub_cursor_judge(&topic->cursor, &event->envelope);
         if (verdict == HUB_VERDICT_GAP)
             break;
         if (verdict == HUB_VERDICT_DELIVER)
             deliver(topic, event);
+        else if (verdict == HUB_VERDICT_FORK)
+            hub_topic_doubt(topic);
         hub_event_unref(event);
         done++;
     }
@@ -447,8 +457,9 @@ static void on_live_event(struct hub_topic *topic, struct hub_event *event)
         hub_cursor_expect(&topic->cursor, event->envelope.seq, &event->envelope.id);
         return;
     }
-    switch (hub_cursor_judge(&topic->cursor, event->envelope.seq)) {
+    switch (hub_cursor_judge(&topic->cursor, &event->envelope)) {
     case HUB_VERDICT_DROP: break;
+    case HUB_VERDICT_FORK: hub_topic_doubt(topic); break;
     case HUB_VERDICT_GAP:
         hold(topic, event);
         hub_topic_work(topic);
@@ -486,6 +497,21 @@ void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_
 
 /* --- repair --------------------------------------------------------------------------------- */
 
+/* False when PostgreSQL's history is another than what was delivered. */
+static bool deliver_run(struct hub_topic *topic, const struct hub_answer *answer)
+{
+    for (size_t i = 0; i < answer->count; i++) {
+        enum hub_verdict verdict = hub_cursor_judge(&topic->cursor, &answer->events[i]->envelope);
+        if (verdict == HUB_VERDICT_DELIVER)
+            deliver(topic, answer->events[i]);
+        else if (verdict == HUB_VERDICT_FORK && !answer->from_redis)
+            return false;
+        else if (verdict == HUB_VERDICT_FORK)
+            hub_topic_doubt(topic);
+    }
+    return true;
+}
+
 static void on_repair(void *context, const struct hub_answer *answer)
 {
     struct hub_topic *topic = context;
@@ -499,10 +525,9 @@ static void on_repair(void *context, const struct hub_answer *answer)
     }
     osy_backoff_reset(&topic->backoff);
     uint64_t before = topic->cursor.last;
-    for (size_t i = 0; i < answer->count; i++) {
-        if (hub_cursor_judge(&topic->cursor, answer->events[i]->envelope.seq) ==
-            HUB_VERDICT_DELIVER)
-            deliver(topic, answer->events[i]);
+    if (!deliver_run(topic, answer)) {
+        abandon(topic);
+        return;
     }
     if (answer->count > 0 && topic->cursor.last > before) {
         osy_metric_inc(answer->from_redis ? topic->hub->metrics.gaps_repaired_redis
@@ -529,6 +554,7 @@ static void repair(struct hub_topic *topic)
         .first = cursor->last + 1,
         .last = cursor->target,
         .last_id = cursor->target_id,
+        .previous_id = cursor->last_id,
     };
     if (range.last - cursor->last > most) {
         range.last = cursor->last + most;

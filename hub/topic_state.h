@@ -64,6 +64,7 @@ struct hub_topic {
 /* Starts whatever is due and not under way: the head, a repair, a fetch, orders. */
 void hub_topic_work(struct hub_topic *topic);
 void hub_topic_ask_for_head(struct hub_topic *topic);
+void hub_topic_doubt(struct hub_topic *topic);
 void hub_topic_retry_later(struct hub_topic *topic);
 bool hub_topic_is_backing_off(const struct hub_topic *topic);
 /* An answer has come. False when the topic has ended meanwhile (and may be gone now). */

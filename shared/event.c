@@ -32,9 +32,14 @@ void osy_event_write_json(const struct osy_event *event, struct osy_buffer *out)
 
 void osy_event_write_envelope(const struct osy_event *event, struct osy_buffer *out)
 {
+    char previous_id[OSY_UUID_TEXT_BYTES];
+
     osy_buffer_u64(out, event->seq);
     osy_buffer_char(out, ' ');
     osy_buffer_u64(out, event->version);
+    osy_buffer_char(out, ' ');
+    osy_uuid_format(&event->previous_id, previous_id);
+    osy_buffer_text(out, previous_id);
     osy_buffer_char(out, ' ');
     osy_event_write_json(event, out);
 }
@@ -77,6 +82,17 @@ static bool take_version(struct cursor *cursor, uint64_t *version)
 {
     *version = 0;
     return take_literal(cursor, "0 ") || take_number(cursor, version);
+}
+
+/* The id of the event before, and the space behind it. */
+static bool take_previous_id(struct cursor *cursor, struct osy_uuid *id)
+{
+    size_t length = OSY_UUID_TEXT_BYTES - 1;
+
+    if ((size_t)(cursor->end - cursor->at) < length || !osy_uuid_parse(cursor->at, length, id))
+        return false;
+    cursor->at += length;
+    return take_literal(cursor, " ");
 }
 
 /* A string without escapes, up to and with its closing quote; the opening one has been taken. */
@@ -163,8 +179,10 @@ bool osy_envelope_parse(const char *bytes, size_t length, const struct osy_uuid 
     struct cursor cursor = {bytes, bytes + length};
     struct osy_envelope parsed = {0};
 
-    if (!take_number(&cursor, &parsed.seq) || !take_version(&cursor, &parsed.version))
-        return osy_error_set(err, OSY_ERR_INVALID, "the envelope has no sequence and version");
+    if (!take_number(&cursor, &parsed.seq) || !take_version(&cursor, &parsed.version) ||
+        !take_previous_id(&cursor, &parsed.previous_id))
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "the envelope has no sequence, version and id of the event before");
     parsed.json = cursor.at;
     parsed.json_length = (size_t)(cursor.end - cursor.at);
     if (parsed.json_length > OSY_EVENT_JSON_MAX)

@@ -1,8 +1,10 @@
 /*
  * The event codec: CloudEvents 1.0 in JSON format, and the envelope in which Redis carries it:
- *   <seq> <version> <event json>
- * seq is the restaurant's sequence and version the order's; they stay outside of the JSON, because
- * a customer must not learn the restaurant's volume. Version 0: the event is for the restaurant alone
+ *   <seq> <version> <previous id> <event json>
+ * seq is the restaurant's sequence, version the order's, and previous id the random id of event seq - 1: so
+ * an event proves which history it belongs to, and one of a database that was restored is never taken for
+ * the next one of the database before. They stay outside of the JSON, because a customer must not learn
+ * the restaurant's volume. Version 0: the event is for the restaurant alone
  * (its order's own stream does not have it, and customers never see it). Both the API (from a committed row) and the
  * hub (from the same row, when it repairs a gap) encode with osy_event_write_json, so the bytes
  * are the same.
@@ -17,11 +19,13 @@
 #include "shared/uuid.h"
 
 #define OSY_EVENT_JSON_MAX 65536u /* bytes of an event's JSON; larger ones are refused */
+#define OSY_ENVELOPE_MAX   (OSY_EVENT_JSON_MAX + 80) /* two numbers, an id and three spaces more */
 
 struct osy_event {
-    uint64_t seq;       /* of the restaurant, from 1 */
-    uint64_t version;   /* of the order, from 1; 0: not in the order's own stream */
-    struct osy_uuid id; /* random: the proof in a position */
+    uint64_t seq;                /* of the restaurant, from 1 */
+    uint64_t version;            /* of the order, from 1; 0: not in the order's own stream */
+    struct osy_uuid id;          /* random: the proof in a position */
+    struct osy_uuid previous_id; /* of event seq - 1; nil: there is none, or it is not known */
     struct osy_uuid restaurant_id;
     struct osy_uuid order_id;
     const char *type;        /* "order.created"; borrowed */
@@ -38,7 +42,7 @@ void osy_event_write_envelope(const struct osy_event *event, struct osy_buffer *
 /* What the hub needs of an envelope. Slices point into the envelope. */
 struct osy_envelope {
     uint64_t seq, version;
-    struct osy_uuid id, order_id;
+    struct osy_uuid id, previous_id, order_id;
     int64_t time_ms;
     const char *json; /* the event, to be sent on as it is */
     size_t json_length;

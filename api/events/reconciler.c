@@ -160,8 +160,10 @@ static bool read_event(const PGresult *rows, int row, const struct osy_uuid *res
         .data = PQgetvalue(rows, row, 8),
         .data_length = (size_t)PQgetlength(rows, row, 8),
     };
+    bool is_first = PQgetisnull(rows, row, 9);
     if (!osy_uuid_parse(PQgetvalue(rows, row, 1), 36, &event->order_id) ||
-        !osy_uuid_parse(PQgetvalue(rows, row, 3), 36, &event->id))
+        !osy_uuid_parse(PQgetvalue(rows, row, 3), 36, &event->id) ||
+        (!is_first && !osy_uuid_parse(PQgetvalue(rows, row, 9), 36, &event->previous_id)))
         return osy_error_set(err, OSY_ERR_INVALID, "order_events has a row with a bad id");
     return true;
 }

@@ -95,6 +95,7 @@ enum result_column {
     RESULT_DATA,
     RESULT_CHANGED_BY,
     RESULT_CHANGED_AT,
+    RESULT_PREVIOUS_EVENT,
 };
 
 #define COLUMNS_MAX          CREATE_COLUMN_COUNT
@@ -369,6 +370,7 @@ static void read_result(const PGresult *answer, int row, struct api_order_result
     read_uuid(answer, row, RESULT_ITEM, &result->item_id);
     read_uuid(answer, row, RESULT_ORDER, &result->order_id);
     read_uuid(answer, row, RESULT_EVENT, &result->event_id);
+    read_uuid(answer, row, RESULT_PREVIOUS_EVENT, &result->previous_event_id);
     if (!PQgetisnull(answer, row, RESULT_DATA)) {
         result->data_length = (size_t)PQgetlength(answer, row, RESULT_DATA);
         result->data = osy_strndup(PQgetvalue(answer, row, RESULT_DATA), result->data_length);

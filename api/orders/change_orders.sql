@@ -11,13 +11,14 @@
 --
 -- Out, one row per command, in order: outcome, item (always null), order, seq, version, event, time in ms,
 -- data, and for a conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of
--- the change that was made, with conflict data is the order's present state, else they are null.
+-- the change that was made, with conflict data is the order's present state, else they are null. Last, with
+-- ok, the event before it in the restaurant's stream (null when it was committed in an earlier attempt).
 --
 -- Built like create_orders.sql: index probes only, and no CTE is joined with another.
 WITH moment AS MATERIALIZED (
     SELECT date_trunc('milliseconds', clock_timestamp()) AS at
 ), decided AS MATERIALIZED (
-    SELECT c.*, stream.seq AS base_seq, o.version AS old_version, o.currency, o.total_amount,
+    SELECT c.*, stream.seq AS base_seq, stream.last_event_id AS base_event_id, o.version AS old_version, o.currency, o.total_amount,
            o.changed_by, o.created_at, o.updated_at, latest.data AS old_data,
            done.order_id AS done_order, done.seq AS done_seq, done.order_version AS done_version,
            done.id AS done_event, done.time AS done_time, done.data AS done_data,
@@ -51,6 +52,8 @@ WITH moment AS MATERIALIZED (
     -- Code and items of an order never change, so they are taken from its latest event.
     SELECT d.*, moment.at, d.old_version + 1 AS new_version,
            d.base_seq + row_number() OVER (PARTITION BY d.restaurant_id ORDER BY d.n) AS seq,
+           lag(d.event_id, 1, d.base_event_id) OVER (PARTITION BY d.restaurant_id ORDER BY d.n)
+               AS previous_event_id,
            row_to_json(ROW (d.order_id, d.restaurant_id, d.old_data::json ->> 'code', d.status,
                             d.old_version + 1, d.currency, d.total_amount, d.old_data::json -> 'items',
                             d.reason, utc_text(d.created_at), utc_text(moment.at))::public_order)::text
@@ -96,14 +99,14 @@ WITH moment AS MATERIALIZED (
 )
 SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, new_version AS version, event_id,
        (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
-       NULL AS changed_by, NULL AS changed_at
+       NULL AS changed_by, NULL AS changed_at, previous_event_id
   FROM made
 UNION ALL
 SELECT n, outcome, NULL, done_order, done_seq, done_version, done_event,
        (extract(epoch FROM done_time) * 1000)::bigint,
        CASE outcome WHEN 'conflict' THEN old_data ELSE done_data END,
        CASE outcome WHEN 'conflict' THEN changed_by END,
-       CASE outcome WHEN 'conflict' THEN utc_text(updated_at) END
+       CASE outcome WHEN 'conflict' THEN utc_text(updated_at) END, NULL
   FROM decided
  WHERE outcome <> 'new'
  ORDER BY 1;

@@ -47,6 +47,7 @@ struct api_order_result {
     struct osy_uuid item_id;
     /* DONE and REPLAY: the event that was made */
     struct osy_uuid order_id, event_id;
+    struct osy_uuid previous_event_id; /* before it in the restaurant's stream; nil: not known */
     uint64_t seq, version;
     int64_t time_ms;
     char *data; /* owned; the order's public JSON; also with CONFLICT: as it is now */

@@ -11,8 +11,9 @@
 --   $17 item uuid[]       $18 quantity int[]
 --
 -- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
--- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The last two
--- columns are those of change_orders.sql.
+-- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The next two
+-- columns are those of change_orders.sql. Last, with ok, the event before it in the restaurant's stream (null
+-- when it was committed in an earlier attempt).
 --
 -- How it is built: each command meets the tables through index probes only, and CTEs are never joined with
 -- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
@@ -20,7 +21,7 @@
 WITH moment AS MATERIALIZED (
     SELECT date_trunc('milliseconds', clock_timestamp()) AS at
 ), judged AS MATERIALIZED (
-    SELECT c.*, stream.seq AS base_seq, restaurant.currency, basket.*,
+    SELECT c.*, stream.seq AS base_seq, stream.last_event_id AS base_event_id, restaurant.currency, basket.*,
            done.order_id AS done_order, done.seq AS done_seq, done.order_version AS done_version,
            done.id AS done_event, done.time AS done_time, done.data AS done_data,
            CASE
@@ -91,6 +92,8 @@ WITH moment AS MATERIALIZED (
 ), made AS MATERIALIZED (
     SELECT d.*, moment.at,
            d.base_seq + row_number() OVER (PARTITION BY d.restaurant_id ORDER BY d.n) AS seq,
+           lag(d.event_id, 1, d.base_event_id) OVER (PARTITION BY d.restaurant_id ORDER BY d.n)
+               AS previous_event_id,
            row_to_json(ROW (d.order_id, d.restaurant_id, d.code, 'PENDING', 1, d.currency, d.total_amount,
                             d.items, NULL, utc_text(moment.at), utc_text(moment.at))::public_order)::text
                AS data
@@ -143,11 +146,11 @@ WITH moment AS MATERIALIZED (
 )
 SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, 1::bigint AS version, event_id,
        (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
-       NULL::text AS changed_by, NULL::text AS changed_at
+       NULL::text AS changed_by, NULL::text AS changed_at, previous_event_id
   FROM made
 UNION ALL
 SELECT n, outcome, coalesce(unknown_item, unavailable_item, short_item), done_order, done_seq, done_version,
-       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL, NULL
+       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL, NULL, NULL
   FROM decided
  WHERE outcome <> 'new'
  ORDER BY 1;

@@ -286,6 +286,7 @@ static void publish(struct api_order_writer *writer, const struct api_order_comm
         .seq = result->seq,
         .version = result->version,
         .id = result->event_id,
+        .previous_id = result->previous_event_id,
         .restaurant_id = command->restaurant_id,
         .order_id = result->order_id,
         .type = api_order_command_event_type(command),

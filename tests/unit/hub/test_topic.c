@@ -102,6 +102,8 @@ static void commit(void)
         .data = "{}",
         .data_length = 2,
     };
+    if (row_count > 1)
+        event.previous_id = rows[row_count - 2].id;
     struct osy_buffer envelope = OSY_BUFFER_INIT;
     osy_event_write_envelope(&event, &envelope);
     row->envelope = osy_buffer_take(&envelope, &row->length);

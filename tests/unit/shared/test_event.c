@@ -27,6 +27,7 @@ static struct osy_event sample(void)
         .seq = 42,
         .version = 7,
         .id = uuid_of("919108f7-52d1-4320-9bac-f847db4148a8"),
+        .previous_id = uuid_of("5e0f1c1e-0f3b-4d0a-8f4e-0c9d5b6a7e11"),
         .restaurant_id = uuid_of("01890000-0000-7000-8000-000000000001"),
         .order_id = uuid_of("017f22e2-79b0-7cc3-98c4-dc0c0c07398f"),
         .type = "order.created",
@@ -57,7 +58,7 @@ static void an_event_is_written_byte_for_byte(void **state)
     osy_event_write_envelope(&event, &out);
     assert_string_equal(
         out.bytes,
-        "42 7 {\"specversion\":\"1.0\",\"id\":\"919108f7-52d1-4320-9bac-f847db4148a8\","
+        "42 7 5e0f1c1e-0f3b-4d0a-8f4e-0c9d5b6a7e11 {\"specversion\":\"1.0\",\"id\":\"919108f7-52d1-4320-9bac-f847db4148a8\","
         "\"source\":\"/restaurants/01890000-0000-7000-8000-000000000001\","
         "\"type\":\"order.created\",\"subject\":\"017f22e2-79b0-7cc3-98c4-dc0c0c07398f\","
         "\"time\":\"2026-01-31T12:00:00.123Z\","
@@ -113,6 +114,7 @@ static void what_is_written_is_json_and_parses_again(void **state)
             osy_envelope_parse(out.bytes, out.length, &event.restaurant_id, &envelope, &err));
         assert_true(envelope.seq == 42 && envelope.version == 7);
         assert_true(osy_uuid_equal(&envelope.id, &event.id));
+        assert_true(osy_uuid_equal(&envelope.previous_id, &event.previous_id));
         assert_true(osy_uuid_equal(&envelope.order_id, &event.order_id));
         assert_int_equal(envelope.time_ms, event.time_ms);
         root = json_loadb(envelope.json, envelope.json_length, JSON_REJECT_DUPLICATES, NULL);
@@ -170,6 +172,9 @@ static void foreign_and_malformed_envelopes_are_refused(void **state)
         {"42 7 ", "42 -0 "},
         {"42 7 ", "42 "},
         {"42 7 ", ""},
+        {"5e0f1c1e-", "5e0f1c1e"},
+        {"5e0f1c1e-0f3b-4d0a-8f4e-0c9d5b6a7e11 ", ""},
+        {"5e0f1c1e-0f3b-4d0a-8f4e-0c9d5b6a7e11 ", "5e0f1c1e-0f3b-4d0a-8f4e-0c9d5b6a7e11"},
         {"01890000-0000-7000-8000-000000000001", "01890000-0000-7000-8000-000000000002"},
         {"/restaurants/", "/restaurant/"},
         {"\"1.0\"", "\"1.1\""},
