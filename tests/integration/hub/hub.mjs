@@ -20,7 +20,7 @@ function readEnvFile() {
 
 export const stack = readEnvFile();
 /** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
-const FILES = ['protocol', 'limits', 'faults'];
+const FILES = ['protocol', 'limits', 'faults', 'asyncapi'];
 const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 export const RESTAURANT = restaurantId(own);

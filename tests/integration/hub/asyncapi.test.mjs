@@ -1,0 +1,106 @@
+/**
+ * docs/asyncapi.yaml says what goes over the sockets. It is valid, it agrees with docs/protocol.md in every example, table
+ * and code, and its defaults are the hub's.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { Parser } from '@asyncapi/parser';
+import { document, problemOf, schemaProblemOf, source, typesOf } from './contract.mjs';
+import { stack } from './hub.mjs';
+
+const TIMEOUT = { timeout: 60_000 };
+const protocol = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
+
+/** The rows of the table below a heading, each an array of its cells. */
+function tableBelow(heading) {
+  const section = protocol.slice(protocol.indexOf(`\n## ${heading}\n`) + 4 + heading.length);
+  const [, table] = section.match(/\n((?:\|.*\n)+)/);
+  return table
+    .trim()
+    .split('\n')
+    .slice(2)
+    .map((row) => row.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+}
+
+const quoted = (text) => Array.from(text.matchAll(/`([^`]+)`/g), ([, word]) => word);
+const blocks = (language) => Array.from(protocol.matchAll(new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``, 'g')), ([, text]) => text);
+
+/* The page shortens what nobody wants to read: "0189...", "AQAA...", {...}. */
+const EXAMPLE_EVENT = blocks('json')[0];
+function lengthen(text) {
+  return text
+    .replaceAll('{...}', () => EXAMPLE_EVENT)
+    .replace(/\b([0-9a-f]{4})\.\.\./g, '$10000-0000-7000-8000-000000000000')
+    .replace(/"(AQ\w*)\.\.\."/g, (_, start) => `"${start.padEnd(34, 'A')}"`);
+}
+
+test('the document is valid AsyncAPI, without so much as a warning', TIMEOUT, async () => {
+  const { document: parsed, diagnostics } = await new Parser().parse(source);
+  const complaints = diagnostics.filter(({ severity }) => severity <= 1);
+  assert.deepEqual(complaints.map(({ message, path: where }) => `${where.join('.')}: ${message}`), []);
+  assert.equal(parsed.version(), '3.0.0');
+});
+
+describe('docs/protocol.md', () => {
+  const conversations = blocks('').filter((text) => /^[<>] /m.test(text));
+
+  for (const [index, conversation] of conversations.entries()) {
+    test(`every message of example ${index + 1} is as described`, () => {
+      const channel = conversation.includes('"restaurants"') ? 'dashboard' : 'restaurantOrders';
+      for (const line of conversation.trim().split('\n')) {
+        const action = line.startsWith('>') ? 'receive' : 'send';
+        assert.equal(problemOf(channel, action, JSON.parse(lengthen(line.slice(2)))), null);
+      }
+    });
+  }
+
+  test('every example of an event is as described', () => {
+    const events = blocks('json').map((text) => JSON.parse(lengthen(text)));
+    assert.deepEqual(events.map(({ type }) => type), ['order.accepted', 'order.alerted']);
+    for (const event of events) assert.equal(schemaProblemOf('RestaurantEvent', event), null);
+    assert.notEqual(schemaProblemOf('OrderEvent', events[1]), null, 'customers see no alerts');
+  });
+
+  test('shows an example of every type', () => {
+    const shown = new Set(Array.from(conversations.join('\n').matchAll(/^[<>] \{"type":"(\w+)"/gm), ([, type]) => type));
+    const described = Object.values(document.components.messages).map(({ name }) => name);
+    assert.deepEqual([...shown].sort(), [...new Set(described)].sort());
+  });
+
+  test('its tables list the same types, close codes and error codes', () => {
+    const channels = Object.keys(document.channels);
+    for (const [heading, action] of [['Client to server', 'receive'], ['Server to client', 'send']]) {
+      const listed = new Set(tableBelow(heading).map(([type]) => quoted(type)[0]));
+      assert.deepEqual(listed, new Set(channels.flatMap((channel) => typesOf(channel, action))), heading);
+    }
+    const codes = tableBelow('Closing').flatMap(([code]) => code.split(', '));
+    assert.deepEqual(codes.sort(), Object.keys(document['x-close-codes']).sort());
+    const errors = tableBelow('Errors').map(([code]) => quoted(code)[0]);
+    assert.deepEqual(errors, document.components.messages.error.payload.properties.code.enum);
+  });
+
+  test('its table of messages names the same fields', () => {
+    const fields = (name) => Object.keys(document.components.messages[name].payload.properties).filter((field) => field !== 'type');
+    const named = { hello: 'hello', event: 'event', caught_up: 'caughtUp', reset: 'reset', pong: 'pong', drain: 'drain' };
+    Object.assign(named, { heartbeat: 'heartbeat', presence: 'presence', figures: 'figures', expiring: 'expiring', error: 'error' });
+    for (const [type, cell] of tableBelow('Server to client')) {
+      const words = quoted(cell);
+      const name = named[quoted(type)[0]];
+      for (const field of fields(name)) assert.ok(words.includes(field), `${type} lacks ${field}`);
+    }
+  });
+
+  test('its paths are the channels', () => {
+    const paths = tableBelow('Connecting').map(([cell]) => quoted(cell)[0].split('?')[0]);
+    assert.deepEqual(paths, Object.values(document.channels).map(({ address }) => address));
+  });
+});
+
+test('the defaults are the hub’s own', () => {
+  const help = execFileSync(path.join(stack.BIN_DIR, 'ordersync-hub'), ['--help'], { encoding: 'utf8' });
+  const settings = Object.fromEntries(Array.from(help.matchAll(/^ {2}(ORDERSYNC_\w+) +\d+ to \d+ +(\d+)/gm), ([, name, value]) => [name, Number(value)]));
+  for (const [name, value] of Object.entries(document['x-defaults'])) assert.equal(settings[name], value, name);
+});
