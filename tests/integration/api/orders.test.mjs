@@ -203,12 +203,13 @@ test('a closed restaurant and an item that is off the menu take no orders', asyn
   assert.equal((await order()).status, 201);
 });
 
-test("every committed event reaches the restaurant's Redis stream", { timeout: 60_000 }, async () => {
+test("every committed event reaches the restaurant's Redis stream and names the one before", { timeout: 60_000 }, async () => {
   const { order } = await place();
   await step(order, 'accept');
+  const created = await sql(`SELECT id FROM order_events WHERE order_id = '${order.order_id}' AND order_version = 1`);
   const seq = Number(await sql(`SELECT seq FROM restaurant_streams WHERE restaurant_id = '${own}'`));
   const stream = await waitForEntry(`os:{${own}}:log`, `${seq}-0`);
-  assert.match(stream, new RegExp(`${seq} 2 \\{"specversion":"1.0"`));
+  assert.match(stream, new RegExp(`${seq} 2 ${created} \\{"specversion":"1.0"`));
   assert.match(stream, /"type":"order.accepted"/);
 });
 
