@@ -6,6 +6,7 @@
 #include "hub/socket.h"
 #include "hub/store.h"
 #include "shared/redis.h"
+#include "shared/revocation_feed.h"
 
 typedef int (*page_fn)(struct hub *hub, struct osy_buffer *body);
 
@@ -16,18 +17,21 @@ static int show_health(struct hub *hub, struct osy_buffer *body)
     return 200;
 }
 
-/* Either source of events is enough to serve: that is what having two is for. */
+/* Either source of events is enough to serve: that is what having two is for. But who is revoked must have
+ * been known once, and lately. */
 static int show_ready(struct hub *hub, struct osy_buffer *body)
 {
     bool database = hub_store_is_up(hub->source.store);
     bool redis =
         osy_redis_commands_up(hub->source.redis) && osy_redis_subscriptions_up(hub->source.redis);
-    bool ready = !hub->is_draining && (database || redis);
-    osy_buffer_printf(body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\"}\n",
-                      hub->is_draining ? "draining"
-                      : ready          ? "ready"
-                                       : "not ready",
-                      database ? "ok" : "down", redis ? "ok" : "down");
+    bool revocations = osy_revocation_feed_is_current(hub->revocations);
+    bool ready = !hub->is_draining && (database || redis) && revocations;
+    osy_buffer_printf(
+        body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\",\"revocations\":\"%s\"}\n",
+        hub->is_draining ? "draining"
+        : ready          ? "ready"
+                         : "not ready",
+        database ? "ok" : "down", redis ? "ok" : "down", revocations ? "ok" : "unknown");
     return ready ? 200 : 503;
 }
 

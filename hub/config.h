@@ -19,6 +19,7 @@ struct hub_config {
     int64_t queue_messages, queue_bytes;
     int64_t message_rate, message_burst;
     int64_t topic_grace_ms, replay_max, check_interval_ms, drain_ms;
+    int64_t revocation_poll_ms, revocation_max_age_ms;
 };
 
 extern const struct osy_setting hub_settings[];

@@ -14,7 +14,7 @@ enum { HASH_BYTES = 32 };
 struct entry {
     uint8_t hash[HASH_BYTES];
     enum osy_role role;
-    struct osy_uuid subject;
+    struct osy_credential credential;
     int64_t expires_at_s;
     size_t restaurant_count;
     UT_hash_handle hh;
@@ -22,15 +22,18 @@ struct entry {
 };
 
 struct hub_grants {
-    const struct osy_keyring *keyring; /* borrowed */
+    const struct osy_keyring *keyring;         /* borrowed */
+    const struct osy_revocations *revocations; /* borrowed */
     size_t max_entries;
     struct entry *entries; /* owned; in order of use, the oldest first */
 };
 
-struct hub_grants *hub_grants_create(const struct osy_keyring *keyring, size_t max_entries)
+struct hub_grants *hub_grants_create(const struct osy_keyring *keyring,
+                                     const struct osy_revocations *revocations, size_t max_entries)
 {
     struct hub_grants *grants = osy_alloc(sizeof *grants);
     grants->keyring = keyring;
+    grants->revocations = revocations;
     grants->max_entries = max_entries;
     return grants;
 }
@@ -75,7 +78,8 @@ static struct entry *add_entry(struct hub_grants *grants, const uint8_t *hash,
     struct entry *entry = osy_alloc(sizeof *entry + list_bytes);
     memcpy(entry->hash, hash, HASH_BYTES);
     entry->role = claims->role;
-    entry->subject = claims->subject;
+    entry->credential =
+        (struct osy_credential){claims->subject, claims->session_id, claims->issued_at_s};
     entry->expires_at_s = claims->expires_at_s;
     entry->restaurant_count = claims->restaurant_count;
     memcpy(entry->restaurants, claims->restaurants, list_bytes);
@@ -114,7 +118,9 @@ static enum hub_grant_verdict check_access_token(struct hub_grants *grants, cons
             return HUB_GRANT_UNAUTHENTICATED;
         entry = add_entry(grants, hash, &claims);
     }
-    *grant = (struct hub_grant){entry->role, entry->subject, entry->expires_at_s};
+    *grant = (struct hub_grant){entry->role, entry->credential, entry->expires_at_s};
+    if (osy_revocations_cover(grants->revocations, &entry->credential))
+        return HUB_GRANT_REVOKED;
     return covers(entry, &target->restaurant_id) ? HUB_GRANT_OK : HUB_GRANT_FORBIDDEN;
 }
 

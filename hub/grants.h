@@ -1,7 +1,8 @@
 /*
  * Grants: what a token allows. Verifying an RS256 signature costs 40 us, so verified access tokens are
  * kept, found by their SHA-256 (the tokens themselves are not stored). The cache is bounded, drops the
- * least recently used, and an entry is worth nothing once its token has expired. Loop thread only.
+ * least recently used, and an entry is worth nothing once its token has expired or was revoked. Loop
+ * thread only.
  */
 #pragma once
 #include <stddef.h>
@@ -11,18 +12,20 @@
 #include "shared/error.h"
 #include "shared/jwt.h"
 #include "shared/keys.h"
+#include "shared/revocations.h"
 
 struct hub_grants;
 
 /* What one token allows on one path. */
 struct hub_grant {
-    enum osy_role role;      /* OSY_ROLE_NONE for a tracking token */
-    struct osy_uuid subject; /* nil for a tracking token */
+    enum osy_role role;               /* OSY_ROLE_NONE for a tracking token */
+    struct osy_credential credential; /* its subject is nil for a tracking token */
     int64_t expires_at_s;
 };
 
-/* keyring is borrowed. */
-struct hub_grants *hub_grants_create(const struct osy_keyring *keyring, size_t max_entries);
+/* keyring and revocations are borrowed. */
+struct hub_grants *hub_grants_create(const struct osy_keyring *keyring,
+                                     const struct osy_revocations *revocations, size_t max_entries);
 void hub_grants_destroy(struct hub_grants *grants); /* NULL is fine */
 
 size_t hub_grants_count(const struct hub_grants *grants); /* tokens that are remembered */
@@ -30,6 +33,7 @@ size_t hub_grants_count(const struct hub_grants *grants); /* tokens that are rem
 enum hub_grant_verdict {
     HUB_GRANT_OK = 0,
     HUB_GRANT_UNAUTHENTICATED, /* missing, malformed, forged or expired */
+    HUB_GRANT_REVOKED,         /* was good */
     HUB_GRANT_FORBIDDEN,       /* good, but not for target */
 };
 

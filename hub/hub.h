@@ -13,6 +13,7 @@
 #include "hub/source.h"
 #include "hub/wheel.h"
 
+struct hub_bearers;
 struct hub_topic;
 struct hub_server;
 
@@ -22,6 +23,8 @@ struct hub {
     struct hub_metrics metrics;
     struct hub_wheel wheel;
     struct hub_grants *grants; /* owned by main, as is the rest */
+    struct hub_bearers *bearers;
+    struct osy_revocation_feed *revocations;
     struct hub_source source;
     struct hub_topic *topics;  /* by restaurant id; see hub/topic.h */
     struct hub_server *server; /* the listening side; see hub/socket.h */

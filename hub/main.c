@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "hub/bearers.h"
 #include "hub/hub.h"
 #include "hub/socket.h"
 #include "hub/topic.h"
@@ -20,6 +21,7 @@
 #include "shared/failpoint.h"
 #include "shared/keys.h"
 #include "shared/log.h"
+#include "shared/revocation_feed.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -62,6 +64,7 @@ static void stop(struct program *program)
     close_handle((uv_handle_t *)&program->drain_timer);
     close_handle((uv_handle_t *)&program->on_term);
     close_handle((uv_handle_t *)&program->on_int);
+    osy_revocation_feed_destroy(hub->revocations);
     /* Redis first: it answers what is pending, and some of that turns to the store. */
     osy_redis_destroy(hub->source.redis);
     hub->source.redis = NULL;
@@ -136,12 +139,17 @@ static void on_redis_message(void *context, const char *channel, size_t channel_
                              const char *message, size_t length)
 {
     struct program *program = context;
+    if (osy_revocation_feed_on_message(program->hub.revocations, channel, channel_length, message,
+                                       length))
+        return;
     hub_topics_on_message(&program->hub, channel, channel_length, message, length);
 }
 
 static void on_redis_subscribed(void *context, const char *channel, size_t channel_length)
 {
     struct program *program = context;
+    if (osy_revocation_feed_on_subscribed(program->hub.revocations, channel, channel_length))
+        return;
     hub_topics_on_subscribed(&program->hub, channel, channel_length);
 }
 
@@ -149,6 +157,31 @@ static void on_wheel_tick(uv_timer_t *timer)
 {
     struct program *program = timer->data;
     hub_wheel_turn(&program->hub.wheel, osy_clock_monotonic_ms());
+}
+
+/* --- revocations ---------------------------------------------------------------------------- */
+
+static void on_revoked(void *context, const struct osy_revocation *revocation)
+{
+    struct hub *hub = &((struct program *)context)->hub;
+    size_t sockets = hub_bearers_revoke(hub->bearers, revocation);
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&revocation->id, id);
+    osy_metric_add(hub->metrics.sockets_revoked, (double)sockets);
+    if (sockets > 0)
+        OSY_INFO("sockets_revoked", OSY_STR("kind", osy_revocation_kind_name(revocation->kind)),
+                 OSY_STR("id", id), OSY_INT("sockets", sockets));
+}
+
+static void on_revocations_stale(void *context, bool is_stale)
+{
+    struct program *program = context;
+    osy_metric_set(program->hub.metrics.revocations_stale, is_stale ? 1 : 0);
+    if (is_stale)
+        OSY_ERROR("revocations_unknown",
+                  OSY_INT("max_age_ms", program->config.revocation_max_age_ms));
+    else
+        OSY_INFO("revocations_known");
 }
 
 /* --- start ---------------------------------------------------------------------------------- */
@@ -180,7 +213,18 @@ static bool start(struct program *program, struct osy_error *err)
         osy_keyring_load(config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING, err);
     if (!program->keyring)
         return osy_error_prefix(err, "ORDERSYNC_KEYS_DIR");
-    hub->grants = hub_grants_create(program->keyring, (size_t)config->token_cache);
+    hub->bearers = hub_bearers_create();
+    hub->revocations = osy_revocation_feed_create(
+        hub->loop,
+        &(struct osy_revocation_feed_options){.database_url = config->database_url,
+                                              .application_name = "ordersync-hub",
+                                              .interval_ms = config->revocation_poll_ms,
+                                              .max_age_ms = config->revocation_max_age_ms,
+                                              .on_revoked = on_revoked,
+                                              .on_stale = on_revocations_stale,
+                                              .context = program});
+    hub->grants = hub_grants_create(program->keyring, osy_revocation_feed_set(hub->revocations),
+                                    (size_t)config->token_cache);
 
     hub->source.store = hub_store_create(
         hub->loop, &(struct hub_store_options){.url = config->database_url,
@@ -197,6 +241,7 @@ static bool start(struct program *program, struct osy_error *err)
                          err);
     if (!hub->source.redis)
         return osy_error_prefix(err, "ORDERSYNC_REDIS_URL");
+    osy_revocation_feed_attach(hub->revocations, hub->source.redis);
     if (!hub_server_create(hub, err))
         return false;
     schedule_check(program);
@@ -207,6 +252,7 @@ static void free_program(struct program *program)
 {
     hub_server_free(program->hub.server);
     hub_grants_destroy(program->hub.grants);
+    hub_bearers_destroy(program->hub.bearers);
     osy_keyring_destroy(program->keyring);
     hub_metrics_deinit(&program->hub.metrics);
     osy_config_free(hub_settings, &program->config);

@@ -46,6 +46,13 @@ void hub_metrics_init(struct hub_metrics *metrics)
     metrics->redis_up = osy_metrics_gauge(registry, "ordersync_hub_redis_up",
                                           "1 while commands and subscriptions work.");
 
+    metrics->sockets_revoked =
+        osy_metrics_counter(registry, "ordersync_hub_sockets_revoked_total",
+                            "Sockets closed because their token was revoked.");
+    metrics->revocations_stale =
+        osy_metrics_gauge(registry, "ordersync_hub_revocations_stale",
+                          "1 while neither source could be asked about revocations in time.");
+
     metrics->resumes = osy_metrics_counter_family(registry, "ordersync_hub_resumes_total",
                                                   "Answers to `resume`.", "verdict");
     metrics->closes = osy_metrics_counter_family(registry, "ordersync_hub_closes_total",

@@ -14,6 +14,7 @@ struct hub_metrics {
     struct osy_metric *envelopes_bad;
     struct osy_metric *position_checks;
     struct osy_metric *redis_up;
+    struct osy_metric *sockets_revoked, *revocations_stale;
     struct osy_metric_family *resumes;          /* verdict */
     struct osy_metric_family *closes;           /* code */
     struct osy_metric_family *upgrades_refused; /* reason */

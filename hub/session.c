@@ -15,6 +15,8 @@ enum {
     EXPIRY_WARNING_MS = 60000,
 };
 
+static const char revoked_detail[] = "the token was revoked";
+
 #define BIT(state) (1u << (state))
 
 /* The drawing at the top of session.h. */
@@ -268,6 +270,7 @@ void hub_session_detach(struct hub_session *session, uint16_t code)
         end(session);
     }
     hub_wheel_cancel(&session->timer);
+    hub_bearers_remove(session->hub->bearers, &session->bearer);
     count_as(session, NULL);
     hub_subscription_leave(&session->subscription);
     session->hub = NULL;
@@ -352,7 +355,8 @@ static void enter_stream(struct hub_session *session)
 /* A newer token may widen what the socket's user may do, or be the same user's; not another's. */
 static bool may_replace(const struct hub_grant *old, const struct hub_grant *grant)
 {
-    return grant->role > old->role || osy_uuid_equal(&grant->subject, &old->subject);
+    return grant->role > old->role ||
+           osy_uuid_equal(&grant->credential.subject, &old->credential.subject);
 }
 
 static void authenticate(struct hub_session *session, const char *token)
@@ -369,12 +373,17 @@ static void authenticate(struct hub_session *session, const char *token)
                          "the token is malformed, not ours, or expired");
         return;
     }
+    if (verdict == HUB_GRANT_REVOKED) {
+        close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED", revoked_detail);
+        return;
+    }
     if (verdict == HUB_GRANT_FORBIDDEN) {
         close_with_error(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
                          "the token does not allow this path");
         return;
     }
     session->grant = grant;
+    hub_bearers_add(session->hub->bearers, &session->bearer, session, &grant.credential);
     /* Wall time only says how long the token lives; from here on the monotonic clock counts. */
     session->expires_ms = osy_clock_monotonic_ms() + grant.expires_at_s * 1000 - wall_ms;
     session->warned_of_expiry = false;
@@ -470,8 +479,7 @@ static bool covers(const struct hub_session *session, const struct osy_uuid *res
 void hub_session_revoke(struct hub_session *session)
 {
     session->is_revoked = true;
-    close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED",
-                        "the token was revoked");
+    close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED", revoked_detail);
 }
 
 /* Also when the timer or a message will find out soon: nothing may slip out before. */

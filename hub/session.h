@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/bearers.h"
 #include "hub/event.h"
 #include "hub/hub.h"
 #include "hub/messages.h"
@@ -59,6 +60,7 @@ struct hub_session {
     int64_t expires_ms; /* monotonic; of the token */
     bool warned_of_expiry;
     bool is_revoked;                      /* its token is */
+    struct hub_bearer_links bearer;       /* by whom it is found when that happens */
     struct hub_subscription subscription; /* to the target's stream */
     struct osy_metric *gauge;             /* borrowed; where this socket is counted */
 

@@ -43,7 +43,7 @@ describe('a hub without Redis', TIMEOUT, () => {
   test('is ready, and says what is missing', async () => {
     const response = await fetch(`${hub.adminUrl}/ready`);
     assert.equal(response.status, 200);
-    assert.deepEqual(await response.json(), { status: 'ready', database: 'ok', redis: 'down' });
+    assert.deepEqual(await response.json(), { status: 'ready', database: 'ok', redis: 'down', revocations: 'ok' });
   });
 });
 
@@ -94,7 +94,7 @@ describe('a hub without either', TIMEOUT, () => {
     assert.equal((await client.closed).code, 1013);
     const response = await fetch(`${hub.adminUrl}/ready`);
     assert.equal(response.status, 503);
-    assert.deepEqual(await response.json(), { status: 'not ready', database: 'down', redis: 'down' });
+    assert.deepEqual(await response.json(), { status: 'not ready', database: 'down', redis: 'down', revocations: 'unknown' });
     assert.equal((await fetch(`${hub.adminUrl}/health`)).status, 200);
     await hub.stop();
   });

@@ -14,6 +14,7 @@
 enum { NOW_S = 1795000000, LIFE_S = 3600 };
 
 static struct osy_keyring *keyring;
+static struct osy_revocations *revocations;
 static struct hub_target restaurant, order;
 
 static int make_keys(void **state)
@@ -27,6 +28,7 @@ static int make_keys(void **state)
     keyring = osy_keyring_load(folder.path, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING, NULL);
     key_folder_remove(&folder);
     assert_non_null(keyring);
+    revocations = osy_revocations_create();
     restaurant =
         (struct hub_target){.kind = OSY_POSITION_RESTAURANT, .restaurant_id = osy_uuid_v7()};
     order = (struct hub_target){
@@ -40,6 +42,7 @@ static int make_keys(void **state)
 static int drop_keys(void **state)
 {
     (void)state;
+    osy_revocations_destroy(revocations);
     osy_keyring_destroy(keyring);
     return 0;
 }
@@ -83,7 +86,7 @@ static void a_role_opens_what_it_covers(void **state)
         {OSY_ROLE_OWNER, &foreign, HUB_GRANT_FORBIDDEN},
         {OSY_ROLE_CUSTOMER, NULL, HUB_GRANT_FORBIDDEN},
     };
-    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    struct hub_grants *grants = hub_grants_create(keyring, revocations, 100);
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         char *token = sign(table[i].role, table[i].restaurant_id);
@@ -98,7 +101,7 @@ static void a_role_opens_what_it_covers(void **state)
 
 static void a_remembered_token_ends_with_its_time(void **state)
 {
-    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    struct hub_grants *grants = hub_grants_create(keyring, revocations, 100);
     char *token = sign(OSY_ROLE_STAFF, &restaurant.restaurant_id);
     (void)state;
     assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_OK);
@@ -108,9 +111,30 @@ static void a_remembered_token_ends_with_its_time(void **state)
     hub_grants_destroy(grants);
 }
 
+/* Also one that is remembered as good; whoever shows it again is told why. */
+static void a_revoked_token_opens_nothing(void **state)
+{
+    struct hub_grants *grants = hub_grants_create(keyring, revocations, 100);
+    char *revoked = sign(OSY_ROLE_STAFF, &restaurant.restaurant_id);
+    char *other = sign(OSY_ROLE_STAFF, &restaurant.restaurant_id);
+    struct hub_grant grant;
+    (void)state;
+    assert_int_equal(hub_grants_check(grants, revoked, strlen(revoked), &restaurant, NOW_S, &grant),
+                     HUB_GRANT_OK);
+    assert_true(osy_revocations_add(
+        revocations,
+        &(struct osy_revocation){OSY_REVOCATION_USER, grant.credential.subject, NOW_S}));
+    for (int again = 0; again < 2; again++)
+        assert_int_equal(check(grants, revoked, &restaurant, NOW_S), HUB_GRANT_REVOKED);
+    assert_int_equal(check(grants, other, &restaurant, NOW_S), HUB_GRANT_OK);
+    free(revoked);
+    free(other);
+    hub_grants_destroy(grants);
+}
+
 static void an_altered_token_is_not_the_remembered_one(void **state)
 {
-    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    struct hub_grants *grants = hub_grants_create(keyring, revocations, 100);
     char *token = sign(OSY_ROLE_STAFF, &restaurant.restaurant_id);
     (void)state;
     assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_OK);
@@ -124,7 +148,7 @@ static void an_altered_token_is_not_the_remembered_one(void **state)
 /* Under ASan this also shows that what is dropped is given back. */
 static void the_cache_is_bounded(void **state)
 {
-    struct hub_grants *grants = hub_grants_create(keyring, 2);
+    struct hub_grants *grants = hub_grants_create(keyring, revocations, 2);
     (void)state;
     for (int i = 0; i < 6; i++) {
         char *token = sign(OSY_ROLE_ADMIN, NULL);
@@ -137,7 +161,7 @@ static void the_cache_is_bounded(void **state)
 
 static void a_tracking_token_opens_its_order_alone(void **state)
 {
-    struct hub_grants *grants = hub_grants_create(keyring, 100);
+    struct hub_grants *grants = hub_grants_create(keyring, revocations, 100);
     char token[OSY_TRACKING_TOKEN_BYTES];
     int64_t now_s = osy_uuid_v7_time_ms(&order.order_id) / 1000;
     (void)state;
@@ -160,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_role_opens_what_it_covers),
         cmocka_unit_test(a_remembered_token_ends_with_its_time),
+        cmocka_unit_test(a_revoked_token_opens_nothing),
         cmocka_unit_test(an_altered_token_is_not_the_remembered_one),
         cmocka_unit_test(the_cache_is_bounded),
         cmocka_unit_test(a_tracking_token_opens_its_order_alone),
