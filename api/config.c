@@ -80,6 +80,8 @@ static const struct osy_setting settings[] = {
             "work: address of /health, /ready and /metrics"),
     INT(reconcile_interval_ms, "ORDERSYNC_RECONCILE_INTERVAL_MS", "500", 10, 60000,
         "work: time between two looks for unpublished events, ms"),
+    INT(watch_interval_ms, "ORDERSYNC_WATCH_INTERVAL_MS", "500", 10, 60000,
+        "work: time between two looks for orders that wait too long, ms"),
     OSY_SETTING_END};
 /* clang-format on */
 

@@ -22,7 +22,7 @@ struct api_config {
     int64_t stream_events_max; /* of a restaurant's Redis stream */
     /* work */
     char *admin_listen;
-    int64_t reconcile_interval_ms;
+    int64_t reconcile_interval_ms, watch_interval_ms;
 };
 
 /* What a command cannot do without; the rest may be unset. */

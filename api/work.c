@@ -1,6 +1,6 @@
 /*
  * `ordersync-api work`: a loop thread that answers /health, /ready and /metrics on the admin port, and
- * the background thread that does the work. SIGTERM or SIGINT ends it after the task under way.
+ * the threads that do the work. SIGTERM or SIGINT ends it after what is under way.
  */
 #include <stdlib.h>
 #include <uv.h>
@@ -8,6 +8,7 @@
 #include "api/background/background.h"
 #include "api/config.h"
 #include "api/context.h"
+#include "api/escalation/watchdog.h"
 #include "api/health/health.h"
 #include "api/http/server.h"
 #include "api/http/service.h"
@@ -17,8 +18,10 @@
 
 static const char usage[] =
     "Usage: ordersync-api work [--check-config | --help | --version]\n\n"
-    "Publishes events that an API process could not, makes audit partitions\n"
-    "ahead and deletes old idempotency records. Any number may run.\n"
+    "Publishes events that an API process could not, raises the alarm about\n"
+    "orders that nobody shows or accepts in time and rejects them in the end,\n"
+    "makes audit partitions ahead and deletes old idempotency records.\n"
+    "Any number may run.\n"
     "Settings marked `serve:` have no effect here.\n";
 
 static const struct api_route *const route_tables[] = {api_health_routes, NULL};
@@ -43,6 +46,7 @@ struct worker_process {
     struct api_service *service;
     struct api_server *server;
     struct api_background *background;
+    struct api_watchdog *watchdog;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -81,11 +85,15 @@ static bool start(struct worker_process *process, struct osy_error *err)
     if (!process->server)
         return false;
     process->background = api_background_start(&process->config, process->context.metrics, err);
-    return process->background != NULL;
+    if (!process->background)
+        return false;
+    process->watchdog = api_watchdog_start(&process->config, process->context.metrics, err);
+    return process->watchdog != NULL;
 }
 
 static void stop(struct worker_process *process)
 {
+    api_watchdog_stop(process->watchdog);
     api_background_stop(process->background);
     api_server_destroy(process->server);
     api_health_destroy(process->context.health);

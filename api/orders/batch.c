@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "api/db/settings.h"
 #include "api/orders/command.h"
 #include "api/orders/status.h"
 #include "embedded/api_core.h"
@@ -16,16 +17,6 @@
 #include "shared/failpoint.h"
 #include "shared/pg.h"
 #include "shared/pg_array.h"
-
-/*
- * The statements' plans must not depend on statistics: a plan made while the tables are empty is still
- * used when they are not. So there is one generic plan, of index probes in nested loops, whatever the
- * planner thinks of it.
- */
-#define SESSION_SETTINGS                                                       \
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"              \
-    " -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off" \
-    " -c enable_material=off -c enable_memoize=off -c jit=off"
 
 /* Parameters of create_orders.sql, in order. */
 enum create_column {
@@ -116,8 +107,9 @@ struct api_order_session {
 struct api_order_session *api_order_session_create(const char *database_url)
 {
     struct api_order_session *session = osy_alloc(sizeof *session);
-    session->pg = osy_pg_create(&(struct osy_pg_options){
-        .url = database_url, .application_name = "ordersync-writer", .settings = SESSION_SETTINGS});
+    session->pg = osy_pg_create(&(struct osy_pg_options){.url = database_url,
+                                                         .application_name = "ordersync-writer",
+                                                         .settings = API_DB_PROBES_ONLY});
     return session;
 }
 

@@ -1,37 +1,13 @@
 /** `ordersync-api serve` as a process: how it ends, and how it refuses to begin. */
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { PROGRAM, start } from './own.mjs';
 import { env, makeRestaurant, newOrder, sql } from './stack.mjs';
 
-const PROGRAM = path.join(env.BIN_DIR, 'ordersync-api');
-const children = new Set();
-after(() => children.forEach((child) => child.kill('SIGKILL')));
-
-/** A process of our own, on a port that the system chooses, and the lines of its log as they come. */
-async function serve() {
-  const child = spawn(PROGRAM, ['serve'], {
-    env: { ...env, ORDERSYNC_LISTEN: '127.0.0.1:0', ORDERSYNC_LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
-  children.add(child);
-  const ended = once(child, 'exit').finally(() => children.delete(child));
-  const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
-  const logged = async (event) => {
-    for (;;) {
-      const { value, done } = await lines.next();
-      assert.ok(!done, `the log ended without ${event}`);
-      const line = JSON.parse(value);
-      if (line.event === event) return line;
-    }
-  };
-  const { port } = await logged('started');
-  return { child, ended, logged, port };
-}
+const serve = () => start('serve');
 
 /** A connection whose received text is asked for by what it must hold. */
 async function dial(port) {

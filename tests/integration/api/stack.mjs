@@ -36,8 +36,8 @@ export async function mintToken(role, ...restaurants) {
 }
 
 /** For what no endpoint can do yet: to close a restaurant, to take an item off the menu. */
-export async function sql(text) {
-  const { stdout } = await run('psql', ['-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, env.DATABASE_URL]);
+export async function sql(text, database = env.DATABASE_URL) {
+  const { stdout } = await run('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, database]);
   return stdout.trim();
 }
 
@@ -91,9 +91,9 @@ function check(method, pathname, status, type, body) {
  * Sends body (an object, or a text or buffer as it is) and returns {status, body, headers}, having checked
  * that the reply is as documented.
  */
-export async function request(method, target, { token, body, key, headers = {} } = {}) {
+export async function request(method, target, { token, body, key, headers = {}, api = API } = {}) {
   const isRaw = typeof body === 'string' || body instanceof Uint8Array;
-  const response = await fetch(`${API}${target}`, {
+  const response = await fetch(`${api}${target}`, {
     method,
     body: body === undefined || isRaw ? body : JSON.stringify(body),
     headers: {
@@ -107,13 +107,13 @@ export async function request(method, target, { token, body, key, headers = {} }
   const text = await response.text();
   const json = type?.endsWith('json') ? JSON.parse(text) : text;
   assert.ok(response.headers.get('x-request-id'), 'every reply has a request id');
-  check(method, new URL(target, API).pathname, response.status, type, json);
+  check(method, new URL(target, api).pathname, response.status, type, json);
   if (response.status >= 400) assert.equal(json.status, response.status);
   return { status: response.status, body: json, headers: response.headers };
 }
 
 /** A restaurant of the caller's own, with a dish whose stock is counted and one whose is not. */
-export async function makeRestaurant() {
+export async function makeRestaurant(database = env.DATABASE_URL) {
   const [restaurant, menu, dish, counted] = Array.from({ length: 4 }, () => randomUUID());
   await sql(`
     INSERT INTO restaurants (id, name, currency) VALUES ('${restaurant}', 'Test', 'KRW');
@@ -121,7 +121,7 @@ export async function makeRestaurant() {
     INSERT INTO menus (id, restaurant_id, name) VALUES ('${menu}', '${restaurant}', 'Menu');
     INSERT INTO menu_items (id, restaurant_id, menu_id, name, unit_amount, stock, position)
     VALUES ('${dish}', '${restaurant}', '${menu}', '비빔밥 Bibimbap', 9000, NULL, 1),
-           ('${counted}', '${restaurant}', '${menu}', '갈비 Galbi', 21000, 10, 2)`);
+           ('${counted}', '${restaurant}', '${menu}', '갈비 Galbi', 21000, 10, 2)`, database);
   return { id: restaurant, dish, counted };
 }
 

@@ -1,0 +1,347 @@
+#include "api/escalation/watchdog.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/background/task_thread.h"
+#include "api/config.h"
+#include "api/db/settings.h"
+#include "api/events/blocking_publisher.h"
+#include "api/orders/batch.h"
+#include "api/orders/command.h"
+#include "api/orders/status.h"
+#include "embedded/api_core.h"
+#include "shared/alloc.h"
+#include "shared/buffer.h"
+#include "shared/clock.h"
+#include "shared/event.h"
+#include "shared/failpoint.h"
+#include "shared/log.h"
+#include "shared/metrics.h"
+#include "shared/pg.h"
+#include "shared/redis_blocking.h"
+
+enum {
+    REDIS_TIMEOUT_MS = 2000,
+    REJECT_DEADLINE_MS = 5000,
+    FULL_LOOK_EVERY_MS =
+        5 * 60000,   /* finds what was committed later than enrol_orders.sql's margin */
+    CLAIM_MAX = 100, /* the streams of so many orders are locked at a time: briefly */
+    ENROL_MAX = 5000,
+};
+#define CLAIM_MAX_TEXT "100"
+#define ENROL_MAX_TEXT "5000"
+
+/* What the customer is told. */
+#define REJECT_REASON "The restaurant did not accept the order in time"
+
+/* Columns of escalate_orders.sql. */
+enum {
+    EFFECT_WHAT = 0,
+    EFFECT_RESTAURANT,
+    EFFECT_ORDER,
+    EFFECT_VERSION,
+    EFFECT_SEQ,
+    EFFECT_EVENT,
+    EFFECT_TIME_MS,
+    EFFECT_TRACEPARENT,
+    EFFECT_ALERT,
+    EFFECT_DATA,
+    EFFECT_PREVIOUS_EVENT,
+};
+
+struct api_watchdog {
+    struct osy_pg *pg; /* owned, as is all the rest */
+    struct osy_redis_blocking *redis;
+    struct api_blocking_publisher *publisher;
+    struct api_order_session *session; /* for rejections */
+    struct api_task_thread *thread;
+    char since[48]; /* how far enrolment has looked; "": look at all orders */
+    int64_t full_look_due_ms;
+    bool redis_is_away; /* in this pass; the reconciler publishes the rest */
+    struct osy_metric *alerted, *rejected, *timer_late, *message_late;
+};
+
+/* ---- the clockwork ---- */
+
+static bool enrol(void *context, bool *more, struct osy_error *err)
+{
+    struct api_watchdog *watchdog = context;
+    int64_t now_ms = osy_clock_monotonic_ms();
+    if (now_ms >= watchdog->full_look_due_ms) {
+        watchdog->since[0] = '\0';
+        watchdog->full_look_due_ms = now_ms + FULL_LOOK_EVERY_MS;
+    }
+    const char *values[] = {watchdog->since[0] ? watchdog->since : NULL, ENROL_MAX_TEXT};
+    PGresult *row = osy_pg_query(watchdog->pg, sql_enrol_orders, 2, values, err);
+    if (!row)
+        return false;
+    *more = strtol(PQgetvalue(row, 0, 1), NULL, 10) == ENROL_MAX;
+    if (!*more)
+        snprintf(watchdog->since, sizeof watchdog->since, "%s", PQgetvalue(row, 0, 0));
+    PQclear(row);
+    return true;
+}
+
+static bool measure_lateness(struct api_watchdog *watchdog, struct osy_error *err)
+{
+    PGresult *row = osy_pg_query(watchdog->pg, sql_find_oldest_timer, 0, NULL, err);
+    if (!row)
+        return false;
+    osy_metric_set(watchdog->timer_late, strtod(PQgetvalue(row, 0, 0), NULL));
+    osy_metric_set(watchdog->message_late, strtod(PQgetvalue(row, 0, 1), NULL));
+    PQclear(row);
+    return true;
+}
+
+/* ---- steps ---- */
+
+static bool run(struct api_watchdog *watchdog, const char *sql, struct osy_error *err)
+{
+    PGresult *result = osy_pg_query(watchdog->pg, sql, 0, NULL, err);
+    PQclear(result);
+    return result != NULL;
+}
+
+/* The values of a column of the claimed timers whose orders still wait, as a PostgreSQL array. */
+static void list_pending(const PGresult *claimed, int column, struct osy_buffer *out)
+{
+    osy_buffer_char(out, '{');
+    for (int row = 0; row < PQntuples(claimed); row++) {
+        if (*PQgetvalue(claimed, row, 2) != 't')
+            continue;
+        if (out->length > 1)
+            osy_buffer_char(out, ',');
+        osy_buffer_text(out, PQgetvalue(claimed, row, column));
+    }
+    osy_buffer_char(out, '}');
+}
+
+/* What the steps came to; NULL on failure. */
+static PGresult *escalate_claimed(struct api_watchdog *watchdog, const PGresult *claimed,
+                                  struct osy_error *err)
+{
+    struct osy_buffer orders = OSY_BUFFER_INIT, restaurants = OSY_BUFFER_INIT;
+    PGresult *effects = NULL;
+    list_pending(claimed, 0, &orders);
+    list_pending(claimed, 1, &restaurants);
+    PGresult *locked = osy_pg_query(watchdog->pg, sql_lock_streams, 1,
+                                    (const char *const[]){restaurants.bytes}, err);
+    if (locked)
+        effects = osy_pg_query(watchdog->pg, sql_escalate_orders, 1,
+                               (const char *const[]){orders.bytes}, err);
+    PQclear(locked);
+    osy_buffer_deinit(&orders);
+    osy_buffer_deinit(&restaurants);
+    return effects;
+}
+
+/* One transaction: timers, steps and events, or nothing. *more: there may be further timers that are due. */
+static PGresult *take_steps(struct api_watchdog *watchdog, bool *more, struct osy_error *err)
+{
+    PGresult *effects = NULL;
+    if (!run(watchdog, "BEGIN", err))
+        return NULL;
+    PGresult *claimed = osy_pg_query(watchdog->pg, sql_claim_watches, 1,
+                                     (const char *const[]){CLAIM_MAX_TEXT}, err);
+    if (!claimed)
+        goto failed;
+    *more = PQntuples(claimed) == CLAIM_MAX;
+    OSY_FAILPOINT("watchdog.claimed", "the steps of the claimed timers are taken");
+    effects = escalate_claimed(watchdog, claimed, err);
+    PQclear(claimed);
+    if (!effects)
+        goto failed;
+    OSY_FAILPOINT("watchdog.before_commit", "steps and events are committed");
+    if (run(watchdog, "COMMIT", err))
+        return effects;
+failed:
+    PQclear(effects);
+    osy_pg_reset(watchdog->pg);
+    return NULL;
+}
+
+/* ---- what comes after the commit ---- */
+
+static void read_uuid(const PGresult *rows, int row, int column, struct osy_uuid *uuid)
+{
+    bool ok =
+        osy_uuid_parse(PQgetvalue(rows, row, column), (size_t)PQgetlength(rows, row, column), uuid);
+    assert(ok); /* the column's type is uuid */
+    (void)ok;
+}
+
+static void publish(struct api_watchdog *watchdog, const struct osy_event *event)
+{
+    bool added;
+    OSY_FAILPOINT("watchdog.before_publish", "a committed event of the watchdog is published");
+    if (!watchdog->redis_is_away &&
+        !api_blocking_publisher_publish(watchdog->publisher, event, &added, NULL))
+        watchdog->redis_is_away = true;
+}
+
+static void publish_alert(struct api_watchdog *watchdog, const PGresult *effects, int row)
+{
+    struct osy_event event = {
+        .seq = strtoull(PQgetvalue(effects, row, EFFECT_SEQ), NULL, 10),
+        .type = "order.alerted",
+        .time_ms = strtoll(PQgetvalue(effects, row, EFFECT_TIME_MS), NULL, 10),
+        .traceparent = PQgetvalue(effects, row, EFFECT_TRACEPARENT),
+        .alert = PQgetvalue(effects, row, EFFECT_ALERT),
+        .data = PQgetvalue(effects, row, EFFECT_DATA),
+        .data_length = (size_t)PQgetlength(effects, row, EFFECT_DATA),
+    };
+    read_uuid(effects, row, EFFECT_EVENT, &event.id);
+    read_uuid(effects, row, EFFECT_PREVIOUS_EVENT, &event.previous_id);
+    read_uuid(effects, row, EFFECT_ORDER, &event.order_id);
+    read_uuid(effects, row, EFFECT_RESTAURANT, &event.restaurant_id);
+    publish(watchdog, &event);
+    osy_metric_inc(watchdog->alerted);
+}
+
+static struct api_order_command *make_rejection(const PGresult *effects, int row)
+{
+    struct api_order_command *command = api_order_command_create(api_order_step_find("reject"));
+    read_uuid(effects, row, EFFECT_ORDER, &command->order_id);
+    read_uuid(effects, row, EFFECT_RESTAURANT, &command->restaurant_id);
+    command->actor_role = "system";
+    command->change.version = strtoll(PQgetvalue(effects, row, EFFECT_VERSION), NULL, 10);
+    command->change.reason = osy_strdup(REJECT_REASON);
+    return command;
+}
+
+static void publish_rejection(struct api_watchdog *watchdog,
+                              const struct api_order_command *command)
+{
+    const struct api_order_result *result = &command->result;
+    const struct osy_event event = {
+        .seq = result->seq,
+        .version = result->version,
+        .id = result->event_id,
+        .previous_id = result->previous_event_id,
+        .restaurant_id = command->restaurant_id,
+        .order_id = result->order_id,
+        .type = api_order_command_event_type(command),
+        .time_ms = result->time_ms,
+        .traceparent = command->traceparent,
+        .data = result->data,
+        .data_length = result->data_length,
+    };
+    publish(watchdog, &event);
+    osy_metric_inc(watchdog->rejected);
+}
+
+/* An order that somebody else moved on in the meantime comes back as a conflict, which is what should be. */
+static bool reject_batch(struct api_watchdog *watchdog, struct api_order_command *const *commands,
+                         size_t count, struct osy_error *err)
+{
+    OSY_FAILPOINT("watchdog.before_reject", "orders are rejected because nobody accepted them");
+    enum api_batch_end end = api_order_session_run(
+        watchdog->session, commands, count, osy_clock_monotonic_ms() + REJECT_DEADLINE_MS, err);
+    if (end == API_BATCH_REFUSED && count > 1) { /* the others must not wait for the bad one */
+        bool ok = true;
+        for (size_t i = 0; i < count; i++)
+            ok = reject_batch(watchdog, &commands[i], 1, err) && ok;
+        return ok;
+    }
+    if (end != API_BATCH_COMMITTED)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (commands[i]->result.outcome == API_ORDER_DONE)
+            publish_rejection(watchdog, commands[i]);
+    }
+    return true;
+}
+
+static bool follow_up(struct api_watchdog *watchdog, const PGresult *effects, struct osy_error *err)
+{
+    struct api_order_command *rejections[CLAIM_MAX];
+    size_t count = 0;
+    watchdog->redis_is_away = false;
+    for (int row = 0; row < PQntuples(effects); row++) {
+        if (strcmp(PQgetvalue(effects, row, EFFECT_WHAT), "publish") == 0)
+            publish_alert(watchdog, effects, row);
+        else
+            rejections[count++] = make_rejection(effects, row);
+    }
+    bool ok = count == 0 || reject_batch(watchdog, rejections, count, err);
+    for (size_t i = 0; i < count; i++)
+        api_order_command_destroy(rejections[i]);
+    return ok;
+}
+
+static bool escalate(void *context, bool *more, struct osy_error *err)
+{
+    struct api_watchdog *watchdog = context;
+    if (!measure_lateness(watchdog, err))
+        return false;
+    PGresult *effects = take_steps(watchdog, more, err);
+    if (!effects)
+        return false;
+    OSY_FAILPOINT("watchdog.committed", "what was committed is published, and orders are rejected");
+    bool ok = follow_up(watchdog, effects, err);
+    PQclear(effects);
+    return ok;
+}
+
+/* ---- life ---- */
+
+static void add_metrics(struct api_watchdog *watchdog, struct osy_metrics *metrics)
+{
+    watchdog->alerted = osy_metrics_counter(metrics, "orders_alerted_total",
+                                            "Alerts about orders that wait: order.alerted events");
+    watchdog->rejected =
+        osy_metrics_counter(metrics, "orders_rejected_automatically_total",
+                            "Orders rejected because nobody accepted them in time");
+    watchdog->timer_late = osy_metrics_gauge(metrics, "escalation_timer_late_seconds",
+                                             "Age of the oldest due timer of an order");
+    watchdog->message_late =
+        osy_metrics_gauge(metrics, "escalation_message_late_seconds",
+                          "Age of the oldest message that is due to be sent to the outside");
+}
+
+static void free_watchdog(struct api_watchdog *watchdog)
+{
+    api_order_session_destroy(watchdog->session);
+    api_blocking_publisher_destroy(watchdog->publisher);
+    osy_redis_blocking_destroy(watchdog->redis);
+    osy_pg_destroy(watchdog->pg);
+    free(watchdog);
+}
+
+struct api_watchdog *api_watchdog_start(const struct api_config *config,
+                                        struct osy_metrics *metrics, struct osy_error *err)
+{
+    const struct api_task tasks[] = {
+        {"enrol_orders", config->watch_interval_ms, enrol},
+        {"escalate_orders", config->watch_interval_ms, escalate},
+        {0},
+    };
+    struct api_watchdog *watchdog = osy_alloc(sizeof *watchdog);
+    watchdog->redis = osy_redis_blocking_create(config->redis_url, REDIS_TIMEOUT_MS, err);
+    if (!watchdog->redis)
+        goto failed;
+    watchdog->publisher =
+        api_blocking_publisher_create(watchdog->redis, (uint64_t)config->stream_events_max);
+    watchdog->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
+                                                          .application_name = "ordersync-watchdog",
+                                                          .settings = API_DB_PROBES_ONLY});
+    watchdog->session = api_order_session_create(config->database_url);
+    add_metrics(watchdog, metrics);
+    watchdog->thread = api_task_thread_start(tasks, watchdog, err);
+    if (watchdog->thread)
+        return watchdog;
+failed:
+    free_watchdog(watchdog);
+    return NULL;
+}
+
+void api_watchdog_stop(struct api_watchdog *watchdog)
+{
+    if (!watchdog)
+        return;
+    api_task_thread_stop(watchdog->thread);
+    free_watchdog(watchdog);
+}

@@ -1,0 +1,174 @@
+/** Orders that nobody shows or accepts: alerts, the ladder, rejection in the end, and workers that die meanwhile. */
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import WebSocket from 'ws';
+import { makeSchema, start, until } from './own.mjs';
+import { env, makeRestaurant, mintToken, newOrder, request, sql } from './stack.mjs';
+
+const database = await makeSchema();
+const settings = { ORDERSYNC_DATABASE_URL: database, ORDERSYNC_WATCH_INTERVAL_MS: '50' };
+const api = `http://127.0.0.1:${(await start('serve', settings)).port}`;
+const work = (more = {}) => start('work', { ...settings, ...more });
+
+const ask = (text, where = database) => sql(text, where);
+const rows = async (text) => (await ask(text)).split('\n').filter(Boolean).map((line) => line.split('|'));
+
+async function makeTimed({ display = 3600, accept = 3600, reject = 'NULL' }, where = database) {
+  const restaurant = await makeRestaurant(where);
+  await ask(
+    `UPDATE restaurants SET display_within_s = ${display}, accept_within_s = ${accept}, reject_after_s = ${reject}
+      WHERE id = '${restaurant.id}'`,
+    where,
+  );
+  return { ...restaurant, staff: await mintToken('staff', restaurant.id) };
+}
+
+async function place(restaurant, item = restaurant.dish, where = api) {
+  const { status, body } = await request('POST', '/api/v1/orders', { body: newOrder(restaurant.id, [[item, 1]]), api: where });
+  assert.equal(status, 201);
+  return body.order;
+}
+
+const accept = (restaurant, order) =>
+  request('POST', `/api/v1/restaurants/me/orders/${order.order_id}/accept`, { token: restaurant.staff, api });
+const statusOf = (order) => ask(`SELECT status FROM orders WHERE id = '${order.order_id}'`);
+const stepsOf = (order) => ask(`SELECT string_agg(step || ' ' || action || ' ' || outcome, ', ' ORDER BY step) FROM order_alerts WHERE order_id = '${order.order_id}'`);
+
+/** Numbers 1 to n, each once, the counter says n, and each alert that was recorded is an event, once. */
+async function assertWhole(restaurant) {
+  const [[events, last, counter]] = await rows(
+    `SELECT count(e.seq), max(e.seq), min(s.seq) FROM restaurant_streams s JOIN order_events e USING (restaurant_id)
+      WHERE s.restaurant_id = '${restaurant.id}'`,
+  );
+  assert.equal(events, last);
+  assert.equal(last, counter);
+  const alerts = (table) =>
+    ask(`SELECT count(*), count(DISTINCT (order_id, step)) FROM ${table} WHERE restaurant_id = '${restaurant.id}'`);
+  assert.equal(
+    await alerts(`(SELECT *, alert::json ->> 'step' AS step FROM order_events WHERE type = 'order.alerted') e`),
+    await alerts(`(SELECT * FROM order_alerts WHERE action = 'alert') a`),
+  );
+}
+
+test('an order that nobody shows or accepts is alerted twice and then rejected, with its stock given back', async () => {
+  const restaurant = await makeTimed({ display: 1, accept: 2, reject: 3 });
+  const worker = await work();
+  const order = await place(restaurant, restaurant.counted);
+  assert.equal(await ask(`SELECT stock FROM menu_items WHERE id = '${restaurant.counted}'`), '9');
+  await until('rejected', async () => (await statusOf(order)) === 'REJECTED');
+  assert.equal(await ask(`SELECT stock FROM menu_items WHERE id = '${restaurant.counted}'`), '10');
+  const events = await rows(
+    `SELECT seq, order_version, type, alert, data FROM order_events WHERE restaurant_id = '${restaurant.id}' ORDER BY seq`,
+  );
+  assert.deepEqual(
+    events.map(([seq, version, type]) => [seq, version, type]),
+    [
+      ['1', '1', 'order.created'],
+      ['2', '', 'order.alerted'],
+      ['3', '', 'order.alerted'],
+      ['4', '2', 'order.rejected'],
+    ],
+  );
+  const alerts = events.slice(1, 3).map(([, , , alert]) => JSON.parse(alert));
+  assert.deepEqual(alerts.map(({ step, reason }) => [step, reason]), [[1, 'not_displayed'], [2, 'not_accepted']]);
+  assert.ok(alerts[0].waiting_ms >= 1000 && alerts[1].waiting_ms >= 2000);
+  assert.deepEqual(JSON.parse(events[1][4]), order); // an alert changes nothing
+  assert.match(JSON.parse(events[3][4]).reason, /in time/);
+  assert.equal(await ask(`SELECT changed_by FROM orders WHERE id = '${order.order_id}'`), 'system');
+  assert.deepEqual(await rows(`SELECT actor_role, action FROM audit_logs WHERE subject_id = '${order.order_id}' ORDER BY at`), [
+    ['guest', 'order.created'],
+    ['system', 'order.alerted'],
+    ['system', 'order.alerted'],
+    ['system', 'order.rejected'],
+  ]);
+  await until('no timer left', async () => (await ask(`SELECT count(*) FROM order_watches WHERE order_id = '${order.order_id}'`)) === '0');
+  await worker.stop();
+});
+
+test('an order that is shown is not alerted for not being shown', async () => {
+  const restaurant = await makeTimed({ display: 1, accept: 2 });
+  const order = await place(restaurant);
+  await ask(
+    `INSERT INTO order_receipts (restaurant_id, order_id, device, received_at, displayed_at)
+     VALUES ('${restaurant.id}', '${order.order_id}', 'tablet', now(), now())`,
+  );
+  const worker = await work();
+  await until('alerted', async () => (await stepsOf(order)).includes('2 alert done'));
+  assert.doesNotMatch(await stepsOf(order), /1 alert/);
+  await worker.stop();
+});
+
+test('two workers share the orders, and each step is taken once', async () => {
+  const restaurant = await makeTimed({ display: 1, accept: 1, reject: 4 });
+  const workers = await Promise.all([work(), work()]);
+  const orders = await Promise.all(Array.from({ length: 120 }, () => place(restaurant)));
+  await until('all rejected', async () =>
+    (await ask(`SELECT count(*) FROM orders WHERE restaurant_id = '${restaurant.id}' AND status = 'REJECTED'`)) === String(orders.length));
+  assert.equal(
+    await ask(`SELECT count(*) FROM order_alerts WHERE restaurant_id = '${restaurant.id}' AND action = 'alert'`),
+    String(2 * orders.length),
+  );
+  await assertWhole(restaurant);
+  await Promise.all(workers.map(({ stop }) => stop()));
+});
+
+test('acceptance and automatic rejection race, and one of them wins', async () => {
+  const restaurant = await makeTimed({ reject: 1 });
+  const worker = await work();
+  const orders = await Promise.all(Array.from({ length: 60 }, () => place(restaurant)));
+  const replies = await Promise.all(
+    orders.map(async (order, i) => {
+      await pause(800 + i * 10); // around the moment of rejection; whoever wins, the outcome must be one
+      return accept(restaurant, order);
+    }),
+  );
+  await until('none waits', async () => (await ask(`SELECT count(*) FROM orders WHERE restaurant_id = '${restaurant.id}' AND status = 'PENDING'`)) === '0');
+  for (const [i, { status, body }] of replies.entries()) {
+    assert.ok(status === 200 || (status === 409 && body.changed_by === 'system'));
+    assert.equal(await statusOf(orders[i]), status === 200 ? 'ACCEPTED' : 'REJECTED');
+  }
+  assert.equal(await ask(`SELECT count(*) FROM order_events WHERE restaurant_id = '${restaurant.id}'`), String(2 * orders.length));
+  await assertWhole(restaurant);
+  await worker.stop();
+});
+
+for (const point of ['claimed', 'before_commit', 'committed', 'before_publish', 'before_reject']) {
+  test(`a worker that dies at watchdog.${point} is continued by another, and nothing is done twice`, async () => {
+    const restaurant = await makeTimed({ display: 1, accept: 1, reject: 2 });
+    const orders = await Promise.all(Array.from({ length: 10 }, () => place(restaurant)));
+    const doomed = await work({ OSY_FAILPOINTS: `watchdog.${point}=kill` });
+    assert.deepEqual(await doomed.ended, [null, 'SIGKILL']);
+    const heir = await work();
+    await until('all rejected', async () =>
+      (await ask(`SELECT count(*) FROM orders WHERE restaurant_id = '${restaurant.id}' AND status = 'REJECTED'`)) === String(orders.length));
+    await assertWhole(restaurant);
+    await heir.stop();
+  });
+}
+
+test('a tablet hears of an alert in its stream, and of the rejection', async () => {
+  const restaurant = await makeTimed({ display: 1, accept: 3600, reject: 2 }, env.DATABASE_URL);
+  const socket = new WebSocket(`${env.WS_URL}/ws/restaurants/${restaurant.id}/orders`, 'ordersync.v1', {
+    headers: { authorization: `Bearer ${restaurant.staff}` },
+  });
+  const events = [];
+  socket.on('message', (data) => {
+    for (const line of data.toString().split('\n')) {
+      const message = JSON.parse(line);
+      if (message.type === 'event') events.push(message.event);
+    }
+  });
+  await once(socket, 'open');
+  socket.send(JSON.stringify({ type: 'resume', position: null }));
+  const order = await place(restaurant, restaurant.dish, env.API_URLS.split(' ')[0]);
+  await until('rejected', () => events.some(({ type }) => type === 'order.rejected'));
+  assert.deepEqual(events.map(({ type }) => type), ['order.created', 'order.alerted', 'order.rejected']);
+  const alerted = events[1];
+  assert.equal(alerted.subject, order.order_id);
+  assert.deepEqual(alerted.data, order);
+  assert.equal(alerted.alert.reason, 'not_displayed');
+  assert.equal(alerted.alert.step, 1);
+  socket.close();
+});

@@ -1,0 +1,61 @@
+/** Programs of a test's own, and a place in the database where the stack's programs do not meddle. */
+import { after } from 'node:test';
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { env, sql } from './stack.mjs';
+
+export const PROGRAM = path.join(env.BIN_DIR, 'ordersync-api');
+const WAIT_MS = 60_000; // a test that waits longer for something has failed
+
+const children = new Set();
+after(() => children.forEach((child) => child.kill('SIGKILL')));
+
+/** A process on a port that the system chooses, and the lines of its log as they come. */
+export async function start(command, more = {}) {
+  const child = spawn(PROGRAM, [command], {
+    env: { ...env, ORDERSYNC_LISTEN: '127.0.0.1:0', ORDERSYNC_ADMIN_LISTEN: '127.0.0.1:0', ORDERSYNC_LOG_LEVEL: 'info', ...more },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  children.add(child);
+  const ended = once(child, 'exit').finally(() => children.delete(child));
+  const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
+  const logged = async (event) => {
+    for (;;) {
+      const { value, done } = await lines.next();
+      assert.ok(!done, `the log ended without ${event}`);
+      const line = JSON.parse(value);
+      if (line.event === event) return line;
+    }
+  };
+  const { port, admin_port: adminPort } = await logged('started');
+  const stop = () => {
+    child.kill('SIGTERM');
+    return ended;
+  };
+  return { child, ended, logged, stop, port: port ?? adminPort };
+}
+
+/** The URL of a schema of its own, with all tables. */
+export async function makeSchema() {
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
+  const database = `${env.DATABASE_URL}?options=${encodeURIComponent(`-c search_path=${name} -c client_min_messages=warning`)}`;
+  await sql(`CREATE SCHEMA ${name}`);
+  after(() => sql(`SET client_min_messages = warning; DROP SCHEMA ${name} CASCADE`));
+  await promisify(execFile)(PROGRAM, ['migrate'], { env: { ...env, ORDERSYNC_DATABASE_URL: database } });
+  return database;
+}
+
+/** Asks again and again until the answer is true, and returns it. */
+export async function until(what, ask) {
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(50)) {
+    const answer = await ask();
+    if (answer) return answer;
+  }
+  assert.fail(`it did not come to this: ${what}`);
+}
