@@ -61,5 +61,9 @@ const struct osy_setting hub_settings[] = {
         "sockets are closed with 1013 when revocations could not be asked for so long, ms"),
     INT(drain_ms, "ORDERSYNC_DRAIN_MS", "5000", 0, 600000,
         "time over which a stopping hub spreads the closes of its sockets, ms"),
+    INT(report_interval_ms, "ORDERSYNC_REPORT_INTERVAL_MS", "200", 10, 60000,
+        "time between two batches of presence and receipts, ms"),
+    INT(lease_ms, "ORDERSYNC_LEASE_MS", "15000", 1000, 600000,
+        "time after which a hub that says nothing counts as dead, ms"),
     OSY_SETTING_END,
 };

@@ -1,6 +1,6 @@
 /*
  * The hub: what its parts share. One process, one loop thread; there is exactly one of these, main makes
- * it, and every part borrows it. Only the store has threads of its own.
+ * it, and every part borrows it. Only store and reports have threads of their own.
  */
 #pragma once
 #include <stdbool.h>
@@ -16,6 +16,7 @@
 struct hub_bearers;
 struct hub_topic;
 struct hub_server;
+struct hub_reports;
 
 struct hub {
     const struct hub_config *config;
@@ -26,6 +27,7 @@ struct hub {
     struct hub_bearers *bearers;
     struct osy_revocation_feed *revocations;
     struct hub_source source;
+    struct hub_reports *reports;
     struct hub_topic *topics;  /* by restaurant id; see hub/topic.h */
     struct hub_server *server; /* the listening side; see hub/socket.h */
     bool is_draining;

@@ -1,6 +1,6 @@
 /*
- * ordersync-hub: wiring, signals, drain. Everything runs on this thread's loop except the store's
- * database threads.
+ * ordersync-hub: wiring, signals, drain. Everything runs on this thread's loop except the database
+ * threads of store and reports.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -13,6 +13,7 @@
 
 #include "hub/bearers.h"
 #include "hub/hub.h"
+#include "hub/reports.h"
 #include "hub/socket.h"
 #include "hub/topic.h"
 #include "shared/alloc.h"
@@ -65,6 +66,7 @@ static void stop(struct program *program)
     close_handle((uv_handle_t *)&program->on_term);
     close_handle((uv_handle_t *)&program->on_int);
     osy_revocation_feed_destroy(hub->revocations);
+    hub_reports_destroy(hub->reports); /* the sockets are gone, and with them the devices */
     /* Redis first: it answers what is pending, and some of that turns to the store. */
     osy_redis_destroy(hub->source.redis);
     hub->source.redis = NULL;
@@ -151,6 +153,18 @@ static void on_redis_subscribed(void *context, const char *channel, size_t chann
     if (osy_revocation_feed_on_subscribed(program->hub.revocations, channel, channel_length))
         return;
     hub_topics_on_subscribed(&program->hub, channel, channel_length);
+}
+
+/* Nobody waits for it: dashboards look again by themselves now and then. */
+static void on_presence(void *context, const struct osy_uuid *restaurant_id)
+{
+    struct program *program = context;
+    char channel[HUB_REDIS_NAME_BYTES];
+    struct osy_error err = {0};
+    hub_source_presence_channel(restaurant_id, channel);
+    const char *const command[] = {"PUBLISH", channel, "changed"};
+    if (!osy_redis_command(program->hub.source.redis, 3, command, NULL, NULL, NULL, &err))
+        OSY_DEBUG("presence_not_published", OSY_ERR(&err));
 }
 
 static void on_wheel_tick(uv_timer_t *timer)
@@ -242,6 +256,17 @@ static bool start(struct program *program, struct osy_error *err)
     if (!hub->source.redis)
         return osy_error_prefix(err, "ORDERSYNC_REDIS_URL");
     osy_revocation_feed_attach(hub->revocations, hub->source.redis);
+    hub->reports = hub_reports_create(
+        hub->loop, &(struct hub_reports_options){.url = config->database_url,
+                                                 .application_name = "ordersync-hub-reports",
+                                                 .hub_id = config->hub_id,
+                                                 .interval_ms = config->report_interval_ms,
+                                                 .lease_ms = config->lease_ms,
+                                                 /* as many again may have left unsaid */
+                                                 .most = 2 * (size_t)config->sockets_max,
+                                                 .metrics = &hub->metrics,
+                                                 .on_presence = on_presence,
+                                                 .context = program});
     if (!hub_server_create(hub, err))
         return false;
     schedule_check(program);

@@ -33,12 +33,21 @@ static bool read_auth(json_t *root, struct hub_message *message, struct osy_erro
     return osy_json_read(root, "", fields, err);
 }
 
+static bool check_device(const char *text, struct osy_error *err)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    return text[strspn(text, allowed)] == '\0' ||
+           osy_error_set(err, OSY_ERR_INVALID, "'device' must be 1 to 64 of A-Za-z0-9_-");
+}
+
 static bool read_resume(json_t *root, struct hub_message *message, struct osy_error *err)
 {
     const char *text = NULL;
     const struct osy_json_field fields[] = {
         TYPE_FIELD,
         {"position", OSY_JSON_STRING, true, 1, 64, &text},
+        {"device", OSY_JSON_STRING, true, 1, 64, &message->device},
         {0},
     };
     if (!osy_json_read(root, "", fields, err))
@@ -46,14 +55,10 @@ static bool read_resume(json_t *root, struct hub_message *message, struct osy_er
     /* null means "from now on"; nobody says that by forgetting the field. */
     if (!json_object_get(root, "position"))
         return osy_error_set(err, OSY_ERR_INVALID, "'position' is missing");
+    if (message->device && !check_device(message->device, err))
+        return false;
     message->has_position = text != NULL;
     return !text || read_position(text, &message->position, err);
-}
-
-static bool is_device(const char *text)
-{
-    return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") ==
-           strlen(text);
 }
 
 static bool read_ack(json_t *root, struct hub_message *message, struct osy_error *err)
@@ -71,9 +76,7 @@ static bool read_ack(json_t *root, struct hub_message *message, struct osy_error
     message->is_displayed = strcmp(state, "displayed") == 0;
     if (!message->is_displayed && strcmp(state, "received") != 0)
         return osy_error_set(err, OSY_ERR_INVALID, "'state' must be received or displayed");
-    if (!is_device(message->device))
-        return osy_error_set(err, OSY_ERR_INVALID, "'device' must be 1 to 64 of A-Za-z0-9_-");
-    return read_position(position, &message->position, err);
+    return check_device(message->device, err) && read_position(position, &message->position, err);
 }
 
 static bool read_ping(json_t *root, struct hub_message *message, struct osy_error *err)

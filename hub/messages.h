@@ -25,7 +25,7 @@ struct hub_message {
     bool has_position;            /* resume: false is "from now on" */
     struct osy_position position; /* resume, ack */
     bool is_displayed;            /* ack: else received */
-    const char *device;           /* ack */
+    const char *device;           /* ack; resume: may be NULL */
     int64_t id;                   /* ping; -1: none */
     json_t *root;                 /* owned */
 };

@@ -65,6 +65,13 @@ void hub_metrics_init(struct hub_metrics *metrics)
                                    "Client messages that broke a rule.", "reason");
     metrics->acks = osy_metrics_counter_family(registry, "ordersync_hub_acks_total",
                                                "Acknowledged events.", "state");
+    metrics->reports_up = osy_metrics_gauge(registry, "ordersync_hub_reports_up",
+                                            "1 while presence and receipts can be written.");
+    metrics->reports_dropped = osy_metrics_counter_family(
+        registry, "ordersync_hub_reports_dropped_total",
+        "Presence and receipts that were not written: device or receipt: no room; unproven: the ack's event does not "
+        "exist; foreign: an ack for another device than the socket's.",
+        "kind");
 }
 
 void hub_metrics_deinit(struct hub_metrics *metrics)

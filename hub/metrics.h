@@ -15,11 +15,13 @@ struct hub_metrics {
     struct osy_metric *position_checks;
     struct osy_metric *redis_up;
     struct osy_metric *sockets_revoked, *revocations_stale;
+    struct osy_metric *reports_up;
     struct osy_metric_family *resumes;          /* verdict */
     struct osy_metric_family *closes;           /* code */
     struct osy_metric_family *upgrades_refused; /* reason */
     struct osy_metric_family *bad_messages;     /* reason */
     struct osy_metric_family *acks;             /* state */
+    struct osy_metric_family *reports_dropped;  /* kind */
 };
 
 void hub_metrics_init(struct hub_metrics *metrics);

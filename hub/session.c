@@ -273,6 +273,7 @@ void hub_session_detach(struct hub_session *session, uint16_t code)
     hub_bearers_remove(session->hub->bearers, &session->bearer);
     count_as(session, NULL);
     hub_subscription_leave(&session->subscription);
+    hub_reporter_leave(&session->reporter, session->hub->reports);
     session->hub = NULL;
 }
 
@@ -419,8 +420,11 @@ void hub_session_handle_resume(struct hub_session *session, const struct hub_mes
     }
     if (session->state == HUB_SESSION_AWAIT_RESUME)
         set_state(session, HUB_SESSION_OPEN);
-    hub_subscription_resume(&session->subscription,
-                            message->has_position ? &message->position : NULL);
+    const struct osy_position *position = message->has_position ? &message->position : NULL;
+    if (session->target.kind == OSY_POSITION_RESTAURANT)
+        hub_reporter_resume(&session->reporter, session->hub->reports,
+                            &session->target.restaurant_id, message->device, position);
+    hub_subscription_resume(&session->subscription, position);
 }
 
 void hub_session_handle_ack(struct hub_session *session, const struct hub_message *message)
@@ -434,6 +438,9 @@ void hub_session_handle_ack(struct hub_session *session, const struct hub_messag
     if (time_ms)
         osy_metric_observe(session->hub->metrics.commit_to_displayed_seconds,
                            (double)(osy_clock_wall_ms() - time_ms) / 1e3);
+    if (session->target.kind == OSY_POSITION_RESTAURANT)
+        hub_reporter_ack(&session->reporter, session->hub->reports, &session->target.restaurant_id,
+                         message->device, &message->position, message->is_displayed);
 }
 
 void hub_session_handle_ping(struct hub_session *session, const struct hub_message *message)

@@ -19,6 +19,7 @@
 #include "hub/event.h"
 #include "hub/hub.h"
 #include "hub/messages.h"
+#include "hub/reports.h"
 #include "hub/subscription.h"
 #include "hub/upgrade.h"
 #include "hub/wheel.h"
@@ -62,6 +63,7 @@ struct hub_session {
     bool is_revoked;                      /* its token is */
     struct hub_bearer_links bearer;       /* by whom it is found when that happens */
     struct hub_subscription subscription; /* to the target's stream */
+    struct hub_reporter reporter;         /* on a restaurant's path */
     struct osy_metric *gauge;             /* borrowed; where this socket is counted */
 
     struct hub_wheel_timer timer;

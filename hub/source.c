@@ -38,6 +38,12 @@ void hub_source_channel(const struct osy_uuid *restaurant_id, char name[HUB_REDI
     format_name(restaurant_id, "live", name);
 }
 
+void hub_source_presence_channel(const struct osy_uuid *restaurant_id,
+                                 char name[HUB_REDIS_NAME_BYTES])
+{
+    format_name(restaurant_id, "presence", name);
+}
+
 bool hub_source_channel_parse(const char *name, size_t length, struct osy_uuid *restaurant_id)
 {
     static const char before[] = "os:{", after[] = "}:live";

@@ -20,7 +20,7 @@ function readEnvFile() {
 
 export const stack = readEnvFile();
 /** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
-const FILES = ['protocol', 'limits', 'faults', 'asyncapi'];
+const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices'];
 const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 export const RESTAURANT = restaurantId(own);
@@ -39,6 +39,13 @@ export function seed() {
 
 export const staffToken = (...args) => api('token', '--role', 'staff', '--restaurant', RESTAURANT, ...args);
 export const mintToken = (...args) => api('token', ...args);
+
+/** What PostgreSQL has, as an array of rows. Test ids and names only: nothing is quoted. */
+export async function rows(query) {
+  const text = `SELECT coalesce(json_agg(found), '[]') FROM (${query}) found`;
+  const { stdout } = await run('psql', ['-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, stack.DATABASE_URL]);
+  return JSON.parse(stdout);
+}
 
 /** Waits for a condition that no event announces (a metric); the test runner's timeout bounds it. */
 export async function until(condition) {

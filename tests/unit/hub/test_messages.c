@@ -46,6 +46,12 @@ static void known_messages_are_read(void **state)
 
     assert_true(parse("{\"type\":\"resume\",\"position\":null}", &message, NULL));
     assert_false(message.has_position);
+    assert_null(message.device);
+    hub_message_deinit(&message);
+
+    assert_true(
+        parse("{\"type\":\"resume\",\"position\":null,\"device\":\"till-2\"}", &message, NULL));
+    assert_string_equal(message.device, "till-2");
     hub_message_deinit(&message);
 
     snprintf(
@@ -82,6 +88,8 @@ static void whatever_breaks_a_rule_is_refused(void **state)
         "{\"type\":\"resume\",\"position\":\"\"}",
         "{\"type\":\"resume\",\"position\":\"AQ\"}",
         "{\"type\":\"resume\",\"position\":7}",
+        "{\"type\":\"resume\",\"position\":null,\"device\":\"\"}",
+        "{\"type\":\"resume\",\"position\":null,\"device\":\"a b\"}",
         "{\"type\":\"ping\",\"id\":-1}",
         "{\"type\":\"ping\",\"id\":9007199254740992}",
         "{\"type\":\"ping\",\"id\":1.5}",
