@@ -60,12 +60,14 @@ static void retire(struct load_customer *customer)
     }
 }
 
-static void on_event(void *context, const struct load_message *event, uint64_t now_ns)
+static void on_event(void *context, size_t stream, const struct load_message *event,
+                     uint64_t now_ns)
 {
+    (void)stream;
     struct load_follow *follow = context;
     struct load_customer *customer = follow->customer;
     struct load_stats *stats = &customer->run->stats;
-    if (!osy_uuid_equal(&event->order_id, &follow->trail.order->id)) {
+    if (event->version == 0 || !osy_uuid_equal(&event->order_id, &follow->trail.order->id)) {
         stats->leaked++;
         return;
     }
@@ -115,9 +117,10 @@ static void on_reloaded(void *context, const struct load_http_reply *reply)
     retire(reload.customer);
 }
 
-static void on_reset(void *context, const char *position)
+static void on_reset(void *context, size_t stream, const char *position)
 {
     struct load_follow *follow = context;
+    (void)stream;
     char path[96], order[OSY_UUID_TEXT_BYTES];
     (void)position;
     struct reload *reload = osy_alloc(sizeof(*reload));
@@ -149,8 +152,10 @@ static void follow_order(struct load_customer *customer, struct load_order *orde
     osy_uuid_format(&order->id, id);
     snprintf(path, sizeof(path), "/ws/orders/%s/status?r=%s", id,
              restaurant_of(run, customer->restaurant)->id_text);
-    follow->feed =
-        load_feed_create(&run->feeds, path, token, position, NULL, &feed_handler, follow);
+    follow->feed = load_feed_create(
+        &run->feeds,
+        &(struct load_feed_target){.path = path, .bearer = token, .position = position},
+        &feed_handler, follow);
 }
 
 /* --- ordering --- */
@@ -174,6 +179,8 @@ static struct load_order *book_order(const struct placing *placing, json_t *repl
         return NULL;
     struct load_order *order = load_ledger_order(run->ledger, placing->restaurant, &id);
     order->intended_ns[0] = placing->due_ns;
+    if (run->acknowledged)
+        fprintf(run->acknowledged, "%s\n", text);
     load_order_acknowledge(order, version);
     load_stats_latency(&run->stats, LOAD_LATENCY_ORDER_REPLY, placing->due_ns, now_ns);
     for (size_t i = 0; i < order->early_count; i++)

@@ -92,6 +92,9 @@ int load_endpoint_connect(const struct load_endpoint *endpoint, uv_loop_t *loop,
         return code;
     }
     uv_tcp_nodelay(tcp, 1);
+    int receive_bytes = endpoint->receive_bytes;
+    if (receive_bytes > 0)
+        uv_recv_buffer_size((uv_handle_t *)tcp, &receive_bytes);
     if (is_loopback(endpoint) && slot >= SLOTS_PER_SOURCE)
         code = bind_source(tcp, slot);
     return code ? code : uv_tcp_connect(request, tcp, &endpoint->address.any, on_connect);

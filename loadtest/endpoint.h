@@ -19,6 +19,7 @@ struct load_endpoint {
     } address;
     char authority[256]; /* host[:port], for the Host header */
     char prefix[256];    /* the path in the URL, without a slash at its end */
+    int receive_bytes;   /* of each connection's buffer in the kernel; 0: as the system likes */
 };
 
 /* scheme: "http" or "ws"; others, TLS among them, are OSY_ERR_INVALID. Blocks while it resolves. */

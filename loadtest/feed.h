@@ -1,8 +1,9 @@
 /*
- * A feed: one stream of events (a restaurant's, or an order's) followed across any number of sockets,
- * as docs/protocol.md asks of a client: resume from the last position, full-jitter backoff, the delay
- * that a drain names, a ping when it has been silent for too long. Tablets and customers both are
- * feeds; what an event means to them is theirs. Runs on the loop's thread.
+ * A feed: streams of events followed across any number of sockets, as docs/protocol.md asks of a client:
+ * resume from the last position, full-jitter backoff, the delay that a drain names, a ping when it has
+ * been silent for too long. A tablet's and a customer's feed has one stream, that of its path; a
+ * dashboard's has one for each restaurant that it chooses. What an event means to them is theirs. Runs
+ * on the loop's thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 
 #include "loadtest/endpoint.h"
 #include "loadtest/message.h"
+#include "loadtest/stats.h"
 
 #define LOAD_CLOSE_CODES 16 /* different ones that are told apart; the rest counts as 0 */
 
@@ -19,15 +21,21 @@
 struct load_feeds {
     uv_loop_t *loop;
     const struct load_endpoint *endpoint; /* borrowed */
-    uv_timer_t sweep;
+    struct load_stats *stats;             /* borrowed */
+    uv_timer_t sweep, acks;
     struct load_feed *first;
-    size_t live;       /* feeds whose stream is up to date */
-    size_t connecting; /* from the first byte to the end of the replay */
-    size_t refused;    /* feeds that a hub sent away for good (4401, 4403, 4404) */
-    uint64_t opened;   /* sockets that reached hello */
+    size_t count;
+    size_t live;                   /* feeds whose streams are all up to date */
+    size_t connecting;             /* from the first byte to the end of the replay */
+    size_t refused;                /* feeds that a hub sent away for good (4401, 4403, 4404) */
+    uint64_t opened;               /* sockets that reached hello */
+    uint32_t cut_every_ms, cut_ms; /* the jitter; 0: none */
+    uint64_t cuts;                 /* sockets that it has cut */
     uint64_t reconnects, resets, drains;
-    uint64_t errors;     /* `error` messages */
-    uint64_t violations; /* messages that break docs/protocol.md */
+    uint64_t heartbeats, presences, figures; /* messages of these kinds */
+    uint32_t oldest_view_ms;                 /* the worst freshness that a heartbeat told */
+    uint64_t errors;                         /* `error` messages */
+    uint64_t violations;                     /* messages that break docs/protocol.md */
     struct {
         int code; /* as in load_socket_handler's on_close */
         uint64_t count;
@@ -36,27 +44,48 @@ struct load_feeds {
     char last_error[256]; /* the last of either, for a person; "": none */
 };
 
+/* stream: its number; 0 but for a dashboard's. */
 struct load_feed_handler {
-    void (*on_event)(void *context, const struct load_message *event, uint64_t now_ns);
-    void (*on_reset)(void *context, const char *position);
-    void (*on_live)(void *context); /* after every (re)connect: everything missed has come */
+    void (*on_event)(void *context, size_t stream, const struct load_message *event,
+                     uint64_t now_ns);
+    void (*on_reset)(void *context, size_t stream, const char *position);
+    void (*on_live)(void *context);  /* after every (re)connect: everything missed has come */
+    void (*on_stray)(void *context); /* an event of a restaurant that was not chosen */
+};
+
+/* What to follow, and as whom. */
+struct load_feed_target {
+    const char *path, *bearer;
+    const char *position;               /* where to begin; "": from now on */
+    const struct osy_uuid *restaurants; /* a dashboard's choice; NULL: the path names the stream */
+    size_t restaurant_count;
+    const char *device;               /* acknowledges under this name; NULL: does not */
+    struct load_message_cache *cache; /* borrowed; may be NULL */
 };
 
 struct load_feed;
 
-/* In place: the sweep's timer lives in it. Borrows endpoint. */
+/* In place: timers live in it. Borrows endpoint and stats. */
 void load_feeds_init(struct load_feeds *feeds, uv_loop_t *loop,
-                     const struct load_endpoint *endpoint);
+                     const struct load_endpoint *endpoint, struct load_stats *stats);
 /* Destroys the feeds that are left. The loop must run on until their handles are closed. */
 void load_feeds_deinit(struct load_feeds *feeds);
 
 /*
- * Connects at once. Copies path, bearer and position; borrows cache (which may be NULL), handler and
- * context. No calls back from inside of this one.
+ * From now on each live socket is cut about every every_ms, without a close frame, and stays away for
+ * about for_ms: both between half and one and a half of it. 0 ends that.
  */
-struct load_feed *load_feed_create(struct load_feeds *feeds, const char *path, const char *bearer,
-                                   const char *position, struct load_message_cache *cache,
+void load_feeds_cut(struct load_feeds *feeds, uint32_t every_ms, uint32_t for_ms);
+
+/*
+ * Connects at once. Copies target but for its cache; borrows handler and context. No calls back from
+ * inside of this one.
+ */
+struct load_feed *load_feed_create(struct load_feeds *feeds, const struct load_feed_target *target,
                                    const struct load_feed_handler *handler, void *context);
+/* Every feed that is not refused is up to date, and has acknowledged all that it acknowledges. */
+bool load_feeds_are_current(const struct load_feeds *feeds);
 void load_feed_destroy(struct load_feed *feed); /* closes politely; NULL is fine */
 bool load_feed_is_live(const struct load_feed *feed);
-const char *load_feed_position(const struct load_feed *feed); /* of the last event taken */
+/* Of the last event taken from the stream; "" when none was, and the hub has not named any. */
+const char *load_feed_position(const struct load_feed *feed, size_t stream);

@@ -11,9 +11,16 @@ struct entry {
     char position[LOAD_POSITION_BYTES];
 };
 
+struct alert {
+    char position[LOAD_POSITION_BYTES]; /* the key */
+    size_t index;                       /* in the log */
+    UT_hash_handle hh;
+};
+
 struct log {
     struct entry *entries; /* owned */
     size_t count, capacity;
+    struct alert *alerts; /* owned; a hash by position */
 };
 
 struct load_ledger {
@@ -30,6 +37,16 @@ struct load_ledger *load_ledger_create(size_t restaurants)
     return ledger;
 }
 
+static void deinit_log(struct log *log)
+{
+    struct alert *alert, *next;
+    HASH_ITER(hh, log->alerts, alert, next) {
+        HASH_DEL(log->alerts, alert);
+        free(alert);
+    }
+    free(log->entries);
+}
+
 void load_ledger_destroy(struct load_ledger *ledger)
 {
     if (!ledger)
@@ -41,7 +58,7 @@ void load_ledger_destroy(struct load_ledger *ledger)
         free(order);
     }
     for (size_t i = 0; i < ledger->restaurants; i++)
-        free(ledger->logs[i].entries);
+        deinit_log(&ledger->logs[i]);
     free(ledger->logs);
     free(ledger);
 }
@@ -117,7 +134,7 @@ void load_view_deinit(struct load_view *view)
     *view = (struct load_view){0};
 }
 
-static size_t log_append(struct log *log, struct load_order *order, uint32_t version,
+static size_t log_append(struct log *log, const struct load_order *order, uint32_t version,
                          const char *position)
 {
     if (log->count == log->capacity) {
@@ -127,8 +144,31 @@ static size_t log_append(struct log *log, struct load_order *order, uint32_t ver
     struct entry *entry = &log->entries[log->count];
     *entry = (struct entry){.order = order, .version = version};
     strncpy(entry->position, position, sizeof(entry->position) - 1);
-    order->log_index[version - 1] = (int32_t)log->count;
     return log->count++;
+}
+
+/* Where the log has the alert; at its end when nobody has seen it before. */
+static size_t place_alert(struct log *log, const struct load_order *order, const char *position)
+{
+    struct alert *alert;
+    HASH_FIND_STR(log->alerts, position, alert);
+    if (alert)
+        return alert->index;
+    alert = osy_alloc(sizeof(*alert));
+    strncpy(alert->position, position, sizeof(alert->position) - 1);
+    alert->index = log_append(log, order, 0, position);
+    HASH_ADD_STR(log->alerts, position, alert);
+    return alert->index;
+}
+
+/* The same of a change, which is version 1 or more of its order. */
+static size_t place_change(struct log *log, struct load_order *order, uint32_t version,
+                           const char *position)
+{
+    int32_t *index = &order->log_index[version - 1];
+    if (*index < 0)
+        *index = (int32_t)log_append(log, order, version, position);
+    return (size_t)*index;
 }
 
 static void add_missing(struct load_view *view, size_t index)
@@ -168,11 +208,11 @@ static bool find_anchor(const struct log *log, struct load_view *view)
 enum load_verdict load_view_event(struct load_ledger *ledger, struct load_view *view,
                                   struct load_order *order, uint32_t version, const char *position)
 {
-    if (!view->started || version < 1 || version > LOAD_VERSIONS)
+    if (!view->started || version > LOAD_VERSIONS)
         return LOAD_VERDICT_FOREIGN;
     struct log *log = &ledger->logs[view->restaurant];
-    size_t index = order->log_index[version - 1] < 0 ? log_append(log, order, version, position)
-                                                     : (size_t)order->log_index[version - 1];
+    size_t index = version > 0 ? place_change(log, order, version, position)
+                               : place_alert(log, order, position);
     if (view->anchor[0] && !find_anchor(log, view)) {
         view->anchor[0] = '\0';
         view->next = index;

@@ -6,6 +6,9 @@
  * restaurant then has to see exactly that log, in that order, each entry once. On top of it, every
  * version that the API acknowledged has to be in the log, so an event that nobody got is found as
  * well. The server's numbering is never consulted: a server cannot excuse a hole by numbering past it.
+ *
+ * An event is known by its order and version. An alert (order.alerted) leaves its order's version as it
+ * is, so it is known by its position, which is the same for all who watch the restaurant.
  */
 #pragma once
 #include <stdbool.h>
@@ -67,6 +70,7 @@ struct load_view {
 
 void load_view_start(const struct load_ledger *ledger, struct load_view *view, size_t restaurant);
 void load_view_deinit(struct load_view *view);
+/* version: 0 for an alert. */
 enum load_verdict load_view_event(struct load_ledger *ledger, struct load_view *view,
                                   struct load_order *order, uint32_t version, const char *position);
 /* The tablet has reloaded the list: what lies before position is accounted for. */
@@ -74,7 +78,10 @@ void load_view_reset(const struct load_ledger *ledger, struct load_view *view,
                      const char *position);
 /* Entries of the log that the view still lacks. */
 size_t load_view_lacks(const struct load_ledger *ledger, struct load_view *view);
-/* One of them, for a person to look into: its order, and *version. NULL when the view lacks nothing. */
+/*
+ * One of them, for a person to look into: its order, and *version, 0 for an alert. NULL when the view
+ * lacks nothing.
+ */
 const struct load_order *load_view_example(const struct load_ledger *ledger, struct load_view *view,
                                            uint32_t *version);
 

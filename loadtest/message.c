@@ -8,6 +8,9 @@
 #include "shared/clock.h"
 #include "shared/json.h"
 
+#define SOURCE_PREFIX "/restaurants/"
+#define ALERT_TYPE    "order.alerted"
+
 static bool read_text(json_t *object, const char *name, char *out, size_t capacity,
                       struct osy_error *err)
 {
@@ -28,26 +31,72 @@ static bool read_number(json_t *object, const char *name, uint32_t *out, struct 
     return true;
 }
 
+static bool read_uuid(json_t *object, const char *name, struct osy_uuid *out)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text && osy_uuid_parse(text, strlen(text), out);
+}
+
+static bool read_source(json_t *event, struct osy_uuid *restaurant)
+{
+    const char *source = json_string_value(json_object_get(event, "source"));
+    size_t prefix = strlen(SOURCE_PREFIX);
+    return source && strncmp(source, SOURCE_PREFIX, prefix) == 0 &&
+           osy_uuid_parse(source + prefix, strlen(source + prefix), restaurant);
+}
+
+static bool read_position(json_t *root, struct load_message *message, struct osy_error *err)
+{
+    return read_text(root, "position", message->position, sizeof(message->position), err);
+}
+
+static bool read_version(json_t *event, struct load_message *message, struct osy_error *err)
+{
+    return read_number(json_object_get(event, "data"), "version", &message->version, err) &&
+           (message->version > 0 ||
+            osy_error_set(err, OSY_ERR_INVALID, "the event's version is 0"));
+}
+
 static bool read_event(json_t *root, struct load_message *message, struct osy_error *err)
 {
     json_t *event = json_object_get(root, "event");
-    const char *subject = json_string_value(json_object_get(event, "subject"));
     const char *time = json_string_value(json_object_get(event, "time"));
-    if (!subject || !osy_uuid_parse(subject, strlen(subject), &message->order_id))
+    const char *type = json_string_value(json_object_get(event, "type"));
+    if (!read_source(event, &message->restaurant))
+        return osy_error_set(err, OSY_ERR_INVALID, "the event's source is not a restaurant");
+    if (!read_uuid(event, "subject", &message->order_id))
         return osy_error_set(err, OSY_ERR_INVALID, "the event's subject is not an order");
     if (!time || !osy_time_parse(time, strlen(time), &message->time_ms))
         return osy_error_set(err, OSY_ERR_INVALID, "the event has no time");
-    return read_number(json_object_get(event, "data"), "version", &message->version, err);
+    if (!type)
+        return osy_error_set(err, OSY_ERR_INVALID, "the event has no type");
+    return read_position(root, message, err) &&
+           (strcmp(type, ALERT_TYPE) == 0 || read_version(event, message, err));
 }
 
+/* A dashboard's has no position: its streams are not chosen yet. */
 static bool read_hello(json_t *root, struct load_message *message, struct osy_error *err)
 {
-    return read_number(root, "heartbeat_ms", &message->delay_ms, err);
+    return (!json_object_get(root, "position") || read_position(root, message, err)) &&
+           read_number(root, "heartbeat_ms", &message->delay_ms, err);
+}
+
+static bool read_heartbeat(json_t *root, struct load_message *message, struct osy_error *err)
+{
+    return read_number(root, "view_age_ms", &message->age_ms, err);
+}
+
+static bool read_of_restaurant(json_t *root, struct load_message *message, struct osy_error *err)
+{
+    (void)root;
+    return message->names_stream ||
+           osy_error_set(err, OSY_ERR_INVALID, "'restaurant_id' is missing");
 }
 
 static bool read_reset(json_t *root, struct load_message *message, struct osy_error *err)
 {
-    return read_text(root, "reason", message->code, sizeof(message->code), err);
+    return read_position(root, message, err) &&
+           read_text(root, "reason", message->code, sizeof(message->code), err);
 }
 
 static bool read_drain(json_t *root, struct load_message *message, struct osy_error *err)
@@ -63,15 +112,17 @@ static bool read_error(json_t *root, struct load_message *message, struct osy_er
 static const struct {
     const char *name;
     enum load_message_type type;
-    bool has_position;
-    bool (*read)(json_t *root, struct load_message *message, struct osy_error *err); /* or NULL */
+    bool (*read)(json_t *root, struct load_message *message, struct osy_error *err);
 } types[] = {
-    {"hello", LOAD_MESSAGE_HELLO, true, read_hello},
-    {"event", LOAD_MESSAGE_EVENT, true, read_event},
-    {"caught_up", LOAD_MESSAGE_CAUGHT_UP, true, NULL},
-    {"reset", LOAD_MESSAGE_RESET, true, read_reset},
-    {"drain", LOAD_MESSAGE_DRAIN, false, read_drain},
-    {"error", LOAD_MESSAGE_ERROR, false, read_error},
+    {"hello", LOAD_MESSAGE_HELLO, read_hello},
+    {"event", LOAD_MESSAGE_EVENT, read_event},
+    {"caught_up", LOAD_MESSAGE_CAUGHT_UP, read_position},
+    {"reset", LOAD_MESSAGE_RESET, read_reset},
+    {"heartbeat", LOAD_MESSAGE_HEARTBEAT, read_heartbeat},
+    {"presence", LOAD_MESSAGE_PRESENCE, read_of_restaurant},
+    {"figures", LOAD_MESSAGE_FIGURES, read_of_restaurant},
+    {"drain", LOAD_MESSAGE_DRAIN, read_drain},
+    {"error", LOAD_MESSAGE_ERROR, read_error},
 };
 
 static bool read_message(json_t *root, struct load_message *message, struct osy_error *err)
@@ -79,13 +130,12 @@ static bool read_message(json_t *root, struct load_message *message, struct osy_
     const char *name = json_string_value(json_object_get(root, "type"));
     if (!name)
         return osy_error_set(err, OSY_ERR_INVALID, "'type' is missing");
+    message->names_stream = read_uuid(root, "restaurant_id", &message->stream);
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
         if (strcmp(types[i].name, name) != 0)
             continue;
         message->type = types[i].type;
-        return (!types[i].has_position ||
-                read_text(root, "position", message->position, sizeof(message->position), err)) &&
-               (!types[i].read || types[i].read(root, message, err));
+        return types[i].read(root, message, err);
     }
     return true;
 }

@@ -19,18 +19,25 @@ enum load_message_type {
     LOAD_MESSAGE_EVENT,
     LOAD_MESSAGE_CAUGHT_UP,
     LOAD_MESSAGE_RESET,
+    LOAD_MESSAGE_HEARTBEAT,
+    LOAD_MESSAGE_PRESENCE,
+    LOAD_MESSAGE_FIGURES,
     LOAD_MESSAGE_DRAIN,
     LOAD_MESSAGE_ERROR,
 };
 
 struct load_message {
     enum load_message_type type;
-    char position[LOAD_POSITION_BYTES]; /* hello, event, caught_up, reset */
+    char position[LOAD_POSITION_BYTES]; /* hello (but a dashboard's), event, caught_up, reset */
+    bool names_stream;                  /* it carries a restaurant_id, as a dashboard's do */
+    struct osy_uuid stream;             /* that */
+    struct osy_uuid restaurant;         /* event: its source */
     struct osy_uuid order_id;           /* event: its subject */
-    uint32_t version;                   /* event: data.version */
-    int64_t time_ms;                    /* event: the writing transaction's time */
-    uint32_t delay_ms;                  /* drain: reconnect_in_ms; hello: heartbeat_ms */
-    char code[64];                      /* error, reset: what for */
+    uint32_t version;  /* event: data.version; 0 for an alert, which changes nothing */
+    int64_t time_ms;   /* event: the writing transaction's time */
+    uint32_t delay_ms; /* drain: reconnect_in_ms; hello: heartbeat_ms */
+    uint32_t age_ms;   /* heartbeat: view_age_ms */
+    char code[64];     /* error, reset: what for */
 };
 
 /* OSY_ERR_INVALID when it is no such object: a fault of the server. */

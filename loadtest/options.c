@@ -20,7 +20,7 @@ static const struct load_options defaults = {
     .env = DEFAULT_ENV,
 };
 
-enum option_kind { OPTION_COUNT = 0, OPTION_RATE, OPTION_TEXT, OPTION_FLAG };
+enum option_kind { OPTION_COUNT = 0, OPTION_RATE, OPTION_TEXT, OPTION_JITTER, OPTION_FLAG };
 
 #define FIELD(name) offsetof(struct load_options, name)
 
@@ -35,6 +35,18 @@ static const struct option {
      "sockets that follow a restaurant (200)"},
     {"customers", OPTION_COUNT, FIELD(customers), 0, 100000, "N",
      "sockets that follow an order (800)"},
+    {"dashboards", OPTION_COUNT, FIELD(dashboards), 0, 10000, "N",
+     "sockets that follow up to 32 restaurants each (0)"},
+    {"stalled", OPTION_COUNT, FIELD(stalled), 0, 100000, "N",
+     "tablets' sockets that stop reading; not judged (0)"},
+    {"stall-after", OPTION_COUNT, FIELD(stall_after), 0, 86400, "S",
+     "seconds of load before they do (0)"},
+    {"jitter", OPTION_JITTER, FIELD(jitter), 0, 0, "E:F",
+     "cut each client about every E seconds for about F seconds"},
+    {"ack", OPTION_FLAG, FIELD(ack), 0, 0, NULL,
+     "tablets are devices, and acknowledge what reaches them"},
+    {"acknowledged", OPTION_TEXT, FIELD(acknowledged), 0, 0, "FILE",
+     "write the id of each order there that was answered with 201"},
     {"restaurants", OPTION_COUNT, FIELD(restaurants), 1, 60000, "N",
      "spread over so many, seeded if need be (200, at most one for each tablet)"},
     {"rate", OPTION_RATE, FIELD(rate), 0, 100000, "R", "orders per second, open loop (50)"},
@@ -70,6 +82,27 @@ static bool parse_number(const struct option *option, const char *text, double *
     return true;
 }
 
+static bool is_seconds(double seconds)
+{
+    return isfinite(seconds) && seconds >= 0.001 && seconds <= 86400;
+}
+
+/* "15:2", in seconds; fractions are fine. */
+static bool parse_jitter(const struct option *option, const char *text, struct load_jitter *jitter,
+                         struct osy_error *err)
+{
+    char *colon, *end;
+    double every_s = strtod(text, &colon);
+    double for_s = *colon == ':' ? strtod(colon + 1, &end) : 0;
+    if (*colon != ':' || *end || !is_seconds(every_s) || !is_seconds(for_s))
+        return osy_error_set(
+            err, OSY_ERR_INVALID,
+            "--%s must be two numbers of seconds up to 86400, as in 15:2, not '%s'", option->name,
+            text);
+    *jitter = (struct load_jitter){(uint32_t)(every_s * 1000), (uint32_t)(for_s * 1000)};
+    return true;
+}
+
 static bool store(struct load_options *options, const struct option *option, const char *text,
                   struct osy_error *err)
 {
@@ -83,6 +116,7 @@ static bool store(struct load_options *options, const struct option *option, con
         return true;
     case OPTION_RATE: return parse_number(option, text, field, err);
     case OPTION_TEXT: *(const char **)field = text; return true;
+    case OPTION_JITTER: return parse_jitter(option, text, field, err);
     case OPTION_FLAG: *(bool *)field = true; return true;
     }
     return false;

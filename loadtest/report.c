@@ -21,6 +21,8 @@ static const struct {
     [LOAD_LATENCY_CHANGE_TO_TABLET] = {"change_to_tablet", "status POST -> tablet"},
     [LOAD_LATENCY_CHANGE_TO_CUSTOMER] = {"change_to_customer", "status POST -> customer"},
     [LOAD_LATENCY_COMMIT_TO_SOCKET] = {"commit_to_socket", "commit -> socket (1 ms steps)"},
+    [LOAD_LATENCY_RECOVERY] = {"recovery", "socket's end -> current again"},
+    [LOAD_LATENCY_REPLAY] = {"replay", "resume -> caught up"},
     [LOAD_LATENCY_GENERATOR] = {"generator", "generator's own lateness"},
 };
 
@@ -39,6 +41,11 @@ static double milliseconds(uint64_t us)
     return (double)us / 1000;
 }
 
+static uint64_t delivered(const struct load_stats *stats)
+{
+    return stats->to_tablets + stats->to_customers + stats->to_dashboards;
+}
+
 void load_report_progress(const struct load_run *run, const char *phase, double seconds)
 {
     const struct load_stats *stats = &run->stats;
@@ -46,7 +53,7 @@ void load_report_progress(const struct load_run *run, const char *phase, double 
     printf("%s%-8s %5.0f s  live %zu  orders %" PRIu64 "/%" PRIu64 "  events %" PRIu64
            "  reconnects %" PRIu64 "  POST->tablet p99 %.1f ms%s",
            terminal ? "\r" : "", phase, seconds, run->feeds.live, stats->orders.accepted,
-           stats->orders.offered, stats->to_tablets + stats->to_customers, run->feeds.reconnects,
+           stats->orders.offered, delivered(stats), run->feeds.reconnects,
            milliseconds(
                load_histogram_quantile(&stats->latencies[LOAD_LATENCY_ORDER_TO_TABLET], 0.99)),
            terminal ? "\x1b[K" : "\n");
@@ -86,12 +93,11 @@ static void print_latency(const char *title, const struct load_histogram *histog
 }
 
 /* The figure by which the service is measured: any POST, to a socket of any kind. */
-static void merge_post_to_socket(const struct load_stats *stats, struct load_histogram *all)
+static void merge_to_socket(const struct load_stats *stats, struct load_histogram *all)
 {
     load_histogram_init(all);
-    load_histogram_merge(all, &stats->latencies[LOAD_LATENCY_ORDER_TO_TABLET]);
-    load_histogram_merge(all, &stats->latencies[LOAD_LATENCY_CHANGE_TO_TABLET]);
-    load_histogram_merge(all, &stats->latencies[LOAD_LATENCY_CHANGE_TO_CUSTOMER]);
+    load_histogram_merge(all, &stats->to_socket[0]);
+    load_histogram_merge(all, &stats->to_socket[1]);
 }
 
 static void print_latencies(const struct load_stats *stats)
@@ -103,9 +109,13 @@ static void print_latencies(const struct load_stats *stats)
     putchar('\n');
     for (size_t i = 0; i < LOAD_LATENCIES; i++)
         print_latency(latency_names[i].title, &stats->latencies[i]);
-    merge_post_to_socket(stats, &all);
+    merge_to_socket(stats, &all);
     print_latency("POST -> socket, all", &all);
     load_histogram_deinit(&all);
+    if (stats->to_socket[1].total > 0) {
+        print_latency("  while the mark was not set", &stats->to_socket[0]);
+        print_latency("  while it was", &stats->to_socket[1]);
+    }
 }
 
 static void print_processes(const struct load_report *report)
@@ -129,8 +139,9 @@ bool load_report_is_good(const struct load_run *run)
 {
     const struct load_stats *stats = &run->stats;
     return stats->lost == 0 && stats->duplicated == 0 && stats->out_of_order == 0 &&
-           stats->behind == 0 && stats->leaked == 0 && stats->orders.unanswered == 0 &&
-           stats->changes.unanswered == 0 && run->feeds.violations == 0 && run->feeds.refused == 0;
+           stats->behind == 0 && stats->leaked == 0 && stats->current == stats->followed &&
+           stats->orders.unanswered == 0 && stats->changes.unanswered == 0 &&
+           run->feeds.violations == 0 && run->feeds.refused == 0;
 }
 
 static void print_example(const char *who, const struct load_order *order, uint32_t version)
@@ -167,6 +178,18 @@ static void print_examples(const struct load_run *run)
     }
 }
 
+static void print_stalled(const struct load_stalled *stalled)
+{
+    if (stalled->count == 0)
+        return;
+    printf("%-16s %zu  closed %zu (%zu told 4008, p50 %.1f s, max %.1f s)  open at the end %zu"
+           "  closed before %zu\n",
+           "stalled", stalled->count, stalled->closed, stalled->told,
+           milliseconds(load_histogram_quantile(&stalled->held, 0.5)) / 1000,
+           milliseconds(load_histogram_quantile(&stalled->held, 1)) / 1000, stalled->open,
+           stalled->closed_early);
+}
+
 void load_report_print(const struct load_report *report)
 {
     const struct load_run *run = report->run;
@@ -179,12 +202,14 @@ void load_report_print(const struct load_report *report)
     print_posts("status changes", &stats->changes);
     printf("%-16s %" PRIu64 " attempts after an unknown outcome\n", "retries",
            load_calls_retries(run->calls));
-    printf("%-16s to tablets %" PRIu64 "  to customers %" PRIu64 "\n", "delivered",
-           stats->to_tablets, stats->to_customers);
-    printf("%-16s lost %" PRIu64 "  duplicated %" PRIu64 "  out of order %" PRIu64
-           "  tablets behind %" PRIu64 "  leaked %" PRIu64 "\n",
-           "verdict", stats->lost, stats->duplicated, stats->out_of_order, stats->behind,
-           stats->leaked);
+    printf("%-16s to tablets %" PRIu64 "  to customers %" PRIu64 "  to dashboards %" PRIu64
+           "  (alerts among them %" PRIu64 ")\n",
+           "delivered", stats->to_tablets, stats->to_customers, stats->to_dashboards,
+           stats->alerts);
+    printf("%-16s lost %" PRIu64 "  duplicated %" PRIu64 " (%" PRIu64 " after the client's filter)"
+           "  out of order %" PRIu64 "  streams behind %" PRIu64 "  outside rights %" PRIu64 "\n",
+           "verdict", stats->lost, stats->duplicated, stats->duplicated_after_filter,
+           stats->out_of_order, stats->behind, stats->leaked);
     if (stats->lost > 0)
         print_examples(run);
     printf("%-16s reconnects %" PRIu64 "  resets %" PRIu64 "  drains %" PRIu64 "  errors %" PRIu64
@@ -192,6 +217,14 @@ void load_report_print(const struct load_report *report)
            "sockets' fate", feeds->reconnects, feeds->resets, feeds->drains, feeds->errors,
            feeds->violations, feeds->refused);
     print_closes(feeds);
+    printf("%-16s %" PRIu64 " of %" PRIu64 " sockets were current at the end\n", "current",
+           stats->current, stats->followed);
+    printf("%-16s heartbeats %" PRIu64 " (oldest view %" PRIu32 " ms)  presence %" PRIu64
+           "  figures %" PRIu64 "\n",
+           "conflated", feeds->heartbeats, feeds->oldest_view_ms, feeds->presences, feeds->figures);
+    if (run->options->jitter.every_ms > 0)
+        printf("%-16s %" PRIu64 " connections cut\n", "jitter", feeds->cuts);
+    print_stalled(&run->stalled);
     if (feeds->last_error[0])
         printf("%-16s %s\n", "last error", feeds->last_error);
     if (stats->kitchen_idle)
@@ -256,6 +289,8 @@ static void json_options(struct osy_buffer *out, const struct load_options *opti
     json_open(out, "options");
     json_count(out, "tablets", (uint64_t)options->tablets);
     json_count(out, "customers", (uint64_t)options->customers);
+    json_count(out, "dashboards", (uint64_t)options->dashboards);
+    json_count(out, "stalled", (uint64_t)options->stalled);
     json_count(out, "restaurants", (uint64_t)options->restaurants);
     json_decimal(out, "rate", options->rate);
     json_decimal(out, "kitchen", options->kitchen);
@@ -270,12 +305,15 @@ static void json_verdict(struct osy_buffer *out, const struct load_run *run)
     osy_buffer_text(out, load_report_is_good(run) ? "true" : "false");
     json_count(out, "lost", stats->lost);
     json_count(out, "duplicated", stats->duplicated);
+    json_count(out, "duplicated_after_filter", stats->duplicated_after_filter);
     json_count(out, "out_of_order", stats->out_of_order);
     json_count(out, "behind", stats->behind);
     json_count(out, "leaked", stats->leaked);
     json_count(out, "foreign", stats->foreign);
     json_count(out, "delivered_to_tablets", stats->to_tablets);
     json_count(out, "delivered_to_customers", stats->to_customers);
+    json_count(out, "delivered_to_dashboards", stats->to_dashboards);
+    json_count(out, "alerts", stats->alerts);
     json_count(out, "retries", load_calls_retries(run->calls));
 }
 
@@ -291,6 +329,13 @@ static void json_sockets(struct osy_buffer *out, const struct load_run *run)
     json_count(out, "errors", feeds->errors);
     json_count(out, "violations", feeds->violations);
     json_count(out, "refused", feeds->refused);
+    json_count(out, "followed", run->stats.followed);
+    json_count(out, "current", run->stats.current);
+    json_count(out, "cuts", feeds->cuts);
+    json_count(out, "heartbeats", feeds->heartbeats);
+    json_count(out, "presences", feeds->presences);
+    json_count(out, "figures", feeds->figures);
+    json_count(out, "oldest_view_ms", feeds->oldest_view_ms);
     json_open(out, "closes");
     for (size_t i = 0; i < LOAD_CLOSE_CODES && feeds->closes[i].count; i++) {
         char name[16];
@@ -318,9 +363,22 @@ static void json_latencies(struct osy_buffer *out, const struct load_stats *stat
     json_open(out, "latency_ms");
     for (size_t i = 0; i < LOAD_LATENCIES; i++)
         json_latency(out, latency_names[i].key, &stats->latencies[i]);
-    merge_post_to_socket(stats, &all);
+    merge_to_socket(stats, &all);
     json_latency(out, "post_to_socket", &all);
+    json_latency(out, "post_to_socket_unmarked", &stats->to_socket[0]);
+    json_latency(out, "post_to_socket_marked", &stats->to_socket[1]);
     load_histogram_deinit(&all);
+    osy_buffer_char(out, '}');
+}
+
+static void json_stalled(struct osy_buffer *out, const struct load_stalled *stalled)
+{
+    json_open(out, "stalled");
+    json_count(out, "closed", stalled->closed);
+    json_count(out, "told", stalled->told);
+    json_count(out, "open", stalled->open);
+    json_count(out, "closed_early", stalled->closed_early);
+    json_latency(out, "held_ms", &stalled->held);
     osy_buffer_char(out, '}');
 }
 
@@ -348,6 +406,7 @@ bool load_report_write_json(const struct load_report *report, const char *path,
     json_posts(&out, "orders", &run->stats.orders);
     json_posts(&out, "changes", &run->stats.changes);
     json_sockets(&out, run);
+    json_stalled(&out, &run->stalled);
     json_latencies(&out, &run->stats);
     json_processes(&out, report);
     osy_buffer_text(&out, "}\n");

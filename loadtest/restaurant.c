@@ -1,95 +1,26 @@
 #include "loadtest/restaurant.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "loadtest/program.h"
+#include "loadtest/tokens.h"
 #include "shared/alloc.h"
 #include "shared/json.h"
-
-#define MINTS_AT_ONCE 4 /* ordersync-api token processes */
-#define LINE_BYTES    8192
-
-/* --- programs --- */
-
-struct program {
-    pid_t pid;
-    FILE *out; /* its standard output */
-};
-
-/* ordersync-api beside our own program, where the build puts both. */
-static void find_api_program(char path[PATH_MAX])
-{
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 32);
-    path[length > 0 ? length : 0] = '\0';
-    char *slash = strrchr(path, '/');
-    strcpy(slash ? slash + 1 : path, "ordersync-api");
-}
-
-static bool start_program(struct program *program, char *const argv[], struct osy_error *err)
-{
-    char path[PATH_MAX];
-    int ends[2];
-    find_api_program(path);
-    *program = (struct program){0};
-    if (pipe2(ends, O_CLOEXEC)) {
-        osy_error_set(err, OSY_ERR_IO, "pipe: %s", strerror(errno));
-        return false;
-    }
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    int code = posix_spawn(&program->pid, path, &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (code) {
-        close(ends[0]);
-        osy_error_set(err, OSY_ERR_IO, "%s: %s", path, strerror(code));
-        return false;
-    }
-    program->out = fdopen(ends[0], "r");
-    return true;
-}
-
-/* Its own words are on standard error already. */
-static bool finish_program(struct program *program, const char *what, struct osy_error *err)
-{
-    int status = 0;
-    fclose(program->out);
-    while (waitpid(program->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return osy_error_set(err, OSY_ERR_IO, "ordersync-api %s failed", what);
-    return true;
-}
-
-/* The next line without its newline; false at the end. */
-static bool read_line(struct program *program, char line[LINE_BYTES])
-{
-    if (!fgets(line, LINE_BYTES, program->out))
-        return false;
-    line[strcspn(line, "\r\n")] = '\0';
-    return true;
-}
 
 /* --- before the loop --- */
 
 static bool seed(struct load_restaurants *restaurants, struct osy_error *err)
 {
-    char count[24], line[LINE_BYTES];
+    char count[24], line[LOAD_PROGRAM_LINE_BYTES];
     char *argv[] = {"ordersync-api", "seed", "--restaurants", count, NULL};
-    struct program program;
+    struct load_program program;
     size_t found = 0;
     snprintf(count, sizeof(count), "%zu", restaurants->count);
-    if (!start_program(&program, argv, err))
+    if (!load_program_start(&program, argv, err))
         return false;
-    while (read_line(&program, line)) {
+    while (load_program_read_line(&program, line)) {
         if (found == restaurants->count)
             continue;
         struct load_restaurant *restaurant = &restaurants->all[found];
@@ -98,7 +29,7 @@ static bool seed(struct load_restaurants *restaurants, struct osy_error *err)
         osy_uuid_format(&restaurant->id, restaurant->id_text);
         found++;
     }
-    if (!finish_program(&program, "seed", err))
+    if (!load_program_finish(&program, "seed", err))
         return false;
     if (found < restaurants->count)
         return osy_error_set(err, OSY_ERR_IO, "ordersync-api seed printed %zu ids, not %zu", found,
@@ -106,43 +37,17 @@ static bool seed(struct load_restaurants *restaurants, struct osy_error *err)
     return true;
 }
 
-static bool start_mint(struct program *program, struct load_restaurant *restaurant, char *ttl,
-                       struct osy_error *err)
-{
-    char *argv[] = {"ordersync-api",     "token", "--role", "staff", "--restaurant",
-                    restaurant->id_text, "--ttl", ttl,      NULL};
-    return start_program(program, argv, err);
-}
-
-static bool finish_mint(struct program *program, struct load_restaurant *restaurant,
-                        struct osy_error *err)
-{
-    char line[LINE_BYTES];
-    if (read_line(program, line))
-        restaurant->token = osy_strdup(line);
-    if (!finish_program(program, "token", err))
-        return false;
-    if (!restaurant->token)
-        return osy_error_set(err, OSY_ERR_IO, "ordersync-api token printed nothing");
-    return true;
-}
-
 static bool mint_tokens(struct load_restaurants *restaurants, long ttl_seconds,
                         struct osy_error *err)
 {
-    char ttl[24];
-    bool ok = true;
-    snprintf(ttl, sizeof(ttl), "%ld", ttl_seconds);
-    for (size_t first = 0; ok && first < restaurants->count; first += MINTS_AT_ONCE) {
-        struct program programs[MINTS_AT_ONCE];
-        size_t started = 0;
-        while (ok && started < MINTS_AT_ONCE && first + started < restaurants->count) {
-            ok = start_mint(&programs[started], &restaurants->all[first + started], ttl, err);
-            started += ok;
-        }
-        for (size_t i = 0; i < started; i++)
-            ok = finish_mint(&programs[i], &restaurants->all[first + i], ok ? err : NULL) && ok;
-    }
+    struct load_token *tokens = osy_alloc_array(restaurants->count, sizeof(*tokens));
+    for (size_t i = 0; i < restaurants->count; i++)
+        tokens[i] = (struct load_token){
+            .role = "staff", .restaurants = {restaurants->all[i].id_text}, .restaurant_count = 1};
+    bool ok = load_tokens_mint(tokens, restaurants->count, ttl_seconds, err);
+    for (size_t i = 0; i < restaurants->count; i++)
+        restaurants->all[i].token = tokens[i].text;
+    free(tokens);
     return ok;
 }
 

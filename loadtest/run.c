@@ -1,5 +1,6 @@
 #include "loadtest/run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,19 +19,21 @@
 #define TICK_MS           1
 #define HTTP_CONNECTIONS  256
 #define CONNECTING_MOST   512 /* sockets between their first byte and live, while ramping up */
-#define STALLED_S         60  /* the ramp gives up after so long without one more live socket */
+#define STUCK_S           60  /* the ramp gives up after so long without one more live socket */
 #define TRUTH_EVERY_S     1
 #define TOKEN_SPARE_S     900 /* tokens outlive the ramp and the settling by so much */
 #define SPARE_DESCRIPTORS 64
 #define GOODBYE_MS        1000
 
 /*
- * MENUS -> TABLETS -> CUSTOMERS -> LOAD -> SETTLE -> TRUTH -> done; TRUTH goes back to SETTLE while a
- * tablet is behind and there is time. Each phase is a row of the table below.
+ * MENUS -> TABLETS -> DASHBOARDS -> STALLED -> CUSTOMERS -> LOAD -> SETTLE -> TRUTH -> done; TRUTH goes
+ * back to SETTLE while a stream is behind and there is time. Each phase is a row of the table below.
  */
 enum phase {
     PHASE_MENUS = 0,
     PHASE_TABLETS,
+    PHASE_DASHBOARDS,
+    PHASE_STALLED,
     PHASE_CUSTOMERS,
     PHASE_LOAD,
     PHASE_SETTLE,
@@ -41,16 +44,16 @@ enum phase {
 struct session {
     struct load_run run;
     uv_timer_t tick, progress;
-    uv_signal_t interrupt;
+    uv_signal_t interrupt, mark;
     enum phase phase;
     uint64_t start_ns, phase_ns, load_ns; /* when the run, the phase, the load began */
     struct load_pacer ramp, orders, changes;
-    size_t started;        /* tablets or customers, in their phase */
+    size_t started;        /* clients of the phase's kind */
     size_t best_live;      /* to notice a ramp that stalls */
     uint64_t best_live_ns; /* when that many were reached */
     uint64_t settle_until_ns;
     size_t truths_pending; /* restaurants whose position has been asked for */
-    uint64_t behind;       /* tablets that are not there, as far as asked */
+    uint64_t behind;       /* streams that are not there, as far as asked */
     struct load_processes before, after;
     bool failed;
 };
@@ -63,6 +66,11 @@ static double seconds_since(uint64_t ns, uint64_t now_ns)
 static size_t tablet_count(const struct session *session)
 {
     return (size_t)session->run.options->tablets;
+}
+
+static size_t dashboard_count(const struct session *session)
+{
+    return (size_t)session->run.options->dashboards;
 }
 
 static size_t customer_count(const struct session *session)
@@ -103,13 +111,14 @@ static void enter_ramp(struct session *session)
     load_pacer_start(&session->ramp, (double)session->run.options->ramp, now_ns);
 }
 
-static bool has_stalled(struct session *session, uint64_t now_ns)
+static bool is_stuck(struct session *session, uint64_t now_ns)
 {
-    if (session->run.feeds.live > session->best_live) {
-        session->best_live = session->run.feeds.live;
+    size_t live = session->run.feeds.live + session->run.stalled.live;
+    if (live > session->best_live) {
+        session->best_live = live;
         session->best_live_ns = now_ns;
     }
-    return seconds_since(session->best_live_ns, now_ns) > STALLED_S;
+    return seconds_since(session->best_live_ns, now_ns) > STUCK_S;
 }
 
 /* Starts what is due while not too many are on their way. */
@@ -122,7 +131,7 @@ static bool tick_ramp(struct session *session, uint64_t now_ns, size_t count, si
         start(session, session->started++);
     if (session->run.failed_starts > 0)
         fail(session, "the API refused a tablet's list or a customer's first order");
-    else if (has_stalled(session, now_ns))
+    else if (is_stuck(session, now_ns))
         fail(session, "no more sockets come up");
     return live == count;
 }
@@ -138,11 +147,37 @@ static bool tick_tablets(struct session *session, uint64_t now_ns)
     return tick_ramp(session, now_ns, tablet_count(session), session->run.feeds.live, start_tablet);
 }
 
-/* All tablets watch, and nothing of ours has been ordered yet: from here on every event counts. */
+static void start_dashboard(struct session *session, size_t index)
+{
+    load_dashboard_start(&session->run.dashboards[index]);
+}
+
+static bool tick_dashboards(struct session *session, uint64_t now_ns)
+{
+    size_t count = dashboard_count(session);
+    size_t others = tablet_count(session), live = session->run.feeds.live;
+    return tick_ramp(session, now_ns, count, live > others ? live - others : 0, start_dashboard);
+}
+
+static void start_stalled(struct session *session, size_t index)
+{
+    load_stalled_start(&session->run.stalled, index);
+}
+
+static bool tick_stalled(struct session *session, uint64_t now_ns)
+{
+    return tick_ramp(session, now_ns, session->run.stalled.count, session->run.stalled.live,
+                     start_stalled);
+}
+
+/* All who watch restaurants are there, and nothing of ours has been ordered yet: from here on every
+ * event counts. */
 static void enter_customers(struct session *session)
 {
     for (size_t i = 0; i < tablet_count(session); i++)
         load_tablet_judge(&session->run.tablets[i]);
+    for (size_t i = 0; i < dashboard_count(session); i++)
+        load_dashboard_judge(&session->run.dashboards[i]);
     enter_ramp(session);
 }
 
@@ -170,6 +205,23 @@ static void enter_load(struct session *session)
     load_processes_sample(&session->before, run->options->env);
     load_pacer_start(&session->orders, run->options->rate, now_ns);
     load_pacer_start(&session->changes, run->options->kitchen, now_ns);
+    load_feeds_cut(&run->feeds, run->options->jitter.every_ms, run->options->jitter.for_ms);
+}
+
+/* While some of them are held, deliveries to the others are kept apart by the mark. */
+static void tick_stall(struct session *session, uint64_t now_ns)
+{
+    struct load_run *run = &session->run;
+    struct load_stalled *stalled = &run->stalled;
+    if (stalled->count == 0)
+        return;
+    if (stalled->stalled_ns > 0) {
+        if (stalled->open == 0 && stalled->held_mark)
+            run->stats.is_marked = stalled->held_mark = false;
+    } else if (seconds_since(session->load_ns, now_ns) >= (double)run->options->stall_after) {
+        load_stalled_begin(stalled);
+        run->stats.is_marked = stalled->held_mark = true;
+    }
 }
 
 static void place_order(struct session *session, uint64_t due_ns)
@@ -186,6 +238,7 @@ static bool tick_load(struct session *session, uint64_t now_ns)
 {
     uint64_t due_ns;
     double length = (double)session->run.options->seconds;
+    tick_stall(session, now_ns);
     uint64_t end_ns = session->load_ns + (uint64_t)(length * 1e9);
     uint64_t until_ns = now_ns < end_ns ? now_ns : end_ns - 1;
     while (load_pacer_take(&session->orders, until_ns, &due_ns))
@@ -202,8 +255,15 @@ static void enter_settle(struct session *session)
     if (session->settle_until_ns)
         return; /* back from TRUTH */
     run->stats.load_seconds = seconds_since(session->load_ns, now_ns);
+    load_feeds_cut(&run->feeds, 0, 0);
     load_processes_sample(&session->after, run->options->env);
     session->settle_until_ns = now_ns + (uint64_t)run->options->settle * UINT64_C(1000000000);
+}
+
+static uint64_t count_missing_of(struct load_run *run, struct load_view *view, const size_t *unseen)
+{
+    size_t nobodys = view->resets == 0 ? unseen[view->restaurant] : 0;
+    return load_view_lacks(run->ledger, view) + nobodys;
 }
 
 /* Events that are still missing somewhere, as a number of deliveries. */
@@ -213,11 +273,11 @@ static uint64_t count_missing(struct session *session)
     uint64_t missing = 0;
     size_t *unseen = osy_alloc_array(run->restaurants.count, sizeof(*unseen));
     load_ledger_unseen(run->ledger, unseen, NULL);
-    for (size_t i = 0; i < tablet_count(session); i++) {
-        struct load_view *view = &run->tablets[i].view;
-        missing += load_view_lacks(run->ledger, view);
-        missing += view->resets == 0 ? unseen[view->restaurant] : 0;
-    }
+    for (size_t i = 0; i < tablet_count(session); i++)
+        missing += count_missing_of(run, &run->tablets[i].view, unseen);
+    for (size_t i = 0; i < dashboard_count(session); i++)
+        for (size_t stream = 0; stream < run->dashboards[i].count; stream++)
+            missing += count_missing_of(run, &run->dashboards[i].views[stream], unseen);
     for (size_t i = 0; i < customer_count(session); i++)
         missing += load_customer_lacks(&run->customers[i]);
     free(unseen);
@@ -228,6 +288,8 @@ static void finish(struct session *session)
 {
     session->run.stats.lost = count_missing(session);
     session->run.stats.behind = session->behind;
+    session->run.stats.followed = session->run.feeds.count;
+    session->run.stats.current = session->run.feeds.live;
     enter(session, PHASE_DONE);
 }
 
@@ -240,7 +302,7 @@ static bool tick_settle(struct session *session, uint64_t now_ns)
         return false; /* every request has its timeout */
     if (session->behind > 0 && seconds_since(session->phase_ns, now_ns) < TRUTH_EVERY_S)
         return false; /* back from TRUTH: give the events a moment */
-    return is_over || count_missing(session) == 0;
+    return is_over || (load_feeds_are_current(&session->run.feeds) && count_missing(session) == 0);
 }
 
 struct truth {
@@ -248,7 +310,24 @@ struct truth {
     size_t restaurant;
 };
 
-/* Whether the tablets of the restaurant have got as far as the server says the stream goes. */
+static bool is_behind(const struct load_feed *feed, size_t stream, const char *position)
+{
+    return !position || strcmp(load_feed_position(feed, stream), position) != 0;
+}
+
+static void compare(struct session *session, size_t restaurant, const char *position)
+{
+    struct load_run *run = &session->run;
+    for (size_t i = restaurant; i < tablet_count(session); i += run->restaurants.count)
+        session->behind += is_behind(run->tablets[i].feed, 0, position);
+    for (size_t i = 0; i < dashboard_count(session); i++) {
+        size_t stream = load_dashboard_stream(&run->dashboards[i], restaurant);
+        if (stream < run->dashboards[i].count)
+            session->behind += is_behind(run->dashboards[i].feed, stream, position);
+    }
+}
+
+/* Whether those who watch the restaurant have got as far as the server says its stream goes. */
 static void on_truth(void *context, const struct load_http_reply *reply)
 {
     struct truth truth = *(struct truth *)context;
@@ -258,11 +337,7 @@ static void on_truth(void *context, const struct load_http_reply *reply)
                        ? osy_json_parse(reply->body, reply->body_length, JSON_OBJECT, NULL)
                        : NULL;
     const char *position = json_string_value(json_object_get(list, "position"));
-    for (size_t i = truth.restaurant; i < tablet_count(session);
-         i += session->run.restaurants.count) {
-        const struct load_feed *feed = session->run.tablets[i].feed;
-        session->behind += !position || strcmp(load_feed_position(feed), position) != 0;
-    }
+    compare(session, truth.restaurant, position);
     json_decref(list);
     session->truths_pending--;
 }
@@ -271,7 +346,8 @@ static void enter_truth(struct session *session)
 {
     struct load_run *run = &session->run;
     session->behind = 0;
-    for (size_t i = 0; i < run->restaurants.count && i < tablet_count(session); i++) {
+    bool is_watched = tablet_count(session) + dashboard_count(session) > 0;
+    for (size_t i = 0; i < run->restaurants.count && is_watched; i++) {
         struct truth *truth = osy_alloc(sizeof(*truth));
         *truth = (struct truth){session, i};
         session->truths_pending++;
@@ -308,6 +384,8 @@ static const struct {
 } phases[] = {
     [PHASE_MENUS] = {"menus", enter_menus, tick_menus},
     [PHASE_TABLETS] = {"tablets", enter_ramp, tick_tablets},
+    [PHASE_DASHBOARDS] = {"dashboards", enter_ramp, tick_dashboards},
+    [PHASE_STALLED] = {"stalled", enter_ramp, tick_stalled},
     [PHASE_CUSTOMERS] = {"customers", enter_customers, tick_customers},
     [PHASE_LOAD] = {"load", enter_load, tick_load},
     [PHASE_SETTLE] = {"settle", enter_settle, tick_settle},
@@ -352,13 +430,22 @@ static void on_interrupt(uv_signal_t *handle, int number)
         fail(session, "interrupted");
 }
 
+/* SIGUSR1 sets or ends the mark. */
+static void on_mark(uv_signal_t *handle, int number)
+{
+    struct session *session = handle->data;
+    (void)number;
+    session->run.stats.is_marked = !session->run.stats.is_marked;
+}
+
 /* --- before and after --- */
 
 static bool check_descriptors(const struct load_options *options, struct osy_error *err)
 {
     struct rlimit limit;
     /* Twice the customers: a new order's socket opens before the old one closes. */
-    uint64_t wanted = (uint64_t)options->tablets + 2 * (uint64_t)options->customers +
+    uint64_t wanted = (uint64_t)options->tablets + (uint64_t)options->dashboards +
+                      (uint64_t)options->stalled + 2 * (uint64_t)options->customers +
                       HTTP_CONNECTIONS + SPARE_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
         return true;
@@ -377,19 +464,40 @@ static bool resolve(struct load_endpoint *endpoint, const char *scheme, const ch
     return load_endpoint_parse(endpoint, scheme, url, err);
 }
 
+static bool open_acknowledged(struct load_run *run, struct osy_error *err)
+{
+    const char *path = run->options->acknowledged;
+    run->acknowledged = path ? fopen(path, "we") : NULL;
+    return !path || run->acknowledged ||
+           osy_error_set(err, OSY_ERR_IO, "--acknowledged: %s: %s", path, strerror(errno));
+}
+
+/* Every line of it counts, so a full disk is no good end. */
+static bool close_acknowledged(struct load_run *run, struct osy_error *err)
+{
+    FILE *file = run->acknowledged;
+    run->acknowledged = NULL;
+    bool is_broken = file && ferror(file);
+    bool ok = !file || (fclose(file) == 0 && !is_broken);
+    return ok || osy_error_set(err, OSY_ERR_IO, "--acknowledged: %s: cannot be written",
+                               run->options->acknowledged);
+}
+
 static bool prepare(struct session *session, struct osy_error *err)
 {
     struct load_run *run = &session->run;
     const struct load_options *options = run->options;
     long life_s = options->seconds + options->settle + TOKEN_SPARE_S +
-                  (options->tablets + options->customers) / options->ramp;
+                  (options->tablets + options->dashboards + options->stalled + options->customers) /
+                      options->ramp;
     if (!check_descriptors(options, err) ||
         !resolve(&run->http_endpoint, "http", options->url, "EDGE_URL", err) ||
         !resolve(&run->ws_endpoint, "ws", options->ws, "WS_URL", err))
         return false;
     printf("seeding %ld restaurants and minting their tokens\n", options->restaurants);
     fflush(stdout);
-    return load_restaurants_prepare(&run->restaurants, (size_t)options->restaurants, life_s, err);
+    return load_restaurants_prepare(&run->restaurants, (size_t)options->restaurants, life_s, err) &&
+           load_dashboards_prepare(run, life_s, err) && open_acknowledged(run, err);
 }
 
 static void start(struct session *session)
@@ -402,14 +510,18 @@ static void start(struct session *session)
     uv_loop_init(&run->loop);
     run->http = load_http_create(&run->loop, &run->http_endpoint, HTTP_CONNECTIONS);
     run->calls = load_calls_create(&run->loop, run->http);
-    load_feeds_init(&run->feeds, &run->loop, &run->ws_endpoint);
+    load_feeds_init(&run->feeds, &run->loop, &run->ws_endpoint, &run->stats);
+    load_stalled_init(&run->stalled, run);
     uv_timer_init(&run->loop, &session->tick);
     uv_timer_init(&run->loop, &session->progress);
     uv_signal_init(&run->loop, &session->interrupt);
-    session->tick.data = session->progress.data = session->interrupt.data = session;
+    uv_signal_init(&run->loop, &session->mark);
+    session->tick.data = session->progress.data = session;
+    session->interrupt.data = session->mark.data = session;
     uv_timer_start(&session->tick, on_tick, TICK_MS, TICK_MS);
     uv_timer_start(&session->progress, on_progress, progress_ms, progress_ms);
     uv_signal_start(&session->interrupt, on_interrupt, SIGINT);
+    uv_signal_start(&session->mark, on_mark, SIGUSR1);
     session->start_ns = osy_clock_monotonic_ns();
     enter(session, PHASE_MENUS);
 }
@@ -426,12 +538,16 @@ static void stop(struct session *session)
     struct load_run *run = &session->run;
     uv_close((uv_handle_t *)&session->progress, NULL);
     uv_close((uv_handle_t *)&session->interrupt, NULL);
+    uv_close((uv_handle_t *)&session->mark, NULL);
     load_calls_destroy(run->calls);
     load_http_destroy(run->http);
     for (size_t i = 0; i < tablet_count(session); i++)
         load_tablet_deinit(&run->tablets[i]);
     for (size_t i = 0; i < customer_count(session); i++)
         load_customer_deinit(&run->customers[i]);
+    for (size_t i = 0; i < dashboard_count(session); i++)
+        load_dashboard_deinit(&run->dashboards[i]);
+    load_stalled_deinit(&run->stalled);
     load_feeds_deinit(&run->feeds);
     uv_timer_start(&session->tick, on_goodbye, GOODBYE_MS, 0);
     uv_run(&run->loop, UV_RUN_DEFAULT); /* until every handle is closed */
@@ -439,6 +555,8 @@ static void stop(struct session *session)
     load_ledger_destroy(run->ledger);
     free(run->tablets);
     free(run->customers);
+    free(run->dashboards);
+    load_message_cache_deinit(&run->dashboard_messages);
 }
 
 static bool report(const struct session *session, struct osy_error *err)
@@ -462,6 +580,7 @@ int load_run_main(const struct load_options *options)
         ok = !session->failed && report(session, &err) && load_report_is_good(&session->run);
         stop(session);
     }
+    ok = close_acknowledged(&session->run, &err) && ok;
     if (err.message[0])
         fprintf(stderr, "ordersync-loadtest: %s\n", err.message);
     load_restaurants_deinit(&session->run.restaurants);

@@ -337,6 +337,22 @@ void load_socket_abort_all(void)
         load_socket_abort(all_sockets);
 }
 
+void load_socket_pause(struct load_socket *socket)
+{
+    uv_read_stop((uv_stream_t *)&socket->tcp);
+}
+
+void load_socket_unpause(struct load_socket *socket)
+{
+    uv_read_start((uv_stream_t *)&socket->tcp, on_alloc, on_read);
+}
+
+enum load_peer load_socket_peer(const struct load_socket *socket)
+{
+    int fd = -1;
+    return uv_fileno((const uv_handle_t *)&socket->tcp, &fd) ? LOAD_PEER_GONE : load_peer_ask(fd);
+}
+
 uint64_t load_socket_heard_ms(const struct load_socket *socket)
 {
     return socket->heard_ms;

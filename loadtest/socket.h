@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "loadtest/endpoint.h"
+#include "loadtest/peer.h"
 
 #define LOAD_CLOSE_ABNORMAL 1006 /* the connection ended without a close frame */
 #define LOAD_CLOSE_FAILED   0    /* connecting or the handshake failed */
@@ -37,5 +38,10 @@ void load_socket_close(struct load_socket *socket);
 void load_socket_abort(struct load_socket *socket);
 /* Aborts all that are left, also those that only wait for the peer's end: before the loop's last run. */
 void load_socket_abort_all(void);
+/* Stops reading, and reads on: meanwhile the kernel's buffers fill, and the peer can send no more. */
+void load_socket_pause(struct load_socket *socket);
+void load_socket_unpause(struct load_socket *socket);
+/* Whether a process still holds the other end; see peer.h. */
+enum load_peer load_socket_peer(const struct load_socket *socket);
 /* When the last bytes came, on the loop's clock (uv_now); when it was opened, before any came. */
 uint64_t load_socket_heard_ms(const struct load_socket *socket);

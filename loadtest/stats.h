@@ -1,4 +1,7 @@
-/* The figures of one run: counters and latencies. Who counts what is in the names; report.c prints. */
+/*
+ * The figures of one run: counters and latencies. Who counts what is in the names; report.c prints.
+ * While a mark is set (something is being done to the stack), what reaches a socket is kept apart.
+ */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +17,8 @@ enum load_latency {
     LOAD_LATENCY_CHANGE_TO_TABLET,   /* due -> the status change on a tablet */
     LOAD_LATENCY_CHANGE_TO_CUSTOMER, /* due -> the status change on the customer's socket */
     LOAD_LATENCY_COMMIT_TO_SOCKET, /* the event's time -> received, on one machine's clock; to 1 ms */
+    LOAD_LATENCY_RECOVERY,         /* a live socket's end -> all its streams current again */
+    LOAD_LATENCY_REPLAY,           /* the same, but from when it has sent `resume` */
     LOAD_LATENCY_GENERATOR,        /* due -> sent: how late we ourselves are */
     LOAD_LATENCIES,
 };
@@ -27,15 +32,21 @@ struct load_posts {
 
 struct load_stats {
     bool is_measuring; /* latencies count */
+    bool is_marked;
     struct load_histogram latencies[LOAD_LATENCIES];
+    struct load_histogram to_socket[2]; /* due -> any socket; [1]: while the mark was set */
     struct load_posts orders, changes;
     uint64_t kitchen_idle; /* status changes that were due when no order could take one */
-    uint64_t to_tablets, to_customers; /* events delivered */
-    uint64_t duplicated, out_of_order;
-    uint64_t foreign; /* events from before the load, which we do not judge */
-    uint64_t leaked;  /* events of another order on a customer's socket */
-    uint64_t lost;    /* at the end: events times the sockets that lack them */
-    uint64_t behind;  /* at the end: tablets whose position is not the server's */
+    uint64_t to_tablets, to_customers, to_dashboards; /* events delivered */
+    uint64_t alerts;                                  /* those of them that are order.alerted */
+    uint64_t out_of_order;
+    uint64_t duplicated;              /* on the wire: events that came to a client again */
+    uint64_t duplicated_after_filter; /* that a client cannot tell by their version: alerts */
+    uint64_t foreign;                 /* events from before the load, which we do not judge */
+    uint64_t leaked; /* events outside rights: of another order or restaurant, a customer's alert */
+    uint64_t lost;   /* at the end: events times the sockets that lack them */
+    uint64_t behind; /* at the end: streams whose position is not the server's */
+    uint64_t followed, current; /* at the end: feeds, and those of them that are up to date */
     double load_seconds, connect_seconds;
     uint64_t sockets; /* opened in connect_seconds */
 };

@@ -1,6 +1,7 @@
 /*
  * A tablet: follows all events of its restaurant, and checks each against the restaurant's log. It
  * starts as a real one does: the list over HTTP, which names a position, then the socket from there.
+ * A dashboard's streams are judged by the same rule (load_watch_event).
  */
 #pragma once
 #include <stdbool.h>
@@ -10,6 +11,13 @@
 #include "loadtest/ledger.h"
 
 struct load_run;
+
+/*
+ * An event has reached somebody who watches a whole restaurant: judges it, counts it, and records its
+ * latencies. False when it was not for this watcher, or not new.
+ */
+bool load_watch_event(struct load_run *run, struct load_view *view, size_t restaurant,
+                      const struct load_message *event, uint64_t now_ns);
 
 struct load_tablet {
     struct load_run *run;   /* borrowed */

@@ -8,8 +8,27 @@ import { join } from 'node:path'
 
 import { startLyingServer } from './lying_server.mjs'
 
+const jitter = ['--jitter', '0.3:0.05']
+const stalled = ['--stalled', '10']
+const dashboards = ['--dashboards', '4']
+
 const cases = [
   { behaviour: 'honest', every: 1, good: true, says: (r) => r.delivered_to_tablets > 100 },
+  { name: 'acknowledged orders', behaviour: 'honest', every: 1, good: true, says: (r, { ids }) => new Set(ids).size === r.orders.accepted },
+  { name: 'devices that acknowledge', behaviour: 'honest', every: 1, good: true, options: ['--ack'], says: (r, { server }) => server.devicesThatShowAll() === 20 },
+  { name: 'dashboards', behaviour: 'honest', every: 1, good: true, options: dashboards, says: (r) => r.delivered_to_dashboards === r.delivered_to_tablets },
+  // What only the restaurant may know: it counts there, and never in the order's own versions.
+  { behaviour: 'alert', every: 5, good: true, options: dashboards, says: (r) => r.alerts > 0 },
+  { behaviour: 'alert_lose', every: 5, good: false, says: (r) => r.lost > 0 },
+  { behaviour: 'alert_duplicate', every: 5, good: false, says: (r) => r.duplicated_after_filter > 0 },
+  { behaviour: 'alert_leak', every: 5, good: false, says: (r) => r.leaked > 0 },
+  // Cut connections, and what the coming back is measured by.
+  { name: 'jitter', behaviour: 'honest', every: 1, good: true, options: jitter, says: (r) => r.sockets.cuts > 0 && r.latency_ms.recovery.count > 0 },
+  { behaviour: 'slow_replay', every: 1, good: true, options: jitter, says: (r) => r.latency_ms.replay.p50 >= 290 },
+  { behaviour: 'mute', every: 1, good: false, options: jitter, says: (r) => r.sockets.current < r.sockets.followed },
+  // Those that stop reading are not judged, but it is seen whether anybody lets them go.
+  { name: 'stalled and kept', behaviour: 'honest', every: 1, good: true, options: stalled, says: (r) => r.stalled.open === 10 },
+  { behaviour: 'evict', every: 1, good: true, options: stalled, says: (r) => r.stalled.closed === 10 && r.stalled.open === 0 },
   // Bad luck: everything has to arrive in spite of it.
   { behaviour: 'cut', every: 60, good: true, says: (r) => r.sockets.reconnects > 0 },
   { behaviour: 'drain', every: 60, good: true, says: (r) => r.sockets.closes['1012'] > 0 },
@@ -24,6 +43,9 @@ const cases = [
   { behaviour: 'duplicate', every: 100, good: false, says: (r) => r.duplicated > 0 },
   { behaviour: 'delay', every: 100, good: false, says: (r) => r.out_of_order > 0 },
   { behaviour: 'leak', every: 30, good: false, says: (r) => r.leaked > 0 },
+  { behaviour: 'stray', every: 30, good: false, says: (r) => r.leaked > 0 },
+  { name: 'stray on a dashboard', behaviour: 'stray', every: 30, good: false, options: dashboards, says: (r) => r.leaked > 0 },
+  { name: 'lose on a dashboard', behaviour: 'dashboard_lose', every: 30, good: false, options: dashboards, says: (r) => r.lost > 0 },
   { behaviour: 'babble', every: 100, good: false, says: (r) => r.sockets.violations > 0 },
 ]
 
@@ -33,7 +55,7 @@ if [ "$1" = seed ]; then
   i=0
   while [ $i -lt "$3" ]; do printf '01890000-0000-7000-8000-0000000%05x\\n' $((65536 + i)); i=$((i + 1)); done
 else
-  echo "staff-$5"
+  echo "$3-$7"
 fi
 `
 
@@ -47,22 +69,23 @@ function run(program, args, env) {
   })
 }
 
-async function tryCase({ behaviour, every, good, says }, folder) {
+async function tryCase({ name, behaviour, every, good, options = [], says }, folder) {
   const server = await startLyingServer(behaviour, every)
-  const json = join(folder, `${behaviour}.json`)
+  const [json, ids] = ['json', 'ids'].map((kind) => join(folder, `${name}.${kind}`))
   const url = `127.0.0.1:${server.port}`
   const args =
     '--tablets 20 --customers 30 --restaurants 5 --rate 200 --seconds 1 --ramp 2000 --settle ' +
     (good ? 30 : 2) // what a liar withholds never comes; what bad luck delays may take a backoff
   const { code, output } = await run(
     join(folder, 'ordersync-loadtest'),
-    [...args.split(' '), '--url', `http://${url}`, '--ws', `ws://${url}`, '--json', json],
+    [...args.split(' '), ...options, '--url', `http://${url}`, '--ws', `ws://${url}`, '--json', json, '--acknowledged', ids],
     { PATH: process.env.PATH },
   )
   server.stop()
   const result = JSON.parse(await readFile(json, 'utf8').catch(() => 'null'))
-  if (code === (good ? 0 : 1) && result?.good === good && says(result)) return true
-  console.log(`judge: ${behaviour}: exit ${code}\n${output}`)
+  const outside = { server, ids: (await readFile(ids, 'utf8').catch(() => '')).split('\n').slice(0, -1) }
+  if (code === (good ? 0 : 1) && result?.good === good && says(result, outside)) return true
+  console.log(`judge: ${name}: exit ${code}\n${output}`)
   return false
 }
 
@@ -74,11 +97,11 @@ export async function tryTheJudge(loadtest) {
     await copyFile(loadtest, join(folder, 'ordersync-loadtest'))
     await writeFile(join(folder, 'ordersync-api'), apiProgram)
     await chmod(join(folder, 'ordersync-api'), 0o755)
-    const waiting = [...cases]
+    const waiting = cases.map((one) => ({ name: one.behaviour, ...one }))
     const tryAll = async () => {
       for (let one = waiting.shift(); one; one = waiting.shift()) {
         const ok = await tryCase(one, folder)
-        console.log(`${ok ? 'ok    ' : 'FAILED'} judge: ${one.behaviour}`)
+        console.log(`${ok ? 'ok    ' : 'FAILED'} judge: ${one.name}`)
         count[ok ? 'passed' : 'failed']++
       }
     }

@@ -21,6 +21,8 @@ class LyingServer {
   #orders = new Map() // id -> { id, restaurantId, version, stream }
   #replies = new Map() // idempotency key -> [status, body]
   #sockets = new Set()
+  #frozen = new Set() // sockets that have resumed from nowhere: those that will stall
+  #shown = new Map() // device -> { stream, received, displayed }
 
   constructor(behaviour, every) {
     this.behaviour = behaviour
@@ -73,11 +75,25 @@ class LyingServer {
     this.#deliver(stream, event)
     this.#deliver(order.stream, event)
     if (this.#does('leak')) this.#leak(order, event)
+    if (this.behaviour.startsWith('alert')) this.#alert(order, event)
+  }
+
+  /** The order again, for its restaurant alone. Its version stays. */
+  #alert(order, cause) {
+    const event = { ...cause, id: randomUUID(), type: 'order.alerted', alert: { step: 1, reason: 'not_accepted', waiting_ms: 1 } }
+    this.#deliver(this.#restaurant(order.restaurantId), event)
+    if (this.#does('alert_leak')) this.#deliver(order.stream, event)
   }
 
   #deliver(stream, event) {
-    const text = eventMessage(stream, stream.log.push(event), event)
-    for (const socket of stream.subscribers) {
+    const number = stream.log.push(event)
+    const isAlert = event.type === 'order.alerted'
+    for (const [socket, restaurantId] of stream.subscribers) {
+      const text = eventMessage(stream, number, event, restaurantId)
+      if (isAlert && this.#does('alert_lose')) continue
+      if (isAlert && this.#does('alert_duplicate')) sendText(socket, text)
+      if (restaurantId && this.#does('dashboard_lose')) continue
+      if (stream.kind === 'r' && this.#does('stray')) this.#stray(socket, stream, restaurantId)
       if (this.#does('lose')) continue
       if (this.#does('delay')) setTimeout(() => sendText(socket, text), LATE_MS)
       else sendText(socket, text)
@@ -95,11 +111,24 @@ class LyingServer {
   /** Shows an event to a customer of another order. */
   #leak(order, event) {
     for (const other of this.#orders.values()) {
-      const [socket] = other.stream.subscribers
+      const [[socket] = []] = other.stream.subscribers
       if (other === order || !socket) continue
       sendText(socket, eventMessage(other.stream, other.stream.log.length, event))
       return
     }
+  }
+
+  /** An event of a restaurant that this socket has not asked for. */
+  #stray(socket, stream, restaurantId) {
+    const stranger = { ...stream.log[0], id: randomUUID(), source: `/restaurants/${randomUUID()}` }
+    sendText(socket, eventMessage(stream, stream.log.length, stranger, restaurantId && randomUUID()))
+  }
+
+  /** How many devices have said that they show the last event of their restaurant. */
+  devicesThatShowAll() {
+    return [...this.#shown.values()].filter(
+      ({ stream, received, displayed }) => stream.log.length > 0 && received === stream.log.length && displayed === received,
+    ).length
   }
 
   // --- HTTP ---
@@ -146,6 +175,7 @@ class LyingServer {
 
   #change(order, verb) {
     order.version++
+    if (this.#does('evict')) for (const socket of this.#frozen) socket.destroy()
     this.#publish(order, `order.${verb}`)
     return [200, { order: publicOrder(order), position: '' }]
   }
@@ -154,22 +184,24 @@ class LyingServer {
 
   #onUpgrade(request, socket) {
     const [, kind, id] = request.url.split('?')[0].split('/').slice(1)
-    const stream = kind === 'restaurants' ? this.#restaurant(id) : this.#orders.get(id).stream
+    const isDashboard = kind === 'dashboard'
+    const stream = isDashboard ? undefined : kind === 'restaurants' ? this.#restaurant(id) : this.#orders.get(id).stream
     const accept = createHash('sha1')
       .update(request.headers['sec-websocket-key'] + WEBSOCKET_GUID)
       .digest('base64')
     socket.on('error', () => {})
     socket.on('close', () => {
-      stream.subscribers.delete(socket)
+      for (const { subscribers } of [...this.#restaurants.values(), stream ?? newStream('none')]) subscribers.delete(socket)
       this.#sockets.delete(socket)
+      this.#frozen.delete(socket)
     })
     this.#sockets.add(socket)
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
         `Sec-WebSocket-Accept: ${accept}\r\nSec-WebSocket-Protocol: ordersync.v1\r\n\r\n`,
     )
-    const position = positionText(stream, stream.log.length)
-    sendText(socket, JSON.stringify({ type: 'hello', hub: 'liar', position, heartbeat_ms: 25000 }))
+    const position = isDashboard ? undefined : positionText(stream, stream.log.length)
+    sendText(socket, JSON.stringify({ type: 'hello', hub: 'liar', position, heartbeat_ms: 25000, view_age_ms: 0, stale_after_ms: 15000 }))
     let unread = Buffer.alloc(0)
     socket.on('data', (bytes) => {
       unread = takeFrames(Buffer.concat([unread, bytes]), (opcode, payload) => {
@@ -180,16 +212,31 @@ class LyingServer {
   }
 
   #onMessage(socket, stream, message) {
+    if (message.type === 'ack') this.#onAck(stream, message)
     if (message.type !== 'resume') return
+    for (const { id, position } of message.restaurants ?? [])
+      this.#resume(socket, this.#restaurant(id), position, id)
+    if (message.restaurants) return
+    if (message.position === null) this.#frozen.add(socket)
+    if (this.#does('slow_replay')) setTimeout(() => this.#resume(socket, stream, message.position), LATE_MS)
+    else this.#resume(socket, stream, message.position)
+  }
+
+  #onAck(stream, { device, state, position }) {
+    this.#shown.set(device, { ...this.#shown.get(device), stream, [state]: numberOf(position) })
+  }
+
+  #resume(socket, stream, from, restaurantId) {
     const position = positionText(stream, stream.log.length)
     if (this.#does('reset')) {
-      sendText(socket, JSON.stringify({ type: 'reset', position, reason: 'too_old' }))
+      sendText(socket, JSON.stringify({ type: 'reset', restaurant_id: restaurantId, position, reason: 'too_old' }))
     } else {
-      for (let i = numberOf(message.position); i < stream.log.length; i++)
-        sendText(socket, eventMessage(stream, i + 1, stream.log[i]))
-      sendText(socket, JSON.stringify({ type: 'caught_up', position }))
+      for (let i = from === null ? stream.log.length : numberOf(from); i < stream.log.length; i++)
+        sendText(socket, eventMessage(stream, i + 1, stream.log[i], restaurantId))
+      if (!(stream.log.length > 0 && stream.kind === 'r' && this.#does('mute')))
+        sendText(socket, JSON.stringify({ type: 'caught_up', restaurant_id: restaurantId, position }))
     }
-    stream.subscribers.add(socket)
+    stream.subscribers.set(socket, restaurantId)
   }
 }
 
@@ -199,14 +246,15 @@ const menu = [1, 2, 3].map((n) => ({
   stock: null,
 }))
 
-const newStream = (kind) => ({ kind, log: [], subscribers: new Set() })
+/** subscribers: socket -> the restaurant id that its messages carry, or undefined. */
+const newStream = (kind) => ({ kind, log: [], subscribers: new Map() })
 const positionText = (stream, number) => `${stream.kind}-${number}`
 const numberOf = (position) => Number(position.slice(2))
 const bearerOf = (request) => request.headers.authorization.replace('Bearer staff-', '')
 const publicOrder = (order) => ({ order_id: order.id, version: order.version })
 
-function eventMessage(stream, number, event) {
-  return JSON.stringify({ type: 'event', position: positionText(stream, number), event })
+function eventMessage(stream, number, event, restaurantId) {
+  return JSON.stringify({ type: 'event', restaurant_id: restaurantId, position: positionText(stream, number), event })
 }
 
 function sendFrame(socket, opcode, payload) {

@@ -129,6 +129,38 @@ static void an_acknowledged_event_that_nobody_saw_is_unseen(void **state)
     assert_null(example);
 }
 
+static enum load_verdict alert(struct fixture *fixture, struct load_view *view,
+                               const char *position)
+{
+    return load_view_event(fixture->ledger, view, fixture->orders[0], 0, position);
+}
+
+static void alerts_have_a_place_in_the_log_by_their_position(void **state)
+{
+    struct fixture *fixture = *state;
+    uint32_t version = 9;
+    see(fixture, &fixture->one, 0);
+    assert_int_equal(alert(fixture, &fixture->one, "ring"), LOAD_VERDICT_GOOD);
+    assert_int_equal(alert(fixture, &fixture->one, "ring again"), LOAD_VERDICT_GOOD);
+    assert_int_equal(alert(fixture, &fixture->one, "ring"), LOAD_VERDICT_DUPLICATE);
+    see(fixture, &fixture->other, 0);
+    assert_int_equal(alert(fixture, &fixture->other, "ring again"), LOAD_VERDICT_GOOD);
+    assert_int_equal(load_view_lacks(fixture->ledger, &fixture->other), 1);
+    assert_ptr_equal(load_view_example(fixture->ledger, &fixture->other, &version),
+                     fixture->orders[0]);
+    assert_int_equal(version, 0);
+    assert_int_equal(alert(fixture, &fixture->other, "ring"), LOAD_VERDICT_OUT_OF_ORDER);
+    assert_int_equal(load_view_lacks(fixture->ledger, &fixture->other), 0);
+}
+
+static void an_alert_stands_for_no_version(void **state)
+{
+    struct fixture *fixture = *state;
+    load_order_acknowledge(fixture->orders[0], 1);
+    alert(fixture, &fixture->one, "ring");
+    assert_int_equal(load_ledger_unseen(fixture->ledger, NULL, NULL), 1);
+}
+
 static void acknowledgements_never_go_back(void **state)
 {
     struct fixture *fixture = *state;
@@ -226,6 +258,8 @@ int main(void)
         CASE(a_second_sight_is_a_duplicate),
         CASE(a_late_event_that_comes_twice_is_late_once),
         CASE(an_acknowledged_event_that_nobody_saw_is_unseen),
+        CASE(alerts_have_a_place_in_the_log_by_their_position),
+        CASE(an_alert_stands_for_no_version),
         CASE(acknowledgements_never_go_back),
         CASE(events_before_the_start_are_foreign),
         CASE(a_reset_to_a_known_event_accounts_for_all_before_it),

@@ -37,6 +37,17 @@ static void there_is_a_tablet_for_each_restaurant(void **state)
     assert_true(options.kitchen == 0.5);
 }
 
+static void jitter_is_two_numbers_of_seconds(void **state)
+{
+    char *argv[] = {"x", "--jitter", "15:0.5", "--ack"};
+    struct load_options options;
+    (void)state;
+    assert_true(load_options_parse(&options, 4, argv, NULL));
+    assert_int_equal(options.jitter.every_ms, 15000);
+    assert_int_equal(options.jitter.for_ms, 500);
+    assert_true(options.ack);
+}
+
 static void wrong_arguments_name_themselves(void **state)
 {
     static const struct {
@@ -49,6 +60,10 @@ static void wrong_arguments_name_themselves(void **state)
         {"--rate", "inf", "--rate"},      {"--restaurants", "0", "--restaurants"},
         {"--seconds", "0", "--seconds"},  {"--help=yes", NULL, "--help"},
         {"tablets", NULL, "tablets"},     {"--", NULL, "--"},
+        {"--jitter", "15", "--jitter"},   {"--jitter", "15:", "--jitter"},
+        {"--jitter", "0:2", "--jitter"},  {"--jitter", "15:2x", "--jitter"},
+        {"--jitter", "x:2", "--jitter"},  {"--jitter", "15:nan", "--jitter"},
+        {"--ack", "yes", "yes"},          {"--ack=1", NULL, "--ack"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -129,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_documented_command_is_understood),
         cmocka_unit_test(there_is_a_tablet_for_each_restaurant),
+        cmocka_unit_test(jitter_is_two_numbers_of_seconds),
         cmocka_unit_test(wrong_arguments_name_themselves),
         cmocka_unit_test(shell_assignments_are_read_as_a_shell_does),
         cmocka_unit_test(a_late_pacer_catches_up_on_its_schedule),
