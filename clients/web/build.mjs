@@ -9,8 +9,19 @@ import { cp, rm } from 'node:fs/promises';
 process.chdir(new URL('.', import.meta.url).pathname);
 const forTests = process.argv.includes('--for-tests');
 
-const pages = ['home', 'tablet', 'track', 'order'];
-const testedModules = ['common/language', 'common/money', 'common/texts', 'tablet/board', 'order/cart', 'order/guest-form'];
+const pages = ['home', 'tablet', 'track', 'order', 'dashboard'];
+const testedModules = [
+  'common/access-token',
+  'common/language',
+  'common/money',
+  'common/texts',
+  'dashboard/choice',
+  'dashboard/restaurant',
+  'tablet/board',
+  'tablet/device',
+  'order/cart',
+  'order/guest-form',
+];
 
 const common = { bundle: true, format: 'esm', target: 'es2020', logLevel: 'warning' };
 

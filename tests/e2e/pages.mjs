@@ -3,12 +3,13 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
-import { CHECKOUT, mintStaffToken } from './stack.mjs';
+import { CHECKOUT, mintToken } from './stack.mjs';
 
 /* How long a step may take at most; tests wait for what happens, not for time. Sanitized builds are slow. */
 const PATIENCE_MS = 30_000;
 
 const TABLET = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, hasTouch: true };
+const DESK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 };
 const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
 export function launchBrowser() {
@@ -43,14 +44,49 @@ async function openDevice(t, browser, device, language) {
   return page;
 }
 
-/** A tablet that is live, with its sound on. */
+/**
+ * Listens to the bell for a browser without ears: one strike plays its tones within a second, a bell that hurries
+ * has further ones on its way.
+ */
+function listenToBell() {
+  window.bellHurried = false;
+  window.OscillatorNode = class extends OscillatorNode {
+    start(when) {
+      if (when > this.context.currentTime + 1) window.bellHurried = true;
+      super.start(when);
+    }
+  };
+}
+
+/** Stands between a page and its hub: passes on what both say, and lets the test speak as the hub. */
+async function interceptSockets(page) {
+  let last;
+  await page.routeWebSocket(/\/ws\//, (socket) => {
+    socket.connectToServer();
+    last = socket;
+  });
+  return (message) => last.send(JSON.stringify(message));
+}
+
+/** A tablet that is live, with its sound on; sayAsHub(message) speaks to it as its hub would. */
 export async function openTablet(t, browser, stack, { language = 'en-US' } = {}) {
   const page = await openDevice(t, browser, TABLET, language);
-  const fragment = new URLSearchParams({ token: await mintStaffToken(stack), restaurant: stack.restaurantId });
+  await page.addInitScript(listenToBell);
+  page.sayAsHub = await interceptSockets(page);
+  const fragment = new URLSearchParams({ token: await mintToken(stack, 'staff'), restaurant: stack.restaurantId });
   await page.goto(`${stack.edgeUrl}/tablet/#${fragment}`);
   await waitUntilLive(page);
   await page.locator('.sound-gate').click();
   await page.locator('body[data-sound="on"]').waitFor();
+  return page;
+}
+
+/** The owner's dashboard, live. */
+export async function openDashboard(t, browser, stack, { language = 'en-US', device = DESK, restaurantIds } = {}) {
+  const page = await openDevice(t, browser, device, language);
+  const fragment = new URLSearchParams({ token: await mintToken(stack, 'owner', restaurantIds) });
+  await page.goto(`${stack.edgeUrl}/dashboard/#${fragment}`);
+  await waitUntilLive(page);
   return page;
 }
 

@@ -16,7 +16,7 @@ import {
   waitForTrackedStatus,
   waitUntilLive,
 } from './pages.mjs';
-import { busiestHub, control, readStack } from './stack.mjs';
+import { busiestHub, control, readStack, sql, until } from './stack.mjs';
 
 let stack;
 let browser;
@@ -34,6 +34,9 @@ test('an order rings, is cooked and handed over, and its customer sees each step
 
   const { page: phone, code } = await placeOrder(t, browser, stack);
   await tablet.locator(`.card[data-code="${code}"][data-ringing="true"]`).waitFor();
+  const orderId = await card(tablet, code).getAttribute('data-order-id');
+  const shown = `SELECT count(displayed_at) FROM order_receipts WHERE order_id = '${orderId}'`;
+  await until(async () => (await sql(stack, shown)) === '1');
   assert.equal(await tablet.locator('body').getAttribute('data-ringing'), 'true');
   await card(tablet, code).getByText('첫 손님').waitFor();
   await card(tablet, code).getByText('Less spicy, please').waitFor();
@@ -168,4 +171,29 @@ test('a tracking link with a wrong token shows nothing of the order', async (t) 
   await page.goto(`${stack.edgeUrl}/track/#${fragment}`);
   await page.locator('.problem').waitFor();
   assert.doesNotMatch(await page.locator('body').innerText(), new RegExp(code));
+});
+
+test('a tablet whose hub hears nothing turns red, and does not call it a lost connection', async (t) => {
+  const tablet = await openTablet(t, browser, stack);
+  const connection = tablet.locator('.bar .connection');
+  tablet.sayAsHub({ type: 'heartbeat', view_age_ms: 45_000 });
+  await tablet.locator('.connection[data-state="stale"][data-level="bad"]').waitFor();
+  assert.match(await connection.innerText(), /Connected, but new orders may be missing. Last checked 0:4\d ago/);
+  assert.equal(await connection.getByRole('button').isVisible(), false, 'to reconnect would not help');
+  await takePicture(tablet, 'stale');
+});
+
+test('an order that nobody answers rings again and is marked, until somebody does', async (t) => {
+  await sql(stack, `UPDATE restaurants SET accept_within_s = 1 WHERE id = '${stack.restaurantId}'`);
+  t.after(() => sql(stack, `UPDATE restaurants SET accept_within_s = DEFAULT WHERE id = '${stack.restaurantId}'`));
+  const tablet = await openTablet(t, browser, stack);
+  const { code } = await placeOrder(t, browser, stack);
+  await tablet.locator(`.card[data-code="${code}"][data-alert="not_accepted"]`).waitFor();
+  assert.match(await card(tablet, code).innerText(), /Still waiting for an answer/);
+  assert.ok(await tablet.evaluate(() => window.bellHurried), 'the bell did not hurry');
+  await card(tablet, code).scrollIntoViewIfNeeded();
+  await takePicture(tablet, 'alert');
+  await tap(tablet, code, 'accept');
+  await waitForCardStatus(tablet, code, 'ACCEPTED');
+  assert.equal(await card(tablet, code).getAttribute('data-alert'), null);
 });

@@ -21,12 +21,23 @@ export async function readStack() {
   return { ...env, restaurantId: env.DEMO_RESTAURANT_ID, edgeUrl: env.EDGE_URL.replace(/\/$/, '') };
 }
 
-export async function mintStaffToken(stack) {
-  const { stdout } = await run(
-    path.join(stack.BIN_DIR, 'ordersync-api'),
-    ['token', '--role', 'staff', '--restaurant', stack.restaurantId],
-    { env: { ...process.env, ...stack } },
-  );
+async function api(stack, ...args) {
+  const { stdout } = await run(path.join(stack.BIN_DIR, 'ordersync-api'), args, { env: { ...process.env, ...stack } });
+  return stdout.trim();
+}
+
+export function mintToken(stack, role, restaurantIds = [stack.restaurantId]) {
+  return api(stack, 'token', '--role', role, ...restaurantIds.flatMap((id) => ['--restaurant', id]));
+}
+
+/** Waits for what no page tells; the limit of the test run bounds it. */
+export async function until(condition) {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** For what no page can do: to make a restaurant impatient. */
+export async function sql(stack, text) {
+  const { stdout } = await run('psql', ['-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, stack.DATABASE_URL]);
   return stdout.trim();
 }
 

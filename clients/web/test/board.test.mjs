@@ -46,3 +46,15 @@ test('whoever waits longest comes first', () => {
     ['early', 'late'],
   );
 });
+
+test('an alert marks an order that nobody has answered, until somebody does', () => {
+  const board = new Board();
+  const alert = { step: 1, reason: 'not_accepted', waiting_ms: 90_000 };
+  board.apply(order('a', 1, 'PENDING'));
+  assert.equal(board.alert('a', alert), true);
+  assert.equal(board.alertOf('a'), alert);
+  board.apply(order('a', 2, 'ACCEPTED'));
+  assert.equal(board.alertOf('a'), undefined);
+  assert.equal(board.alert('a', alert), false, 'an answered order does not ring');
+  assert.equal(board.alert('never seen', alert), false);
+});

@@ -31,6 +31,14 @@ export function formatDuration(ms: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
 }
 
+/** A time of today, or with its day. */
+export function formatMoment(time: string): string {
+  const date = new Date(time);
+  if (date.toDateString() === new Date(serverNow()).toDateString()) return formatTime(time);
+  const form: Intl.DateTimeFormatOptions = { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' };
+  return new Intl.DateTimeFormat(language(), form).format(date);
+}
+
 export function formatTime(time: string | number): string {
   return new Intl.DateTimeFormat(language(), { hour: 'numeric', minute: '2-digit' }).format(new Date(time));
 }

@@ -23,6 +23,7 @@ function draw(): void {
         door(t().homeOrder, t().homeOrderHint, `/order/#restaurant=${DEMO_RESTAURANT}`),
         door(t().homeTablet, t().homeTabletHint, '/tablet/'),
         door(t().homeTrack, t().homeTrackHint),
+        door(t().homeDashboard, t().homeDashboardHint, '/dashboard/'),
       ),
     ),
   );

@@ -1,5 +1,5 @@
 /** One order as the kitchen sees it. Draws what it is given; what a tap does is decided by its owner. */
-import type { Order, OrderAction, OrderStatus } from '@ordersync/client';
+import type { Order, OrderAction, OrderAlert, OrderStatus } from '@ordersync/client';
 import { h, setText, type Child } from '../common/dom.js';
 import { language, t } from '../common/language.js';
 import { formatMoney } from '../common/money.js';
@@ -33,12 +33,14 @@ const STEPS: Partial<Record<OrderStatus, readonly Step[]>> = {
 export interface CardContent {
   order: Order;
   customer: CustomerState;
+  /** Why somebody was asked to look at it. */
+  alert: OrderAlert | undefined;
   /** A change was sent and not answered yet. */
   busy: boolean;
   onAction(action: OrderAction): void;
 }
 
-export function drawCard({ order, customer, busy, onAction }: CardContent): HTMLElement {
+export function drawCard({ order, customer, alert, busy, onAction }: CardContent): HTMLElement {
   const card = h(
     'article',
     {
@@ -47,6 +49,7 @@ export function drawCard({ order, customer, busy, onAction }: CardContent): HTML
       'data-code': order.code,
       'data-status': order.status,
       'data-ringing': order.status === 'PENDING' ? 'true' : undefined,
+      'data-alert': alert?.reason,
       'aria-label': `${order.code} ${t().status[order.status]}`,
       'aria-busy': String(busy),
     },
@@ -58,6 +61,7 @@ export function drawCard({ order, customer, busy, onAction }: CardContent): HTML
       h('span', { class: 'placed' }, formatTime(order.created_at)),
       h('span', { class: 'age' }),
     ),
+    alert && h('p', { class: 'alert' }, t().alerted[alert.reason]),
     h('ul', { class: 'items' }, ...order.items.map((item) => h('li', {}, h('b', {}, String(item.quantity)), h('span', {}, item.name)))),
     drawNote(customer),
     h(

@@ -1,8 +1,11 @@
 /**
  * The bell: two struck tones, repeated until it is stopped. Synthesised, so there is no file to load when the network
- * is bad. Browsers keep a page silent until somebody has touched it; `unlocked` tells whether that has happened.
+ * is bad. An order that was alerted makes it hurry. Browsers keep a page silent until somebody has touched it; `unlocked` tells whether that has happened.
  */
 const REPEAT_MS = 3_500;
+/** How often the bell is struck for an alert, without a pause. */
+const URGENT_STRIKES = 3;
+const STRIKE_S = 1.2;
 const TONES = [
   { frequency: 880, delay: 0 },
   { frequency: 1174.7, delay: 0.18 },
@@ -36,9 +39,14 @@ export class Chime {
     if (ringing) this.strike();
   }
 
-  private strike(): void {
+  /** Rings at once and harder, whatever it is doing. */
+  urge(): void {
+    for (let count = 0; count < URGENT_STRIKES; count++) this.strike(count * STRIKE_S);
+  }
+
+  private strike(afterS = 0): void {
     if (!this.unlocked) return;
-    for (const { frequency, delay } of TONES) this.playTone(frequency, this.context.currentTime + delay);
+    for (const { frequency, delay } of TONES) this.playTone(frequency, this.context.currentTime + afterS + delay);
   }
 
   private playTone(frequency: number, start: number): void {

@@ -10,21 +10,24 @@ import {
   type ConnectionStatus,
   type Order,
   type OrderAction,
+  type OrderAlert,
   type OrderEvent,
+  type Snapshot,
 } from '@ordersync/client';
 import { ConnectionView } from '../common/connection-view.js';
 import { app, arrange, h, setText, show } from '../common/dom.js';
 import { languageSwitch, startLanguage, t } from '../common/language.js';
+import { drawSignIn } from '../common/sign-in.js';
 import { formatTime, learnServerTime, serverNow } from '../common/time.js';
 import { Actions } from './actions.js';
 import { ACTIVE, Board, COLUMNS, type Column } from './board.js';
 import { drawCard, tickCard, type CardContent } from './card.js';
 import { Chime } from './chime.js';
 import { Customers } from './customers.js';
+import { deviceName } from './device.js';
 import { Notices } from './notices.js';
 import { askReason } from './reason-dialog.js';
 import { forgetSession, loadSession, saveSession, type Session } from './session.js';
-import { drawSignIn } from './sign-in.js';
 import { keepScreenOn } from './wake-lock.js';
 
 const PAGE_LIMIT = 100;
@@ -40,7 +43,7 @@ class TabletPage {
   private readonly cards = new Map<string, { element: HTMLElement; content: CardContent }>();
   private readonly notices = new Notices();
   private readonly chime = new Chime(() => this.renderAlarm());
-  private readonly connectionView = new ConnectionView(() => this.connection.wake());
+  private readonly connectionView = new ConnectionView(() => this.connection.wake(), (age) => t().staleOrders(age));
   private readonly api: OrderSyncApi;
   private readonly customers: Customers;
   private readonly actions: Actions;
@@ -49,6 +52,8 @@ class TabletPage {
   private readonly announcement = h('p', { class: 'visually-hidden', role: 'status' });
   private readonly title = h('h1');
   private restaurantName = '';
+  /* What was drawn last, and is acknowledged once a person can see it. */
+  private drawn: OrderEvent | Snapshot | null = null;
 
   constructor(
     private readonly session: Session,
@@ -71,9 +76,11 @@ class TabletPage {
     this.connection = new Connection({
       url: restaurantSocketUrl(location.origin, session.restaurantId),
       getToken: () => session.token,
+      device: deviceName(),
       onReset: () => this.loadOrders(),
       onEvent: (event) => this.onEvent(event),
       onState: (status) => this.onState(status),
+      onFreshness: (freshness) => this.connectionView.updateFreshness(freshness),
       onError: (error) => console.warn('ordersync:', error.message),
     });
   }
@@ -100,6 +107,7 @@ class TabletPage {
       });
       this.board.replace(list.orders);
       this.renderBoard();
+      this.acknowledgeOnceSeen(list);
       return list;
     } catch (error) {
       if (error instanceof ApiError && [401, 403].includes(error.status)) this.end(t().endedUnauthorized);
@@ -118,7 +126,25 @@ class TabletPage {
 
   private onEvent(event: OrderEvent): void {
     this.apply(event.data);
-    requestAnimationFrame(() => this.connection.acknowledge(event, 'displayed'));
+    if (event.alert) this.ringAgain(event.data, event.alert);
+    this.acknowledgeOnceSeen(event);
+  }
+
+  private ringAgain(order: Order, alert: OrderAlert): void {
+    if (!this.board.alert(order.order_id, alert)) return;
+    setText(this.announcement, t().alertedOrder(order.code));
+    this.chime.urge();
+    this.renderBoard();
+  }
+
+  /* The next frame comes when the page is visible; of all that was drawn until then the last stands for the rest. */
+  private acknowledgeOnceSeen(what: OrderEvent | Snapshot): void {
+    if (!this.drawn)
+      requestAnimationFrame(() => {
+        if (this.drawn) this.connection.acknowledge(this.drawn, 'displayed');
+        this.drawn = null;
+      });
+    this.drawn = what;
   }
 
   private apply(order: Order): void {
@@ -212,6 +238,7 @@ class TabletPage {
     const content = {
       order,
       customer: this.customers.get(order.order_id),
+      alert: this.board.alertOf(order.order_id),
       busy: this.actions.isBusy(order.order_id),
       onAction: (action: OrderAction) => void this.onAction(order.order_id, action),
     };
@@ -241,7 +268,7 @@ class TabletPage {
 }
 
 function isSame(a: CardContent, b: CardContent): boolean {
-  return a.order === b.order && a.customer === b.customer && a.busy === b.busy;
+  return a.order === b.order && a.customer === b.customer && a.alert === b.alert && a.busy === b.busy;
 }
 
 /** Whoever works with the keyboard stays on the same card when it is drawn anew. */
@@ -275,9 +302,15 @@ function run(session: Session): void {
 function ask(problem: string | null): void {
   forgetSession();
   redraw = () =>
-    drawSignIn(app(), problem, (session) => {
-      saveSession(session);
-      location.reload(); /* a fresh page: nothing of the session before survives */
+    drawSignIn(app(), {
+      title: t().signInTitle,
+      hint: t().signInHint,
+      fields: { restaurant: t().signInRestaurant, token: t().signInToken },
+      problem,
+      onDone: ({ token, restaurant }) => {
+        saveSession({ token, restaurantId: restaurant });
+        location.reload(); /* a fresh page: nothing of the session before survives */
+      },
     });
   redraw();
 }

@@ -39,7 +39,7 @@ class TrackPage {
   private readonly reachedAt = new Map<OrderStatus, string>();
   private readonly api: OrderSyncApi;
   private readonly connection: Connection;
-  private readonly connectionView = new ConnectionView(() => this.connection.wake());
+  private readonly connectionView = new ConnectionView(() => this.connection.wake(), (age) => t().stale(age));
   private readonly headline = h('div', { role: 'status' });
 
   constructor(private readonly link: Link) {
@@ -53,6 +53,7 @@ class TrackPage {
         this.connectionView.update(status);
         if (status.state === 'closed' && status.reason !== 'application') this.onLinkInvalid();
       },
+      onFreshness: (freshness) => this.connectionView.updateFreshness(freshness),
       onError: (error) => console.warn('ordersync:', error.message),
     });
   }
