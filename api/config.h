@@ -17,6 +17,7 @@ struct api_config {
     int64_t http_header_ms, http_body_ms, http_idle_ms, http_write_ms;
     int64_t shutdown_ms;
     int64_t token_cache_entries;
+    int64_t revocation_poll_ms, revocation_max_age_ms;
     int64_t worker_threads, worker_queue_max;
     int64_t order_writers, order_queue_max, order_batch_max, order_linger_ms, order_deadline_ms;
     int64_t stream_events_max; /* of a restaurant's Redis stream */

@@ -27,6 +27,7 @@ static const struct command {
     {"migrate", api_migrate_main, "bring the database's schema up to date"},
     {"seed", api_seed_main, "add the demo restaurant, or many for load tests"},
     {"token", api_token_main, "print signed tokens"},
+    {"revoke", api_revoke_main, "end the tokens of a user or a session"},
     {"keys", api_keys_main, "make and list keys"},
     {"failpoints", list_failpoints, "list the places where tests can make it fail"},
 };

@@ -30,6 +30,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/redis.h"
+#include "shared/revocation_feed.h"
 
 #define URL_BYTES_MAX 4096
 #define SPARE_FILES   128 /* beside connections: database, Redis, log, libuv's own */
@@ -143,6 +144,55 @@ static struct api_http_limits find_limits(const struct api_config *config)
     };
 }
 
+static void on_revocations_stale(void *context, bool is_stale)
+{
+    (void)context;
+    if (is_stale)
+        OSY_ERROR("revocations_unknown");
+    else
+        OSY_INFO("revocations_known");
+}
+
+static void on_redis_message(void *context, const char *channel, size_t channel_length,
+                             const char *message, size_t length)
+{
+    struct process *process = context;
+    (void)osy_revocation_feed_on_message(process->context.revocations, channel, channel_length,
+                                         message, length);
+}
+
+static void on_redis_subscribed(void *context, const char *channel, size_t channel_length)
+{
+    struct process *process = context;
+    (void)osy_revocation_feed_on_subscribed(process->context.revocations, channel, channel_length);
+}
+
+/* Redis is where events go to, and where revocations come from. */
+static bool start_redis(struct process *process, struct osy_error *err)
+{
+    const struct api_config *config = &process->config;
+    struct api_context *context = &process->context;
+    context->redis =
+        osy_redis_create(&process->loop,
+                         &(struct osy_redis_options){.url = config->redis_url,
+                                                     .want_subscriptions = true,
+                                                     .on_message = on_redis_message,
+                                                     .on_subscribed = on_redis_subscribed,
+                                                     .context = process},
+                         err);
+    if (!context->redis)
+        return false;
+    context->revocations = osy_revocation_feed_create(
+        &process->loop,
+        &(struct osy_revocation_feed_options){.database_url = config->database_url,
+                                              .application_name = "ordersync-revocations",
+                                              .interval_ms = config->revocation_poll_ms,
+                                              .max_age_ms = config->revocation_max_age_ms,
+                                              .on_stale = on_revocations_stale});
+    osy_revocation_feed_attach(context->revocations, context->redis);
+    return true;
+}
+
 static bool start_context(struct process *process, struct osy_error *err)
 {
     const struct api_config *config = &process->config;
@@ -156,9 +206,7 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->keyring = process->keyring;
     if (!context->keyring)
         return false;
-    context->redis = osy_redis_create(&process->loop,
-                                      &(struct osy_redis_options){.url = config->redis_url}, err);
-    if (!context->redis)
+    if (!start_redis(process, err))
         return false;
     process->publisher =
         api_publisher_create(context->redis, (uint64_t)config->stream_events_max, context->metrics);
@@ -199,8 +247,9 @@ static bool start_server(struct process *process, struct osy_error *err)
     process->proxies = api_proxies_create(config->trusted_proxies, err);
     if (!process->proxies)
         return osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
-    process->authenticator = api_authenticator_create(
-        context->keyring, (size_t)config->token_cache_entries, context->metrics);
+    process->authenticator =
+        api_authenticator_create(context->keyring, osy_revocation_feed_set(context->revocations),
+                                 (size_t)config->token_cache_entries, context->metrics);
     process->service =
         api_service_create(&(struct api_service_options){.tables = route_tables,
                                                          .context = context,
@@ -228,6 +277,7 @@ static void stop(struct process *process)
     api_order_writer_destroy(context->writer);
     if (process->is_stopping)
         flush_publications(process);
+    osy_revocation_feed_destroy(context->revocations);
     osy_redis_destroy(context->redis);
     api_publisher_destroy(process->publisher);
     api_health_destroy(context->health);

@@ -8,6 +8,7 @@
 #include "shared/alloc.h"
 #include "shared/jwt.h"
 #include "shared/metrics.h"
+#include "shared/revocations.h"
 #include "shared/tracking_token.h"
 
 #define WAYS         4
@@ -21,6 +22,7 @@ struct entry {
 
 struct api_authenticator {
     const struct osy_keyring *keyring;
+    const struct osy_revocations *revocations;
     struct entry *entries; /* owned; set_count * WAYS */
     size_t set_count;      /* a power of two */
     uint64_t clock;        /* counts look-ups */
@@ -30,6 +32,7 @@ struct api_authenticator {
 };
 
 struct api_authenticator *api_authenticator_create(const struct osy_keyring *keyring,
+                                                   const struct osy_revocations *revocations,
                                                    size_t entries, struct osy_metrics *metrics)
 {
     struct api_authenticator *authenticator = osy_alloc(sizeof *authenticator);
@@ -37,6 +40,7 @@ struct api_authenticator *api_authenticator_create(const struct osy_keyring *key
         osy_metrics_counter_family(metrics, "auth_tokens_total", "Tokens shown.", "result");
 
     authenticator->keyring = keyring;
+    authenticator->revocations = revocations;
     authenticator->set_count = 1;
     while (authenticator->set_count * WAYS < entries)
         authenticator->set_count *= 2;
@@ -102,9 +106,8 @@ static void remember(struct api_authenticator *authenticator, struct entry *set,
     victim->used_at = ++authenticator->clock;
 }
 
-static struct api_principal *authenticate_user(struct api_authenticator *authenticator,
-                                               const char *token, size_t length, int64_t now_s,
-                                               struct osy_error *err)
+static struct api_principal *verify_user(struct api_authenticator *authenticator, const char *token,
+                                         size_t length, int64_t now_s, struct osy_error *err)
 {
     uint8_t digest[DIGEST_BYTES];
     struct api_principal *principal;
@@ -134,6 +137,24 @@ static struct api_principal *authenticate_user(struct api_authenticator *authent
     osy_metric_inc(authenticator->verified);
     remember(authenticator, set, digest, principal);
     return principal;
+}
+
+/* Asked with every request: a remembered token may have been revoked since. */
+static struct api_principal *authenticate_user(struct api_authenticator *authenticator,
+                                               const char *token, size_t length, int64_t now_s,
+                                               struct osy_error *err)
+{
+    struct api_principal *principal = verify_user(authenticator, token, length, now_s, err);
+    if (!principal)
+        return NULL;
+    const struct osy_claims *claims = &principal->claims;
+    const struct osy_credential credential = {claims->subject, claims->session_id,
+                                              claims->issued_at_s};
+    if (!osy_revocations_cover(authenticator->revocations, &credential))
+        return principal;
+    osy_error_set(err, OSY_ERR_DENIED, "the access token was revoked");
+    api_principal_unref(principal);
+    return NULL;
 }
 
 static struct api_principal *authenticate_guest(struct api_authenticator *authenticator,

@@ -1,7 +1,8 @@
 /*
  * The authenticator: a bearer token becomes a principal. Verifying RS256 costs 40 us, so tokens that were
  * good are remembered, keyed by their SHA-256 (the token itself is not kept): a bounded cache of sets of
- * four, in which the least recently used of a set gives way. An entry ends with its token's `exp`.
+ * four, in which the least recently used of a set gives way. An entry ends with its token's `exp`, and is
+ * worth nothing once it was revoked.
  * Tracking tokens cost 2 us and are not remembered. Loop thread.
  */
 #pragma once
@@ -13,9 +14,12 @@
 struct api_authenticator;
 struct osy_keyring;
 struct osy_metrics;
+struct osy_revocations;
 
-/* keyring is borrowed. entries: how many tokens are remembered, rounded up to a power of two. */
+/* keyring and revocations are borrowed. entries: how many tokens are remembered, rounded up to a power of
+ * two. */
 struct api_authenticator *api_authenticator_create(const struct osy_keyring *keyring,
+                                                   const struct osy_revocations *revocations,
                                                    size_t entries, struct osy_metrics *metrics);
 void api_authenticator_destroy(struct api_authenticator *authenticator); /* NULL is fine */
 /* A counted principal that the caller gives back with api_principal_unref; NULL: OSY_ERR_DENIED. */

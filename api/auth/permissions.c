@@ -13,6 +13,7 @@ static const struct row {
     [API_PERM_ORDER_LIST] = {"order:list", false, false, true, true, true},
     [API_PERM_ORDER_WRITE] = {"order:write", false, false, true, true, true},
     [API_PERM_ORDER_CANCEL] = {"order:cancel", true, false, true, true, true},
+    [API_PERM_TOKEN_REVOKE] = {"token:revoke", false, false, false, false, true},
 };
 
 const char *api_permission_name(enum api_permission permission)

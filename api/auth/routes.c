@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/auth/handlers.h"
 #include "api/context.h"
 #include "api/http/request.h"
 #include "shared/jwt.h"
@@ -27,5 +28,7 @@ static void handle_get_key_set(struct api_context *context, struct api_request *
 
 const struct api_route api_auth_routes[] = {
     {"GET", "/.well-known/jwks.json", API_PUBLIC, .on_loop = handle_get_key_set},
+    {"POST", "/api/v1/auth/revocations", API_PERM_TOKEN_REVOKE,
+     .on_worker = api_handle_create_revocation},
     {0},
 };

@@ -1,5 +1,6 @@
 #include "api/background/background.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/background/task_thread.h"
@@ -7,6 +8,7 @@
 #include "api/events/reconciler.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
+#include "shared/jwt.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
@@ -17,6 +19,7 @@ enum {
     REDIS_TIMEOUT_MS = 2000,
     EXPIRY_INTERVAL_MS = 60 * 1000,
     PARTITION_INTERVAL_MS = 60 * 60 * 1000,
+    REVOCATION_INTERVAL_MS = 60 * 60 * 1000,
 };
 #define EXPIRY_CHUNK      1000
 #define EXPIRY_CHUNK_TEXT "1000"
@@ -61,6 +64,18 @@ static bool delete_expired_keys(void *context, bool *more, struct osy_error *err
     return true;
 }
 
+static bool delete_old_revocations(void *context, bool *more, struct osy_error *err)
+{
+    struct api_background *background = context;
+    char life_s[24];
+    (void)more;
+    snprintf(life_s, sizeof life_s, "%d", OSY_JWT_LIFE_MAX_S);
+    PGresult *result = osy_pg_query(background->pg, sql_delete_old_revocations, 1,
+                                    (const char *const[]){life_s}, err);
+    PQclear(result);
+    return result != NULL;
+}
+
 static void free_background(struct api_background *background)
 {
     api_reconciler_destroy(background->reconciler);
@@ -76,6 +91,7 @@ struct api_background *api_background_start(const struct api_config *config,
         {"reconcile", config->reconcile_interval_ms, run_reconciler},
         {"make_partitions", PARTITION_INTERVAL_MS, make_partitions},
         {"delete_expired_keys", EXPIRY_INTERVAL_MS, delete_expired_keys},
+        {"delete_old_revocations", REVOCATION_INTERVAL_MS, delete_old_revocations},
         {0},
     };
     struct api_background *background = osy_alloc(sizeof *background);

@@ -13,6 +13,7 @@
 #include "shared/metrics.h"
 #include "shared/pg.h"
 #include "shared/redis_blocking.h"
+#include "shared/revocation_feed.h"
 
 #define INTERVAL_MS 1000
 
@@ -150,7 +151,9 @@ static const char *describe(const struct api_health *health, const struct check 
 static void handle_get_ready(struct api_context *context, struct api_request *request)
 {
     const struct api_health *health = context->health;
-    bool is_ready = health->database.ok && !health->is_draining;
+    const struct osy_revocation_feed *revocations = context->revocations;
+    bool knows_revocations = !revocations || osy_revocation_feed_is_current(revocations);
+    bool is_ready = health->database.ok && knows_revocations && !health->is_draining;
     struct osy_buffer body = OSY_BUFFER_INIT;
 
     osy_buffer_printf(&body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\"}",

@@ -2,7 +2,7 @@
  * Health: /health (the process lives), /ready (it can serve) and /metrics. PostgreSQL and Redis are asked
  * once a second on a thread of its own, so that a busy worker pool does not make a healthy process look
  * dead, and the answer to /ready is always at hand on the loop.
- * Not ready: PostgreSQL does not answer, or the process is draining. Redis down is told and costs latency,
+ * Not ready: PostgreSQL does not answer, nobody could tell for too long who is revoked, or the process is draining. Redis down is told and costs latency,
  * not readiness.
  */
 #pragma once

@@ -16,6 +16,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
+#include "shared/revocation_feed.h"
 
 #define STATUS_CACHE 8 /* of the statuses that a route and method have, as many as are usual */
 
@@ -126,6 +127,12 @@ static bool refuse_token(struct api_request *request, const char *challenge, con
     return false;
 }
 
+/* Nobody can tell which tokens are revoked. */
+static bool is_blind(const struct api_context *context)
+{
+    return context->revocations && !osy_revocation_feed_is_current(context->revocations);
+}
+
 /* A token that is shown must be good, also where none is needed: who sends one relies on it. */
 static bool authenticate(struct api_service *service, struct api_request *request)
 {
@@ -135,6 +142,10 @@ static bool authenticate(struct api_service *service, struct api_request *reques
 
     if (!header || !service->authenticator)
         return true;
+    if (is_blind(service->context)) {
+        api_reply_overloaded(request);
+        return false;
+    }
     if (strncasecmp(header, "Bearer ", 7) != 0)
         return refuse_token(request, "Bearer", "only the Bearer scheme is known");
     token = header + 7;

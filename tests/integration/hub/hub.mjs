@@ -20,7 +20,7 @@ function readEnvFile() {
 
 export const stack = readEnvFile();
 /** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
-const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices'];
+const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate'];
 const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 export const RESTAURANT = restaurantId(own);
@@ -29,6 +29,11 @@ export const OTHER_RESTAURANT = restaurantId(own + 1);
 async function api(...args) {
   const { stdout } = await run(path.join(stack.BIN_DIR, 'ordersync-api'), args, { env: { ...process.env, ...stack } });
   return stdout.trim();
+}
+
+/** Ends tokens: `--user ID` or `--session ID`. settings are environment variables. */
+export function revoke(kind, id, settings = {}) {
+  return run(path.join(stack.BIN_DIR, 'ordersync-api'), ['revoke', kind, id], { env: { ...process.env, ...stack, ...settings } });
 }
 
 let seeded;

@@ -11,6 +11,7 @@
 #include "api/auth/authenticator.h"
 #include "shared/keys.h"
 #include "shared/metrics.h"
+#include "shared/revocations.h"
 #include "tests/unit/shared/key_folder.h"
 
 #define NOW_S 1800000000
@@ -26,6 +27,7 @@ static void only_the_expected_roles_have_each_permission(void **state)
         {API_PERM_ORDER_LIST, "--soa"},
         {API_PERM_ORDER_WRITE, "--soa"},
         {API_PERM_ORDER_CANCEL, "g-soa"},
+        {API_PERM_TOKEN_REVOKE, "----a"},
     };
     (void)state;
     assert_int_equal(sizeof rows / sizeof rows[0], API_PERMISSION_COUNT);
@@ -70,6 +72,7 @@ struct fixture {
     struct key_folder folder;
     struct osy_keyring *keyring;
     struct osy_metrics *metrics;
+    struct osy_revocations *revocations;
     struct api_authenticator *authenticator;
 };
 
@@ -86,7 +89,9 @@ static int set_up(void **state)
         osy_keyring_load(fixture->folder.path, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING, NULL);
     assert_non_null(fixture->keyring);
     fixture->metrics = osy_metrics_create();
-    fixture->authenticator = api_authenticator_create(fixture->keyring, 4, fixture->metrics);
+    fixture->revocations = osy_revocations_create();
+    fixture->authenticator =
+        api_authenticator_create(fixture->keyring, fixture->revocations, 4, fixture->metrics);
     *state = fixture;
     return 0;
 }
@@ -96,6 +101,7 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
 
     api_authenticator_destroy(fixture->authenticator);
+    osy_revocations_destroy(fixture->revocations);
     osy_metrics_destroy(fixture->metrics);
     osy_keyring_destroy(fixture->keyring);
     key_folder_remove(&fixture->folder);
@@ -142,6 +148,24 @@ static void access_token_makes_a_user_and_is_remembered_until_it_ends(void **sta
     api_principal_unref(first);
     api_principal_unref(second);
     free(token);
+}
+
+static void revoked_token_is_refused_although_it_is_remembered(void **state)
+{
+    struct fixture *fixture = *state;
+    char *revoked = sign(fixture, 41, NOW_S + 60), *other = sign(fixture, 42, NOW_S + 60);
+    struct api_principal *principal = show(fixture, revoked, NOW_S);
+
+    assert_non_null(principal);
+    api_principal_unref(principal);
+    assert_true(osy_revocations_add(fixture->revocations,
+                                    &(struct osy_revocation){OSY_REVOCATION_USER, {{41}}, NOW_S}));
+    assert_null(show(fixture, revoked, NOW_S));
+    principal = show(fixture, other, NOW_S);
+    assert_non_null(principal);
+    api_principal_unref(principal);
+    free(revoked);
+    free(other);
 }
 
 static void altered_token_is_refused_although_the_good_one_is_remembered(void **state)
@@ -220,6 +244,7 @@ int main(void)
         cmocka_unit_test(only_the_expected_roles_have_each_permission),
         cmocka_unit_test(scope_is_own_restaurants_own_order_or_everything),
         cmocka_unit_test(access_token_makes_a_user_and_is_remembered_until_it_ends),
+        cmocka_unit_test(revoked_token_is_refused_although_it_is_remembered),
         cmocka_unit_test(altered_token_is_refused_although_the_good_one_is_remembered),
         cmocka_unit_test(cache_is_bounded_and_stays_right_when_it_overflows),
         cmocka_unit_test(tracking_token_makes_a_guest_of_one_order),

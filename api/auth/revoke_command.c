@@ -1,0 +1,152 @@
+/* `ordersync-api revoke`: ends the access tokens of a user, or of one login session. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/auth/revocation.h"
+#include "api/config.h"
+#include "api/main.h"
+#include "api/text.h"
+#include "shared/alloc.h"
+#include "shared/json.h"
+#include "shared/pg.h"
+#include "shared/redis_blocking.h"
+
+#define REDIS_TIMEOUT_MS 2000
+
+static const char usage[] =
+    "Usage: ordersync-api revoke --user ID | --session ID [--reason TEXT]\n"
+    "\n"
+    "Ends the access tokens that the user was issued until now, or every token of the session: hubs close\n"
+    "their sockets, APIs answer 401. Prints the moment. The user may sign in again a second later.\n"
+    "\n"
+    "  --user ID      the tokens' `sub`\n"
+    "  --session ID   the tokens' `sid`\n"
+    "  --reason TEXT  kept with the revocation, at most 200 characters\n"
+    "\n"
+    "Uses ORDERSYNC_DATABASE_URL and ORDERSYNC_REDIS_URL.\n";
+
+struct revoke_options {
+    struct osy_revocation what;
+    bool has_target;
+    const char *reason; /* borrowed from argv */
+};
+
+static bool take_target(enum osy_revocation_kind kind, const char *text,
+                        struct revoke_options *options, struct osy_error *err)
+{
+    if (options->has_target)
+        return osy_error_set(err, OSY_ERR_INVALID, "only one of --user and --session, once");
+    options->has_target = true;
+    options->what.kind = kind;
+    return (osy_uuid_parse(text, strlen(text), &options->what.id) &&
+            !osy_uuid_is_nil(&options->what.id)) ||
+           osy_error_set(err, OSY_ERR_INVALID, "--%s must be a UUID, and not the nil one",
+                         osy_revocation_kind_name(kind));
+}
+
+static bool parse_options(int argc, char **argv, struct revoke_options *options,
+                          struct osy_error *err)
+{
+    static const struct option known[] = {
+        {"user", required_argument, NULL, 'u'},
+        {"session", required_argument, NULL, 's'},
+        {"reason", required_argument, NULL, 'r'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    *options = (struct revoke_options){0};
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'r')
+            options->reason = optarg;
+        else if (option != 'u' && option != 's')
+            return osy_error_set(err, OSY_ERR_INVALID, "see ordersync-api revoke --help");
+        else if (!take_target(option == 'u' ? OSY_REVOCATION_USER : OSY_REVOCATION_SESSION, optarg,
+                              options, err))
+            return false;
+    }
+    if (optind < argc)
+        return osy_error_set(err, OSY_ERR_INVALID, "unknown argument '%s'", argv[optind]);
+    return options->has_target ||
+           osy_error_set(err, OSY_ERR_INVALID, "--user or --session is needed");
+}
+
+/* The rules for text are those of the API, and so is the code: the reason goes through it as JSON would.
+ * *reason is to be freed; NULL when none was given. */
+static bool read_reason(const char *given, char **reason, struct osy_error *err)
+{
+    const char *checked = NULL;
+    struct api_text text;
+    const struct osy_json_field fields[] = {
+        {"--reason", OSY_JSON_STRING, false, 1, API_REVOCATION_REASON_MAX, &checked},
+        {0},
+    };
+    if (!given)
+        return true;
+    json_t *root = json_pack("{s:s}", "--reason", given);
+    bool ok = root ? osy_json_read(root, "", fields, err) &&
+                         api_text_trim("--reason", checked, API_TEXT_ONE_LINE, &text, err)
+                   : osy_error_set(err, OSY_ERR_INVALID, "--reason must be valid UTF-8");
+    if (ok)
+        *reason = osy_strndup(text.bytes, text.length);
+    json_decref(root);
+    return ok;
+}
+
+/* It holds without the announcement: that costs seconds. */
+static void announce(const char *redis_url, const struct api_revocation *revocation)
+{
+    struct osy_error err = {0};
+    struct osy_redis_blocking *redis = osy_redis_blocking_create(redis_url, REDIS_TIMEOUT_MS, &err);
+    if (!redis || !api_revocation_announce(redis, revocation, &err))
+        fprintf(stderr,
+                "ordersync-api revoke: recorded, but not announced (%s): it takes effect within "
+                "seconds instead of at once\n",
+                err.message);
+    osy_redis_blocking_destroy(redis);
+}
+
+static bool run(const struct api_config *config, const struct revoke_options *options,
+                struct osy_error *err)
+{
+    struct api_revocation revocation = {
+        .what = options->what, .actor_role = "operator", .trace_id = ""};
+    char *reason = NULL;
+    if (!read_reason(options->reason, &reason, err))
+        return false;
+    revocation.reason = reason;
+    struct osy_pg *pg = osy_pg_create(&(struct osy_pg_options){
+        .url = config->database_url, .application_name = "ordersync-api revoke"});
+    bool ok = api_revocation_record(pg, &revocation, err);
+    osy_pg_destroy(pg);
+    free(reason);
+    if (!ok)
+        return false;
+    puts(revocation.revoked_at);
+    announce(config->redis_url, &revocation);
+    return true;
+}
+
+int api_revoke_main(int argc, char **argv)
+{
+    struct api_config config = {0};
+    struct revoke_options options;
+    struct osy_error err = {0};
+    bool ok;
+
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    ok = parse_options(argc, argv, &options, &err) &&
+         api_config_load(&config, API_CONFIG_DATABASE | API_CONFIG_REDIS, &err) &&
+         run(&config, &options, &err);
+    api_config_deinit(&config);
+    if (ok)
+        return 0;
+    fprintf(stderr, "ordersync-api revoke: %s\n", err.message);
+    return err.code == OSY_ERR_INVALID ? 2 : 1;
+}
