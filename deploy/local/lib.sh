@@ -391,14 +391,16 @@ admin() {
 demo_restaurant=01890000-0000-7000-8000-000000000001
 
 print_addresses() {
-    local token stop=deploy/local/down
+    local token owner stop=deploy/local/down
     [ "$state" = "$root/.local" ] || stop+=" --state $state"
     token=$(admin token --role staff --restaurant "$demo_restaurant" --ttl 43200) || return 0
+    owner=$(admin token --role owner --restaurant "$demo_restaurant" --ttl 43200) || return 0
     cat <<END
 
 OrderSync is up:
   order something   $edge_url/order/#restaurant=$demo_restaurant
   kitchen's tablet  $edge_url/tablet/#token=$token&restaurant=$demo_restaurant
+  owner's dashboard $edge_url/dashboard/#token=$owner
   all pages         $edge_url/
 Logs: $state/log/   Settings for tools: . $state/env   Stop: $stop
 END

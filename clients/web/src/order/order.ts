@@ -11,13 +11,14 @@ import { newIdempotencyKey } from '../common/random-key.js';
 import { Cart } from './cart.js';
 import { fieldNamedIn, GuestForm } from './guest-form.js';
 
-type Problem = 'orderFailed' | 'orderBusy' | 'itemGone' | 'closed';
+type Problem = 'orderFailed' | 'orderBusy' | 'itemGone' | 'closed' | 'unreachable';
 
 const PROBLEM_OF_CODE: Record<string, Problem> = {
   ITEM_UNAVAILABLE: 'itemGone',
   OUT_OF_STOCK: 'itemGone',
   UNKNOWN_ITEM: 'itemGone',
   RESTAURANT_CLOSED: 'closed',
+  RESTAURANT_UNREACHABLE: 'unreachable',
   OVERLOADED: 'orderBusy',
 };
 
