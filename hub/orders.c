@@ -18,6 +18,7 @@ enum hub_order_load {
     LOAD_IDLE = 0,
     LOAD_WANTED, /* the source has failed, or the topic is not open yet */
     LOAD_RUNNING,
+    LOAD_AHEAD, /* events has it, but the topic has not come that far */
 };
 
 struct hub_order {
@@ -67,6 +68,8 @@ static void drop_events(struct hub_order *order)
     order->events = NULL;
     order->event_count = order->event_capacity = 0;
     order->is_loaded = false;
+    if (order->load == LOAD_AHEAD)
+        order->load = LOAD_IDLE;
 }
 
 static void free_order(struct hub_topic *topic, struct hub_order *order)
@@ -237,6 +240,8 @@ void hub_orders_resume(struct hub_topic *topic, struct hub_subscription *subscri
         hub_subscription_catch_up(subscription, "current");
         return;
     }
+    if (order->load == LOAD_AHEAD)
+        return; /* served when the topic has come that far */
     enum lookup result = look_up(order, claimed, &begin);
     if (result == LOOKUP_FOUND)
         replay(order, subscription, begin);
@@ -284,6 +289,22 @@ static void keep_for_pending(struct hub_order *order, struct hub_event *event)
         keep_event(order, event);
 }
 
+/* event is the topic's next one: perhaps it has come to what was loaded. */
+static void meet_load(struct hub_topic *topic, struct hub_order *order,
+                      const struct hub_event *event)
+{
+    const struct hub_event *newest = order->events[order->event_count - 1];
+    if (event->envelope.version < newest->envelope.version)
+        return;
+    if (osy_uuid_equal(&event->envelope.id, &newest->envelope.id)) {
+        order->load = LOAD_IDLE;
+        serve(topic, order);
+    } else {
+        drop_events(order);
+        want_load(topic, order);
+    }
+}
+
 void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event)
 {
     if (event->envelope.version == 0) /* for the restaurant alone */
@@ -295,15 +316,16 @@ void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event)
         remember_recent(topic, order);
         return;
     }
-    /* A load may have been ahead of the live stream; then the order knows the event already. */
     if (event->envelope.version > order->position.number) {
-        if (order->pending_count > 0)
+        if (order->pending_count > 0 && order->load != LOAD_AHEAD)
             keep_for_pending(order, event);
         note_newest(order, event);
     }
     struct hub_subscription *subscription;
     DL_FOREACH(order->subscriptions, subscription)
         deliver_to_follower(subscription, event);
+    if (order->load == LOAD_AHEAD)
+        meet_load(topic, order, event);
 }
 
 /* --- loading -------------------------------------------------------------------------------- */
@@ -367,6 +389,27 @@ static void load_later(struct hub_topic *topic, struct hub_order *order)
     hub_topic_retry_later(topic);
 }
 
+/* Nobody is told what the topic has not come to: if the database went back behind it, the topic would have
+ * nothing to notice it by. */
+static void wait_for_topic(struct hub_topic *topic, struct hub_order *order,
+                           const struct hub_event *newest)
+{
+    order->load = LOAD_AHEAD;
+    hub_cursor_expect(&topic->cursor, newest->envelope.seq, &newest->envelope.id);
+    hub_topic_work(topic);
+}
+
+void hub_orders_give_up(struct hub_topic *topic)
+{
+    struct hub_order *order, *following;
+    HASH_ITER(hh, topic->orders, order, following) {
+        if (order->load != LOAD_AHEAD)
+            continue;
+        drop_events(order);
+        want_load(topic, order);
+    }
+}
+
 static void finish_load(struct hub_topic *topic, struct hub_order *order,
                         const struct hub_answer *answer)
 {
@@ -377,10 +420,17 @@ static void finish_load(struct hub_topic *topic, struct hub_order *order,
     if (!is_contiguous(answer) || !adopt(order, answer)) {
         drop_events(order);
         load_later(topic, order);
+        hub_topic_doubt(
+            topic); /* an order that has less than it had: perhaps the database went back */
         return;
     }
     order->is_loaded = true;
-    note_newest(order, order->events[order->event_count - 1]);
+    const struct hub_event *newest = order->events[order->event_count - 1];
+    if (newest->envelope.seq > topic->cursor.last) {
+        wait_for_topic(topic, order, newest);
+        return;
+    }
+    note_newest(order, newest);
     serve(topic, order);
 }
 
@@ -423,7 +473,7 @@ static void start_load(struct hub_topic *topic, struct hub_order *order)
 
 static void want_load(struct hub_topic *topic, struct hub_order *order)
 {
-    if (order->load == LOAD_RUNNING)
+    if (order->load == LOAD_RUNNING || order->load == LOAD_AHEAD)
         return;
     order->load = LOAD_WANTED;
     if (topic->state == HUB_TOPIC_OPEN && !hub_topic_is_backing_off(topic))
@@ -490,8 +540,13 @@ static void on_recent(void *context, const struct hub_answer *answer)
     topic->is_scanning = false;
     if (!hub_topic_land(topic) || answer->err)
         return;
-    for (size_t i = find_whole_run(topic, answer); i < answer->count; i++)
-        gather(topic, answer->events[i]);
+    for (size_t i = find_whole_run(topic, answer); i < answer->count; i++) {
+        const struct osy_envelope *event = &answer->events[i]->envelope;
+        if (event->seq <= topic->cursor.last)
+            gather(topic, answer->events[i]);
+        else
+            hub_cursor_expect(&topic->cursor, event->seq, &event->id);
+    }
 
     struct hub_order *order, *following;
     HASH_ITER(hh, topic->orders, order, following) {

@@ -536,6 +536,7 @@ static void on_repair(void *context, const struct hub_answer *answer)
         /* PostgreSQL has committed everything that was ever published; this was not ours. */
         OSY_WARN("event_unknown", OSY_INT("seq", topic->cursor.target));
         hub_cursor_give_up(&topic->cursor);
+        hub_orders_give_up(topic);
         drop_held(topic);
     }
     release_held(topic);
@@ -587,7 +588,7 @@ void hub_topics_check(struct hub *hub, bool at_once)
 {
     struct hub_topic *topic, *following;
     HASH_ITER(hh, hub->topics, topic, following) {
-        if (topic->state != HUB_TOPIC_OPEN || hub_topic_is_backing_off(topic))
+        if (topic->state != HUB_TOPIC_OPEN)
             continue;
         topic->is_urgent = topic->is_urgent || at_once;
         osy_metric_inc(hub->metrics.position_checks);

@@ -86,7 +86,8 @@ void hub_orders_note_state(struct hub_subscription *subscription, bool was_pendi
                            bool is_pending);
 void hub_orders_resume(struct hub_topic *topic, struct hub_subscription *subscription);
 void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event);
-void hub_orders_work(struct hub_topic *topic); /* asks for those that are wanted */
+void hub_orders_work(struct hub_topic *topic);    /* asks for those that are wanted */
+void hub_orders_give_up(struct hub_topic *topic); /* what was expected does not exist after all */
 void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *reason);
 int64_t hub_orders_event_time(const struct hub_subscription *subscription,
                               const struct osy_position *position);
