@@ -1,4 +1,4 @@
-/** The example in the README is what people copy, so it has to run. */
+/** The examples in the README are what people copy, so they have to run. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -16,8 +16,12 @@ async function startEdge(t) {
   const hub = new WebSocketServer({ server });
   hub.on('connection', (socket) =>
     socket.on('message', (data) => {
-      if (JSON.parse(String(data)).type !== 'resume') return;
-      for (const message of [hello, caughtUp, eventMessage('p1', 'a', 1)]) socket.send(JSON.stringify(message));
+      const { type, restaurants } = JSON.parse(String(data));
+      if (type !== 'resume') return;
+      const stream = restaurants ? { restaurant_id: restaurants[0].id } : {};
+      const messages = [hello, { ...caughtUp, ...stream }, { ...eventMessage('p1', 'a', 1), ...stream }];
+      if (restaurants) messages.push({ type: 'presence', ...stream, reachable: true, since: null, devices: [] });
+      for (const message of messages) socket.send(JSON.stringify(message));
     }),
   );
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -29,9 +33,11 @@ async function startEdge(t) {
   return `http://127.0.0.1:${server.address().port}`;
 }
 
-test('the example in the README prints the state and each event', { timeout: 30_000 }, async (t) => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-  const [, example] = readme.match(/```js\n([^]*?)```/);
+const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+const examples = Array.from(readme.matchAll(/```js\n([^]*?)```/g), ([, text]) => text);
+
+/** Runs an example until its output has everything that is expected. */
+async function runExample(t, example, ...expected) {
   /* Inside the package, so that its own name resolves as well as `ws`. */
   const folder = await mkdtemp(fileURLToPath(new URL('../dist/example-', import.meta.url)));
   t.after(() => rm(folder, { recursive: true }));
@@ -42,8 +48,13 @@ test('the example in the README prints the state and each event', { timeout: 30_
   let output = '';
   for await (const chunk of child.stdout) {
     output += chunk;
-    if (output.includes('version 1')) break;
+    if (expected.every((pattern) => pattern.test(output))) return;
   }
-  assert.match(output, /connection: live/);
-  assert.match(output, /order\.created version 1/);
-});
+  assert.fail(`the example ended: ${output}`);
+}
+
+test('the first example prints the state and each event', { timeout: 30_000 }, (t) =>
+  runExample(t, examples[0], /connection: live/, /order\.created version 1/));
+
+test('the dashboard prints events and presence', { timeout: 30_000 }, (t) =>
+  runExample(t, examples[1], /^r .*order\.created$/m, /^r true 0$/m));
