@@ -93,6 +93,18 @@ describe('docs/protocol.md', () => {
     }
   });
 
+  test('names every limit and default', () => {
+    const number = (value) => value.toLocaleString('en');
+    const size = (bytes) => (bytes % 65536 === 0 ? `${bytes / 1024} KiB` : `${number(bytes)} bytes`);
+    const words = Object.entries({ ...document['x-limits'], ...document['x-defaults'] }).map(([name, value]) => {
+      if (/_MS$/.test(name)) return `${value / 1000} s`;
+      if (/bytes$/i.test(name)) return size(value);
+      const [, unit] = name.match(/_(fragments|levels|restaurants)$/) ?? [];
+      return unit && unit !== 'restaurants' ? `${number(value)} ${unit}` : number(value);
+    });
+    for (const word of words) assert.ok(protocol.includes(word), `"${word}" is not on the page`);
+  });
+
   test('its paths are the channels', () => {
     const paths = tableBelow('Connecting').map(([cell]) => quoted(cell)[0].split('?')[0]);
     assert.deepEqual(paths, Object.values(document.channels).map(({ address }) => address));
