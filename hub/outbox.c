@@ -2,14 +2,22 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shared/alloc.h"
 
 enum { FIRST_CAPACITY = 4 };
 
+static uint32_t larger(uint32_t capacity)
+{
+    return capacity ? capacity * 2 : FIRST_CAPACITY;
+}
+
+/* --- in order ------------------------------------------------------------------------------- */
+
 static void grow(struct hub_outbox *outbox)
 {
-    uint32_t capacity = outbox->capacity ? outbox->capacity * 2 : FIRST_CAPACITY;
+    uint32_t capacity = larger(outbox->capacity);
     struct hub_frame **ring = osy_alloc_array(capacity, sizeof *ring);
     for (uint32_t i = 0; i < outbox->count; i++)
         ring[i] = outbox->ring[(outbox->head + i) % outbox->capacity];
@@ -33,22 +41,92 @@ bool hub_outbox_push(struct hub_outbox *outbox, struct hub_frame *frame, size_t 
     return true;
 }
 
+static struct hub_frame *pop_in_order(struct hub_outbox *outbox)
+{
+    struct hub_frame *frame = outbox->ring[outbox->head];
+    outbox->head = (outbox->head + 1) % outbox->capacity;
+    outbox->count--;
+    outbox->popped++;
+    outbox->bytes -= frame->length;
+    return frame;
+}
+
+/* --- latest --------------------------------------------------------------------------------- */
+
+static struct hub_frame *remove_latest(struct hub_outbox *outbox, uint32_t index)
+{
+    struct hub_frame *frame = outbox->latest[index].frame;
+    outbox->latest_bytes -= frame->length;
+    outbox->latest_count--;
+    memmove(&outbox->latest[index], &outbox->latest[index + 1],
+            (outbox->latest_count - index) * sizeof outbox->latest[0]);
+    return frame;
+}
+
+static void drop_older(struct hub_outbox *outbox, enum hub_latest_kind kind,
+                       const struct osy_uuid *restaurant_id)
+{
+    for (uint32_t i = 0; i < outbox->latest_count; i++) {
+        const struct hub_latest *latest = &outbox->latest[i];
+        if (latest->kind == kind && osy_uuid_equal(&latest->restaurant_id, restaurant_id)) {
+            hub_frame_unref(remove_latest(outbox, i));
+            return;
+        }
+    }
+}
+
+void hub_outbox_put_latest(struct hub_outbox *outbox, enum hub_latest_kind kind,
+                           const struct osy_uuid *restaurant_id, struct hub_frame *frame)
+{
+    drop_older(outbox, kind, restaurant_id);
+    if (outbox->latest_count == outbox->latest_capacity) {
+        outbox->latest_capacity = larger(outbox->latest_capacity);
+        outbox->latest =
+            osy_realloc_array(outbox->latest, outbox->latest_capacity, sizeof outbox->latest[0]);
+    }
+    outbox->latest[outbox->latest_count++] = (struct hub_latest){
+        .kind = kind,
+        .restaurant_id = *restaurant_id,
+        .after = outbox->popped + outbox->count,
+        .frame = hub_frame_ref(frame),
+    };
+    outbox->latest_bytes += frame->length;
+}
+
+static bool is_latest_next(const struct hub_outbox *outbox)
+{
+    return outbox->latest_count > 0 && outbox->latest[0].after <= outbox->popped;
+}
+
+/* --- both ----------------------------------------------------------------------------------- */
+
+size_t hub_outbox_frames(const struct hub_outbox *outbox)
+{
+    return (size_t)outbox->count + outbox->latest_count;
+}
+
+size_t hub_outbox_bytes(const struct hub_outbox *outbox)
+{
+    return outbox->bytes + outbox->latest_bytes;
+}
+
 struct hub_frame *hub_outbox_peek(const struct hub_outbox *outbox)
 {
+    if (is_latest_next(outbox))
+        return outbox->latest[0].frame;
     return outbox->count ? outbox->ring[outbox->head] : NULL;
 }
 
 struct hub_frame *hub_outbox_pop(struct hub_outbox *outbox)
 {
-    struct hub_frame *frame = hub_outbox_peek(outbox);
-    if (!frame)
+    if (hub_outbox_frames(outbox) == 0)
         return NULL;
-    outbox->head = (outbox->head + 1) % outbox->capacity;
-    outbox->count--;
-    outbox->bytes -= frame->length;
-    if (outbox->count == 0) {
-        assert(outbox->bytes == 0);
+    struct hub_frame *frame =
+        is_latest_next(outbox) ? remove_latest(outbox, 0) : pop_in_order(outbox);
+    if (hub_outbox_frames(outbox) == 0) {
+        assert(hub_outbox_bytes(outbox) == 0);
         free(outbox->ring);
+        free(outbox->latest);
         *outbox = (struct hub_outbox){0};
     }
     return frame;

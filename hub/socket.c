@@ -116,6 +116,17 @@ bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame)
     return true;
 }
 
+void hub_socket_send_latest(struct hub_socket *socket, enum hub_latest_kind kind,
+                            const struct osy_uuid *restaurant_id, struct hub_frame *frame)
+{
+    if (socket->close_code)
+        return;
+    socket->server->queued_bytes -= hub_outbox_bytes(&socket->outbox);
+    hub_outbox_put_latest(&socket->outbox, kind, restaurant_id, frame);
+    socket->server->queued_bytes += hub_outbox_bytes(&socket->outbox);
+    mark_dirty(socket);
+}
+
 bool hub_socket_has_room(const struct hub_socket *socket)
 {
     const struct hub_config *config = socket->server->hub->config;
@@ -125,7 +136,7 @@ bool hub_socket_has_room(const struct hub_socket *socket)
 
 void hub_socket_drop_queue(struct hub_socket *socket)
 {
-    socket->server->queued_bytes -= socket->outbox.bytes;
+    socket->server->queued_bytes -= hub_outbox_bytes(&socket->outbox);
     hub_outbox_clear(&socket->outbox);
 }
 
@@ -180,7 +191,8 @@ static int write_some(struct hub_socket *socket, int64_t now_ms)
     struct hub_frame *next = hub_outbox_peek(&socket->outbox);
     if (!next)
         return 0;
-    if (socket->outbox.count == 1 || next->length > WRITE_BYTES) { /* no need to copy */
+    if (hub_outbox_frames(&socket->outbox) == 1 ||
+        next->length > WRITE_BYTES) { /* no need to copy */
         struct hub_frame *frame = take_frame(socket, now_ms);
         int written = lws_write(socket->wsi, frame->bytes, frame->length, LWS_WRITE_HTTP);
         hub_frame_unref(frame);
@@ -204,7 +216,7 @@ static bool flush(struct hub_socket *socket)
     for (int total = 0; total < TURN_BYTES; total += written) {
         if (lws_partial_buffered(socket->wsi))
             return true; /* the writable callback follows by itself */
-        if (socket->outbox.count == 0)
+        if (hub_outbox_frames(&socket->outbox) == 0)
             hub_session_pump(&socket->session);
         written = write_some(socket, now_ms);
         if (written < 0)
@@ -212,7 +224,7 @@ static bool flush(struct hub_socket *socket)
         if (written == 0)
             break;
     }
-    if (socket->outbox.count > 0 || socket->close_code || written > 0)
+    if (hub_outbox_frames(&socket->outbox) > 0 || socket->close_code || written > 0)
         lws_callback_on_writable(socket->wsi); /* go on, or close, from there */
     return true;
 }
@@ -236,7 +248,7 @@ static int on_writable(struct hub_socket *socket)
         return KEEP;
     if (!flush(socket))
         return CLOSE_NOW;
-    bool is_flushed = socket->outbox.count == 0 && !lws_partial_buffered(socket->wsi);
+    bool is_flushed = hub_outbox_frames(&socket->outbox) == 0 && !lws_partial_buffered(socket->wsi);
     if (!socket->close_code || !is_flushed)
         return KEEP;
     /* With bytes still buffered libwebsockets would cut the connection without a close frame. */

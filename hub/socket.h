@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hub/frame.h"
+#include "hub/outbox.h"
 #include "shared/error.h"
 
 struct hub;
@@ -18,6 +18,9 @@ struct hub_socket;
 
 /* Queues frame (takes a reference). False: the queue is full, the client reads too slowly. */
 OSY_MUST_CHECK bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame);
+/* Queues frame in place of the one of that kind and restaurant that still waits. Never too much. */
+void hub_socket_send_latest(struct hub_socket *socket, enum hub_latest_kind kind,
+                            const struct osy_uuid *restaurant_id, struct hub_frame *frame);
 /* Whether a replay may add to the queue. When it may again, hub_session_pump is called. */
 bool hub_socket_has_room(const struct hub_socket *socket);
 /* What is queued still goes out, except when drop_queue; then the close frame. reason: at most 100
