@@ -5,9 +5,9 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { Connection, DashboardConnection } from '../dist/index.js';
 import { caughtUp, eventMessage, hello } from './fakes.mjs';
 
-/** Calls onResume for each client that has authenticated and resumed. */
-async function startHub(t, onResume) {
-  const hub = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'ordersync.v1' });
+/** Calls onResume for each client that has authenticated and resumed; options are the server's own. */
+async function startHub(t, onResume, options = {}) {
+  const hub = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'ordersync.v1', ...options });
   await new Promise((resolve) => hub.once('listening', resolve));
   t.after(() => {
     for (const client of hub.clients) client.terminate();
@@ -79,6 +79,53 @@ test('a hub that is not there is tried again', { timeout: 30_000 }, async (t) =>
     connection.connect();
   });
   assert.equal(attempts.length, 3);
+});
+
+test('upgrades refused with 503 are tried again until one is taken', { timeout: 30_000 }, async (t) => {
+  let upgrades = 0;
+  const verifyClient = (_, answer) => (++upgrades < 3 ? answer(false, 503, 'full', { 'Retry-After': '1' }) : answer(true));
+  const url = await startHub(t, (socket) => sendFrame(socket, hello, caughtUp), { verifyClient });
+  await new Promise((resolve) => {
+    const connection = new Connection({
+      url,
+      WebSocket,
+      getToken: () => 'token',
+      onEvent: () => {},
+      onState: ({ state }) => state === 'live' && resolve(),
+      random: () => 0,
+    });
+    t.after(() => connection.close());
+    connection.connect();
+  });
+  assert.equal(upgrades, 3);
+});
+
+test('a hub that drains is left, and the next one resumed', { timeout: 30_000 }, async (t) => {
+  const positions = [];
+  const url = await startHub(t, (socket, _token, position) => {
+    positions.push(position);
+    sendFrame(socket, hello, caughtUp);
+    if (positions.length > 1) return;
+    sendFrame(socket, eventMessage('p1', 'a', 1), { type: 'drain', reconnect_in_ms: 20 });
+    socket.close(1012);
+  });
+  const states = [];
+  await new Promise((resolve) => {
+    const connection = new Connection({
+      url,
+      WebSocket,
+      getToken: () => 'token',
+      onEvent: () => {},
+      onState: ({ state }) => {
+        states.push(state);
+        if (states.filter((each) => each === 'live').length === 2) resolve();
+      },
+    });
+    t.after(() => connection.close());
+    connection.connect();
+  });
+  assert.deepEqual(positions, [null, 'p1']);
+  assert.equal(states.filter((state) => state === 'waiting').length, 1);
 });
 
 test('a dashboard follows two restaurants over one socket, and changes its choice', { timeout: 30_000 }, async (t) => {
