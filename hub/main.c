@@ -32,6 +32,7 @@ enum {
      * millisecond of it is one that a tablet goes without events. */
     RECONNECT_SPREAD_MS = 200,
     URGENT_CHECK_MS = 1000,
+    FROZEN_MS = 1000, /* between two ticks of the wheel: the process did not run */
 };
 
 struct program {
@@ -41,6 +42,7 @@ struct program {
     uv_loop_t loop;
     uv_timer_t wheel_timer, check_timer, drain_timer;
     uv_signal_t on_term, on_int;
+    int64_t turned_ms; /* when the wheel was last turned */
     size_t drain_batch;
     int64_t drain_deadline_ms;
     bool is_stopped;
@@ -170,7 +172,14 @@ static void on_presence(void *context, const struct osy_uuid *restaurant_id)
 static void on_wheel_tick(uv_timer_t *timer)
 {
     struct program *program = timer->data;
-    hub_wheel_turn(&program->hub.wheel, osy_clock_monotonic_ms());
+    int64_t now_ms = osy_clock_monotonic_ms();
+    int64_t gap_ms = now_ms - program->turned_ms;
+    program->turned_ms = now_ms;
+    /* Whatever has come meanwhile, pongs and events above all, is read before timers judge its absence. */
+    if (gap_ms >= FROZEN_MS)
+        OSY_WARN("hub_frozen", OSY_INT("ms", gap_ms));
+    else
+        hub_wheel_turn(&program->hub.wheel, now_ms);
 }
 
 /* --- revocations ---------------------------------------------------------------------------- */
@@ -222,7 +231,8 @@ static bool start(struct program *program, struct osy_error *err)
     hub->loop = &program->loop;
     hub->source.loop = &program->loop;
     start_timers(program);
-    hub_wheel_init(&hub->wheel, osy_clock_monotonic_ms());
+    program->turned_ms = osy_clock_monotonic_ms();
+    hub_wheel_init(&hub->wheel, program->turned_ms);
     program->keyring =
         osy_keyring_load(config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING, err);
     if (!program->keyring)

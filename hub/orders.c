@@ -179,6 +179,16 @@ int64_t hub_orders_event_time(const struct hub_subscription *subscription,
     return is_it ? subscription->order->time_ms : 0;
 }
 
+void hub_orders_note_freshness(struct hub_topic *topic)
+{
+    struct hub_order *order, *following;
+    struct hub_subscription *subscription;
+    HASH_ITER(hh, topic->orders, order, following) {
+        DL_FOREACH(order->subscriptions, subscription)
+            hub_subscription_note_freshness(subscription);
+    }
+}
+
 void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *reason)
 {
     struct hub_order *order, *following;

@@ -6,13 +6,18 @@
 #include <string.h>
 
 #include "hub/socket.h"
+#include "hub/topic.h"
 #include "shared/buffer.h"
 #include "shared/clock.h"
 #include "shared/log.h"
+#include "shared/random.h"
 
 enum {
     CLOSE_GRACE_MS = 5000, /* for a close frame to get through; then the connection is cut */
     EXPIRY_WARNING_MS = 60000,
+    /* What concerns ten thousand sockets at once, as PostgreSQL's absence does, must not be said to all of
+     * them in one turn of the loop. */
+    HASTE_SPREAD_MS = 300,
 };
 
 static const char revoked_detail[] = "the token was revoked";
@@ -103,6 +108,7 @@ static int64_t next_deadline(const struct hub_session *session)
         earlier(or_never(session->state_deadline_ms), or_never(session->subscription.deadline_ms));
     if (session->state == HUB_SESSION_AWAIT_AUTH || session->state == HUB_SESSION_CLOSING)
         return due;
+    due = earlier(due, or_never(session->heartbeat_due_ms));
     due = earlier(due, session->pinged_ms ? session->pinged_ms + config->pong_timeout_ms
                                           : session->heard_ms + config->ping_idle_ms);
     return earlier(due, session->warned_of_expiry ? session->expires_ms
@@ -166,6 +172,61 @@ static void on_state_timeout(struct hub_session *session)
     }
 }
 
+/* --- freshness ------------------------------------------------------------------------------ */
+
+static int64_t view_age_ms(const struct hub_session *session)
+{
+    return hub_topic_view_age_ms(session->subscription.topic);
+}
+
+/* Returns the age that the client is told now. */
+static int64_t tell_age(struct hub_session *session)
+{
+    int64_t age_ms = view_age_ms(session);
+    session->was_told_stale = age_ms >= session->hub->config->stale_ms;
+    return age_ms;
+}
+
+static void send_heartbeat(struct hub_session *session)
+{
+    static const struct osy_uuid no_restaurant;
+    char json[64];
+    int length = snprintf(json, sizeof json, "{\"type\":\"heartbeat\",\"view_age_ms\":%" PRId64 "}",
+                          tell_age(session));
+    struct hub_frame *frame = hub_frame_create(json, (size_t)length);
+    hub_socket_send_latest(session->socket, HUB_LATEST_HEARTBEAT, &no_restaurant, frame);
+    hub_frame_unref(frame);
+}
+
+static void beat(struct hub_session *session, int64_t now_ms)
+{
+    if (!session->heartbeat_due_ms || now_ms < session->heartbeat_due_ms)
+        return;
+    session->heartbeat_due_ms = now_ms + session->hub->config->heartbeat_ms;
+    send_heartbeat(session);
+}
+
+/* The first beat comes at a random moment of the first interval, so that those of many are spread. */
+static void start_beating(struct hub_session *session)
+{
+    int64_t interval_ms = session->hub->config->heartbeat_ms;
+    session->heartbeat_due_ms =
+        osy_clock_monotonic_ms() + 1 + (int64_t)osy_random_below((uint64_t)interval_ms);
+}
+
+void hub_session_note_freshness(struct hub_session *session)
+{
+    bool is_greeted = session->heartbeat_due_ms && session->state != HUB_SESSION_CLOSING;
+    bool is_stale = is_greeted && view_age_ms(session) >= session->hub->config->stale_ms;
+    if (!is_greeted || is_stale == session->was_told_stale)
+        return;
+    int64_t soon_ms = osy_clock_monotonic_ms() + (int64_t)osy_random_below(HASTE_SPREAD_MS);
+    session->heartbeat_due_ms = earlier(session->heartbeat_due_ms, soon_ms);
+    hub_session_arm(session);
+}
+
+/* --- liveness and expiry -------------------------------------------------------------------- */
+
 static void send_ping(struct hub_session *session, int64_t now_ms)
 {
     struct hub_frame *ping = hub_frame_create_ping();
@@ -223,6 +284,8 @@ static void on_timer(struct hub_wheel_timer *timer)
         check_liveness(session, now_ms);
         if (session->state != HUB_SESSION_CLOSING)
             check_expiry(session, now_ms);
+        if (session->state != HUB_SESSION_CLOSING)
+            beat(session, now_ms);
     }
     if (!hub_wheel_is_armed(&session->timer) && next_deadline(session) != INT64_MAX)
         hub_session_arm(session);
@@ -460,13 +523,16 @@ void hub_session_greet(struct hub_session *session, const struct osy_position *p
     const struct hub_config *config = session->hub->config;
     char text[OSY_POSITION_TEXT_BYTES];
     osy_position_format(position, text);
+    start_beating(session);
     set_state(session,
               session->subscription.has_resume ? HUB_SESSION_OPEN : HUB_SESSION_AWAIT_RESUME);
     struct osy_buffer json = OSY_BUFFER_INIT;
     osy_buffer_text(&json, "{\"type\":\"hello\",\"hub\":");
     osy_buffer_json_string(&json, config->hub_id);
-    osy_buffer_printf(&json, ",\"position\":\"%s\",\"heartbeat_ms\":%" PRId64 "}", text,
-                      config->ping_idle_ms);
+    osy_buffer_printf(&json,
+                      ",\"position\":\"%s\",\"heartbeat_ms\":%" PRId64 ",\"view_age_ms\":%" PRId64
+                      ",\"stale_after_ms\":%" PRId64 "}",
+                      text, config->heartbeat_ms, tell_age(session), config->stale_ms);
     hub_session_send_json(session, &json);
 }
 

@@ -68,10 +68,12 @@ struct hub_session {
 
     struct hub_wheel_timer timer;
     int64_t state_deadline_ms; /* monotonic; 0: none */
-    int64_t heard_ms;          /* when the client last gave a sign of life */
-    int64_t pinged_ms;         /* when it was asked for one; 0: not since it gave one */
-    int64_t bucket_ms;         /* of the message rate: when it was last filled */
-    int64_t bucket;            /* thousandths of a message that may come now */
+    int64_t heartbeat_due_ms;  /* monotonic; 0: not greeted yet */
+    bool was_told_stale;
+    int64_t heard_ms;  /* when the client last gave a sign of life */
+    int64_t pinged_ms; /* when it was asked for one; 0: not since it gave one */
+    int64_t bucket_ms; /* of the message rate: when it was last filled */
+    int64_t bucket;    /* thousandths of a message that may come now */
 };
 
 /* --- for hub/socket.c --- */
@@ -105,6 +107,8 @@ bool hub_session_allows(struct hub_session *session, const struct osy_uuid *rest
 /* Queues a frame. Closes the session when its queue is full. */
 void hub_session_send(struct hub_session *session, struct hub_frame *frame);
 void hub_session_send_json(struct hub_session *session, struct osy_buffer *json); /* takes json */
+/* A view that it shows has become stale, or fresh again. */
+void hub_session_note_freshness(struct hub_session *session);
 /* A deadline has changed. */
 void hub_session_arm(struct hub_session *session);
 /* Ends the subscriptions, which stay in their lists: those are left to the flush. */

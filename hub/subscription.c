@@ -187,6 +187,11 @@ void hub_subscription_reset(struct hub_subscription *subscription,
     say_where(subscription, "reset", reason);
 }
 
+void hub_subscription_note_freshness(struct hub_subscription *subscription)
+{
+    hub_session_note_freshness(subscription->session);
+}
+
 void hub_subscription_fail(struct hub_subscription *subscription, uint16_t code, const char *reason)
 {
     hub_session_close(subscription->session, code, reason);

@@ -85,6 +85,8 @@ void hub_subscription_deliver(struct hub_subscription *subscription, struct hub_
 void hub_subscription_catch_up(struct hub_subscription *subscription, const char *verdict);
 void hub_subscription_reset(struct hub_subscription *subscription,
                             const struct osy_position *position, const char *reason);
+/* The topic's view has become stale, or fresh again. */
+void hub_subscription_note_freshness(struct hub_subscription *subscription);
 /* Closes the session. */
 void hub_subscription_fail(struct hub_subscription *subscription, uint16_t code,
                            const char *reason);

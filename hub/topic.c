@@ -49,6 +49,7 @@ static struct hub_topic *create_topic(struct hub *hub, const struct osy_uuid *re
     struct hub_topic *topic = osy_alloc(sizeof *topic);
     topic->hub = hub;
     topic->restaurant_id = *restaurant_id;
+    hub_freshness_init(&topic->freshness, osy_clock_monotonic_ms(), hub->config->stale_ms);
     topic->backoff = (struct osy_backoff){.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
     HASH_ADD(hh, hub->topics, restaurant_id, sizeof topic->restaurant_id, topic);
     osy_metric_inc(hub->metrics.topics);
@@ -63,6 +64,62 @@ static struct hub_topic *create_topic(struct hub *hub, const struct osy_uuid *re
                       osy_clock_monotonic_ms() + SUBSCRIBE_WAIT_MS, on_subscribe_timeout);
     return topic;
 }
+
+/* --- freshness ------------------------------------------------------------------------------ */
+
+int64_t hub_topic_view_age_ms(const struct hub_topic *topic)
+{
+    return hub_freshness_age_ms(&topic->freshness, osy_clock_monotonic_ms());
+}
+
+static bool is_stale(const struct hub_topic *topic)
+{
+    return hub_topic_view_age_ms(topic) >= topic->hub->config->stale_ms;
+}
+
+static void tell_freshness(struct hub_topic *topic)
+{
+    struct hub_subscription *subscription;
+    DL_FOREACH(topic->watchers, subscription)
+        hub_subscription_note_freshness(subscription);
+    hub_orders_note_freshness(topic);
+}
+
+static void on_stale(struct hub_wheel_timer *timer)
+{
+    tell_freshness(TOPIC_OF(timer, stale_timer));
+}
+
+/* Something may have been proven: the moment at which the view gets stale moves on. */
+static void update_freshness(struct hub_topic *topic, bool was_stale)
+{
+    if (is_stale(topic))
+        return;
+    hub_wheel_arm(&topic->hub->wheel, &topic->stale_timer,
+                  topic->freshness.proven_ms + topic->hub->config->stale_ms, on_stale);
+    if (was_stale)
+        tell_freshness(topic);
+}
+
+static void prove_by_head(struct hub_topic *topic, const struct hub_head *head)
+{
+    if (head->from_redis)
+        return;
+    bool was_stale = is_stale(topic);
+    hub_freshness_note_head(&topic->freshness, topic->asked_ms, head->seq, topic->cursor.last);
+    update_freshness(topic, was_stale);
+}
+
+static void prove_by_delivery(struct hub_topic *topic)
+{
+    if (topic->freshness.claim_seq == 0)
+        return;
+    bool was_stale = is_stale(topic);
+    hub_freshness_note_delivered(&topic->freshness, topic->cursor.last);
+    update_freshness(topic, was_stale);
+}
+
+/* --- end ------------------------------------------------------------------------------------ */
 
 static void drop_held(struct hub_topic *topic)
 {
@@ -92,6 +149,7 @@ static void end_topic(struct hub_topic *topic)
     hub_wheel_cancel(&topic->retry_timer);
     hub_wheel_cancel(&topic->grace_timer);
     hub_wheel_cancel(&topic->suspect_timer);
+    hub_wheel_cancel(&topic->stale_timer);
     HASH_DEL(hub->topics, topic);
     osy_metric_dec(hub->metrics.topics);
     topic->state = HUB_TOPIC_ENDED;
@@ -258,6 +316,7 @@ static void open_topic(struct hub_topic *topic, const struct hub_head *head)
     if (cursor->target <= cursor->last)
         hub_cursor_give_up(cursor); /* nothing beyond the head was seen meanwhile */
     topic->state = HUB_TOPIC_OPEN;
+    prove_by_head(topic, head);
 
     struct osy_position position = hub_topic_position(topic);
     struct hub_subscription *subscription;
@@ -356,6 +415,7 @@ static void on_head(void *context, const struct hub_head *head, const struct osy
         if (head->seq > topic->cursor.last)
             note_lag(topic, head);
         judge_watchers_ahead(topic, head);
+        prove_by_head(topic, head);
     }
     topic->is_urgent = false;
     if (topic->is_head_stale) {
@@ -372,6 +432,7 @@ void hub_topic_ask_for_head(struct hub_topic *topic)
         return;
     topic->is_head_asked = true;
     topic->asked_at = topic->cursor.last;
+    topic->asked_ms = osy_clock_monotonic_ms();
     topic->flights++;
     struct hub_subscription *subscription;
     if (topic->pending_watchers > 0) {
@@ -404,6 +465,7 @@ static void deliver(struct hub_topic *topic, struct hub_event *event)
     DL_FOREACH(topic->watchers, subscription)
         deliver_to_watcher(subscription, event);
     hub_orders_on_event(topic, event);
+    prove_by_delivery(topic);
 }
 
 /* Something contradicts what we have delivered: PostgreSQL is asked which of the two is true, from now on. */

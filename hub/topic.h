@@ -38,6 +38,8 @@ void hub_topic_note_state(struct hub_subscription *subscription, bool was_pendin
 int64_t hub_topic_event_time(const struct hub_subscription *subscription,
                              const struct osy_position *position);
 
+/* How long ago the topic's view was last proven to be whole. */
+int64_t hub_topic_view_age_ms(const struct hub_topic *topic);
 const struct osy_uuid *hub_topic_restaurant(const struct hub_topic *topic);
 
 /* --- for main: what Redis says --- */

@@ -10,6 +10,7 @@
 
 #include "hub/cursor.h"
 #include "hub/event.h"
+#include "hub/freshness.h"
 #include "hub/history.h"
 #include "hub/hub.h"
 #include "hub/session.h"
@@ -51,7 +52,10 @@ struct hub_topic {
     bool is_scanning;       /* one for what Redis has of orders */
     bool has_wanted_orders; /* some order is to be loaded at the next chance */
     bool is_urgent;         /* no event comes live: a lag is repaired at once */
-    uint64_t suspect;       /* PostgreSQL has an event of this number that has not come yet */
+    int64_t asked_ms;       /* when the head was last asked for */
+    struct hub_freshness freshness;
+    struct hub_wheel_timer stale_timer;
+    uint64_t suspect; /* PostgreSQL has an event of this number that has not come yet */
     struct osy_uuid suspect_id;
     struct hub_wheel_timer suspect_timer;
     struct osy_backoff backoff;
@@ -88,6 +92,7 @@ void hub_orders_resume(struct hub_topic *topic, struct hub_subscription *subscri
 void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event);
 void hub_orders_work(struct hub_topic *topic);    /* asks for those that are wanted */
 void hub_orders_give_up(struct hub_topic *topic); /* what was expected does not exist after all */
+void hub_orders_note_freshness(struct hub_topic *topic);
 void hub_orders_close_all(struct hub_topic *topic, uint16_t code, const char *reason);
 int64_t hub_orders_event_time(const struct hub_subscription *subscription,
                               const struct osy_position *position);

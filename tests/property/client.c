@@ -255,6 +255,13 @@ bool hub_socket_send(struct hub_socket *client, struct hub_frame *frame)
                            (size_t)world.config.queue_bytes);
 }
 
+void hub_socket_send_latest(struct hub_socket *client, enum hub_latest_kind kind,
+                            const struct osy_uuid *restaurant_id, struct hub_frame *frame)
+{
+    if (!client->close_code)
+        hub_outbox_put_latest(&client->outbox, kind, restaurant_id, frame);
+}
+
 bool hub_socket_has_room(const struct hub_socket *client)
 {
     return !client->close_code && client->outbox.count < (size_t)world.config.queue_messages / 2;

@@ -124,6 +124,8 @@ void world_begin(uint64_t seed)
                    .data_timeout_ms = 10000,
                    .ping_idle_ms = 25000,
                    .pong_timeout_ms = 10000,
+                   .heartbeat_ms = 15000,
+                   .stale_ms = 15000,
                    .queue_messages = 16,
                    .queue_bytes = 65536,
                    .topic_grace_ms = 2000,

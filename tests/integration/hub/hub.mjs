@@ -20,7 +20,7 @@ function readEnvFile() {
 
 export const stack = readEnvFile();
 /** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
-const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate'];
+const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate', 'freshness'];
 const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 export const RESTAURANT = restaurantId(own);
@@ -142,6 +142,55 @@ export class Hub {
     socket.write(bytes);
     await once(socket, 'close');
     return answer;
+  }
+}
+
+// --- the way to a server -----------------------------------------------------------------------------------------
+
+/** Stands between a hub and PostgreSQL or Redis, and can hold back every byte. */
+export class Gate {
+  #connections = new Set();
+  #server;
+  #isShut = false;
+
+  static async open(url) {
+    const gate = new Gate();
+    const { hostname, port } = new URL(url);
+    gate.#server = net.createServer((near) => gate.#join(near, net.connect(Number(port), hostname)));
+    gate.#server.listen(0, '127.0.0.1').unref();
+    await once(gate.#server, 'listening');
+    const through = new URL(url);
+    through.port = String(gate.#server.address().port);
+    gate.url = through.href;
+    return gate;
+  }
+
+  #join(near, far) {
+    for (const [from, to] of [[near, far], [far, near]]) {
+      this.#connections.add(from);
+      from.unref();
+      from.on('error', () => {}).on('close', () => {
+        this.#connections.delete(from);
+        to.destroy();
+      });
+      from.on('data', (bytes) => to.write(bytes));
+      if (this.#isShut) from.pause();
+    }
+  }
+
+  shut() {
+    this.#isShut = true;
+    for (const connection of this.#connections) connection.pause();
+  }
+
+  reopen() {
+    this.#isShut = false;
+    for (const connection of this.#connections) connection.resume();
+  }
+
+  close() {
+    this.#server.close();
+    for (const connection of this.#connections) connection.destroy();
   }
 }
 

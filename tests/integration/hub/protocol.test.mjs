@@ -22,7 +22,9 @@ describe('a tablet', { timeout: 60 * SECONDS }, () => {
     tablet.say({ type: 'resume', position: null });
     const hello = await tablet.next('hello');
     assert.equal(hello.hub, 'hub-1');
-    assert.equal(hello.heartbeat_ms, 25000);
+    assert.equal(hello.heartbeat_ms, 15000);
+    assert.equal(hello.stale_after_ms, 15000);
+    assert.ok(hello.view_age_ms < hello.stale_after_ms, `${hello.view_age_ms} ms`);
     const { position } = await tablet.next('caught_up');
     assert.match(position, /^[A-Za-z0-9_-]{34}$/);
 

@@ -490,6 +490,8 @@ static void begin_world(uint64_t seed)
         .data_timeout_ms = 100000000,
         .ping_idle_ms = 100000000,
         .pong_timeout_ms = 100000000,
+        .heartbeat_ms = 15000,
+        .stale_ms = 15000,
         .topic_grace_ms = 200,
         .replay_max = 1000,
         .message_burst = 40,
