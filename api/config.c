@@ -17,6 +17,8 @@
     OSY_SETTING_STRING(struct api_config, field, name, default_value, least, most, help)
 #define SECRET(field, name, default_value, least, most, help) \
     OSY_SETTING_SECRET(struct api_config, field, name, default_value, least, most, help)
+#define BOOL(field, name, default_value, help) \
+    OSY_SETTING_BOOL(struct api_config, field, name, default_value, help)
 #define CHOICE(field, name, default_value, choices, help) \
     OSY_SETTING_CHOICE(struct api_config, field, name, default_value, choices, help)
 #define ADDRESS(field, name, default_value, help) \
@@ -29,11 +31,13 @@ static const struct osy_setting settings[] = {
     SECRET(redis_url, "ORDERSYNC_REDIS_URL", "", 0, 2000,
            "redis://[:password@]host:port[/db]; required by serve and work"),
     STRING(keys_dir, "ORDERSYNC_KEYS_DIR", "", 0, 4000,
-           "folder of the keys (ordersync-api keys); required by serve"),
+           "folder of the keys (ordersync-api keys); required by serve and work"),
     CHOICE(log_level, "ORDERSYNC_LOG_LEVEL", "info", "debug|info|warn|error",
            "least level that is logged"),
     STRING(public_url, "ORDERSYNC_PUBLIC_URL", "http://127.0.0.1:8080", 8, 500,
            "what clients call us, without a slash at the end"),
+    BOOL(webhook_allow_private, "ORDERSYNC_WEBHOOK_ALLOW_PRIVATE", "false",
+         "serve, work: webhooks may lead to private addresses, to any port and over plain HTTP"),
     STRING(environment, "ORDERSYNC_ENV", "", 0, 64, "name of this installation"),
 
     ADDRESS(listen, "ORDERSYNC_LISTEN", "127.0.0.1:8081", "serve: address of the API"),
@@ -86,6 +90,10 @@ static const struct osy_setting settings[] = {
         "work: time between two looks for unpublished events, ms"),
     INT(watch_interval_ms, "ORDERSYNC_WATCH_INTERVAL_MS", "500", 10, 60000,
         "work: time between two looks for orders that wait too long, ms"),
+    INT(webhook_timeout_ms, "ORDERSYNC_WEBHOOK_TIMEOUT_MS", "5000", 100, 30000,
+        "work: time for a webhook's receiver to answer, ms"),
+    INT(webhook_retry_ms, "ORDERSYNC_WEBHOOK_RETRY_MS", "1000", 10, 60000,
+        "work: pause before the second of a webhook's seven tries, ms; doubled each time"),
     OSY_SETTING_END};
 /* clang-format on */
 

@@ -11,6 +11,7 @@
 struct api_config {
     /* common */
     char *database_url, *redis_url, *keys_dir, *log_level, *public_url, *environment;
+    bool webhook_allow_private;
     /* serve */
     char *listen, *trusted_proxies;
     int64_t http_connections_max, http_header_bytes, http_body_bytes, http_pipeline_max;
@@ -24,6 +25,7 @@ struct api_config {
     /* work */
     char *admin_listen;
     int64_t reconcile_interval_ms, watch_interval_ms;
+    int64_t webhook_timeout_ms, webhook_retry_ms;
 };
 
 /* What a command cannot do without; the rest may be unset. */

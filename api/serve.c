@@ -16,6 +16,7 @@
 #include "api/auth/routes.h"
 #include "api/config.h"
 #include "api/context.h"
+#include "api/escalation/routes.h"
 #include "api/events/publisher.h"
 #include "api/health/health.h"
 #include "api/http/proxies.h"
@@ -39,7 +40,8 @@ static const char usage[] = "Usage: ordersync-api serve [--check-config | --help
                             "Answers the HTTP API. Any number may run beside each other.\n";
 
 static const struct api_route *const route_tables[] = {
-    api_health_routes, api_auth_routes, api_order_routes, api_restaurant_routes, NULL,
+    api_health_routes,     api_auth_routes,       api_order_routes,
+    api_restaurant_routes, api_escalation_routes, NULL,
 };
 
 struct process {

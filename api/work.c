@@ -8,11 +8,14 @@
 #include "api/background/background.h"
 #include "api/config.h"
 #include "api/context.h"
+#include "api/escalation/sender.h"
 #include "api/escalation/watchdog.h"
+#include "api/escalation/webhook_client.h"
 #include "api/health/health.h"
 #include "api/http/server.h"
 #include "api/http/service.h"
 #include "api/main.h"
+#include "shared/keys.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 
@@ -47,6 +50,8 @@ struct worker_process {
     struct api_server *server;
     struct api_background *background;
     struct api_watchdog *watchdog;
+    struct api_sender *sender;
+    struct osy_keyring *keyring;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -68,6 +73,9 @@ static bool start(struct worker_process *process, struct osy_error *err)
     process->context.loop = &process->loop;
     process->context.config = &process->config;
     process->context.metrics = osy_metrics_create();
+    process->keyring = osy_keyring_load(process->config.keys_dir, OSY_KEYS_DATA, err);
+    if (!process->keyring || !api_webhook_init(err))
+        return false;
     process->context.health =
         api_health_create(&process->loop, &process->config, process->context.metrics, err);
     if (!process->context.health)
@@ -88,11 +96,16 @@ static bool start(struct worker_process *process, struct osy_error *err)
     if (!process->background)
         return false;
     process->watchdog = api_watchdog_start(&process->config, process->context.metrics, err);
-    return process->watchdog != NULL;
+    if (!process->watchdog)
+        return false;
+    process->sender =
+        api_sender_start(&process->config, process->keyring, process->context.metrics, err);
+    return process->sender != NULL;
 }
 
 static void stop(struct worker_process *process)
 {
+    api_sender_stop(process->sender);
     api_watchdog_stop(process->watchdog);
     api_background_stop(process->background);
     api_server_destroy(process->server);
@@ -101,6 +114,7 @@ static void stop(struct worker_process *process)
     uv_close((uv_handle_t *)&process->sigint, NULL);
     uv_run(&process->loop, UV_RUN_DEFAULT);
     api_service_destroy(process->service);
+    osy_keyring_destroy(process->keyring);
     osy_metrics_destroy(process->context.metrics);
     uv_loop_close(&process->loop);
 }
@@ -110,8 +124,8 @@ int api_work_main(int argc, char **argv)
     struct worker_process process = {0};
     struct osy_error err = {0};
     int exit_code = 0;
-    if (!api_config_start(&process.config, API_CONFIG_DATABASE | API_CONFIG_REDIS, usage, argc,
-                          argv, &exit_code))
+    if (!api_config_start(&process.config, API_CONFIG_DATABASE | API_CONFIG_REDIS | API_CONFIG_KEYS,
+                          usage, argc, argv, &exit_code))
         return exit_code;
     uv_loop_init(&process.loop);
     watch_signal(&process, &process.sigterm, SIGTERM);
@@ -121,7 +135,7 @@ int api_work_main(int argc, char **argv)
         uv_run(&process.loop, UV_RUN_DEFAULT);
     } else {
         OSY_ERROR("start_failed", OSY_ERR(&err));
-        exit_code = 1;
+        exit_code = err.code == OSY_ERR_INVALID ? 2 : 1;
     }
     stop(&process);
     api_config_deinit(&process.config);

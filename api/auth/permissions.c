@@ -14,6 +14,7 @@ static const struct row {
     [API_PERM_ORDER_WRITE] = {"order:write", false, false, true, true, true},
     [API_PERM_ORDER_CANCEL] = {"order:cancel", true, false, true, true, true},
     [API_PERM_TOKEN_REVOKE] = {"token:revoke", false, false, false, false, true},
+    [API_PERM_ESCALATION_MANAGE] = {"escalation:manage", false, false, false, true, true},
 };
 
 const char *api_permission_name(enum api_permission permission)

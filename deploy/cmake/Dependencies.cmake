@@ -1,4 +1,4 @@
-# Every library by one name: deps::lws hiredis hiredis_ssl llhttp uv pq crypto ssl jansson cmocka.
+# Every library by one name: deps::lws hiredis hiredis_ssl llhttp uv pq crypto ssl jansson curl cmocka.
 # Imported targets, so their headers are system headers and our warnings stay ours.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
@@ -13,6 +13,7 @@ endfunction()
 pkg_dependency(uv "libuv>=1.44")
 pkg_dependency(pq libpq)
 pkg_dependency(jansson "jansson>=2.14")
+pkg_dependency(curl "libcurl>=7.88")
 pkg_dependency(cmocka cmocka)
 add_library(deps::crypto INTERFACE IMPORTED)
 target_link_libraries(deps::crypto INTERFACE OpenSSL::Crypto)

@@ -1,0 +1,199 @@
+/* A restaurant's ladder: by which steps somebody is told of an order that waits. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/auth/principal.h"
+#include "api/escalation/handlers.h"
+#include "api/http/request.h"
+#include "api/http/workers.h"
+#include "api/orders/scope.h"
+#include "api/text.h"
+#include "embedded/api_core.h"
+#include "shared/json.h"
+#include "shared/pg.h"
+
+#define STEPS_MAX   20
+#define AFTER_S_MAX 86400
+#define TARGET_MAX  200
+
+static const char *const reasons[] = {"not_displayed", "not_accepted", NULL};
+
+static const struct action {
+    const char *name;
+    bool has_target; /* somebody in particular is called or written to */
+} actions[] = {
+    {"alert", false}, {"webhook", false}, {"sms", true}, {"call", true}, {"email", true},
+};
+enum { ACTION_COUNT = sizeof actions / sizeof actions[0] };
+
+/* Columns of find_ladder.sql. */
+enum {
+    LADDER_IS_OWN = 0,
+    LADDER_STEP,
+    LADDER_REASON,
+    LADDER_AFTER_S,
+    LADDER_ACTION,
+    LADDER_TARGET
+};
+
+/* ---- reading ---- */
+
+static void write_step(const PGresult *ladder, int row, struct osy_buffer *body)
+{
+    bool has_time = !PQgetisnull(ladder, row, LADDER_AFTER_S);
+    bool has_target = !PQgetisnull(ladder, row, LADDER_TARGET);
+    osy_buffer_printf(
+        body, "%s{\"step\":%s,\"reason\":\"%s\",\"after_s\":%s,\"action\":\"%s\",\"target\":",
+        row > 0 ? "," : "", PQgetvalue(ladder, row, LADDER_STEP),
+        PQgetvalue(ladder, row, LADDER_REASON),
+        has_time ? PQgetvalue(ladder, row, LADDER_AFTER_S) : "null",
+        PQgetvalue(ladder, row, LADDER_ACTION));
+    osy_buffer_json_string(body, has_target ? PQgetvalue(ladder, row, LADDER_TARGET) : NULL);
+    osy_buffer_char(body, '}');
+}
+
+static void reply_ladder(struct api_request *request, const PGresult *ladder)
+{
+    struct osy_buffer body = OSY_BUFFER_INIT;
+    bool is_own = *PQgetvalue(ladder, 0, LADDER_IS_OWN) == 't';
+    osy_buffer_printf(&body, "{\"is_default\":%s,\"steps\":[", is_own ? "false" : "true");
+    for (int row = 0; row < PQntuples(ladder); row++)
+        write_step(ladder, row, &body);
+    osy_buffer_text(&body, "]}");
+    api_reply_json(request, 200, &body);
+}
+
+static void find_and_reply(struct api_worker *worker, struct api_request *request, const char *id)
+{
+    struct osy_error err = {0};
+    PGresult *ladder =
+        osy_pg_query(worker->pg, sql_find_ladder, 1, (const char *const[]){id}, &err);
+    if (!ladder)
+        api_reply_database_error(request, &err);
+    else if (PQntuples(ladder) == 0)
+        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", "There is no such restaurant.", NULL);
+    else
+        reply_ladder(request, ladder);
+    PQclear(ladder);
+}
+
+void api_handle_get_ladder(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_uuid restaurant_id;
+    char id[OSY_UUID_TEXT_BYTES];
+    if (!api_scope_restaurant(request, &restaurant_id))
+        return;
+    osy_uuid_format(&restaurant_id, id);
+    find_and_reply(worker, request, id);
+}
+
+/* ---- writing ---- */
+
+static bool is_reason(const char *text)
+{
+    for (size_t i = 0; reasons[i]; i++) {
+        if (strcmp(reasons[i], text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct action *find_action(const char *text)
+{
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        if (strcmp(actions[i].name, text) == 0)
+            return &actions[i];
+    }
+    return NULL;
+}
+
+/* Checks one step; path is "steps[2].". */
+static bool check_step(json_t *step, const char *path, struct osy_error *err)
+{
+    const char *reason = NULL, *action_name = NULL, *target = NULL;
+    int64_t after_s = 0;
+    struct api_text trimmed;
+    char field[64];
+    const struct osy_json_field fields[] = {
+        {"reason", OSY_JSON_STRING, false, 1, 20, &reason},
+        {"after_s", OSY_JSON_INTEGER, true, 1, AFTER_S_MAX, &after_s},
+        {"action", OSY_JSON_STRING, false, 1, 20, &action_name},
+        {"target", OSY_JSON_STRING, true, 1, TARGET_MAX, &target},
+        {0},
+    };
+    if (!osy_json_read(step, path, fields, err))
+        return false;
+    if (!is_reason(reason))
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "'%sreason' must be not_displayed or not_accepted", path);
+    const struct action *action = find_action(action_name);
+    if (!action)
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "'%saction' must be alert, webhook, sms, call or email", path);
+    if (action->has_target != (target != NULL))
+        return osy_error_set(err, OSY_ERR_INVALID, "'%starget' %s with the action '%s'", path,
+                             action->has_target ? "is required" : "must be absent", action->name);
+    snprintf(field, sizeof field, "%starget", path);
+    return !target || api_text_trim(field, target, API_TEXT_ONE_LINE, &trimmed, err);
+}
+
+static bool check_steps(json_t *steps, struct osy_error *err)
+{
+    char path[40];
+    for (size_t i = 0; i < json_array_size(steps); i++) {
+        snprintf(path, sizeof path, "steps[%zu].", i);
+        json_t *step = json_array_get(steps, i);
+        if (!json_is_object(step))
+            return osy_error_set(err, OSY_ERR_INVALID, "'steps[%zu]' must be an object", i);
+        if (!check_step(step, path, err))
+            return false;
+    }
+    return true;
+}
+
+/* *steps is borrowed from the tree. */
+static bool read_steps(json_t *root, json_t **steps, struct osy_error *err)
+{
+    const struct osy_json_field fields[] = {
+        {"steps", OSY_JSON_ARRAY, false, 0, STEPS_MAX, steps},
+        {0},
+    };
+    return root && osy_json_read(root, "", fields, err) && check_steps(*steps, err);
+}
+
+static void store(struct api_worker *worker, struct api_request *request,
+                  const struct osy_uuid *restaurant_id, const json_t *steps)
+{
+    const struct api_principal *principal = api_request_principal(request);
+    struct osy_error err = {0};
+    char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
+    char *text = json_dumps(steps, JSON_COMPACT);
+    osy_uuid_format(restaurant_id, id);
+    osy_uuid_format(&principal->claims.subject, actor);
+    PGresult *row =
+        osy_pg_query(worker->pg, sql_put_ladder, 4,
+                     (const char *const[]){id, text, api_principal_role(principal), actor}, &err);
+    free(text);
+    if (row)
+        find_and_reply(worker, request, id);
+    else
+        api_reply_database_error(request, &err);
+    PQclear(row);
+}
+
+void api_handle_put_ladder(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_error err = {0};
+    struct osy_uuid restaurant_id;
+    json_t *steps = NULL;
+    size_t length = 0;
+    const char *text = api_request_body(request, &length);
+    if (!api_scope_restaurant(request, &restaurant_id))
+        return;
+    json_t *root = osy_json_parse(text, length, JSON_OBJECT, &err);
+    if (read_steps(root, &steps, &err))
+        store(worker, request, &restaurant_id, steps);
+    else
+        api_reply_invalid(request, &err);
+    json_decref(root);
+}
