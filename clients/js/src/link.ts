@@ -244,8 +244,7 @@ export class Link {
     this.helloAt = this.clock.now();
     this.liveness.start(hello.heartbeat_ms);
     this.setStatus({ state: 'replaying' });
-    if (hello.view_age_ms !== undefined)
-      this.freshness.start(hello.heartbeat_ms, hello.stale_after_ms, hello.view_age_ms);
+    this.freshness.start(hello.heartbeat_ms, hello.stale_after_ms, hello.view_age_ms);
     this.user.onHello();
   }
 

@@ -52,7 +52,7 @@ export type ClientMessage =
 
 /** The fields a message must have to be used, and their types. */
 const FIELDS: Record<ServerMessage['type'], Record<string, 'string' | 'number' | 'object'>> = {
-  hello: { hub: 'string', heartbeat_ms: 'number' },
+  hello: { hub: 'string', heartbeat_ms: 'number', view_age_ms: 'number', stale_after_ms: 'number' },
   event: { position: 'string', event: 'object' },
   caught_up: { position: 'string' },
   reset: { position: 'string', reason: 'string' },

@@ -1,15 +1,15 @@
 /**
  * docs/asyncapi.yaml says what goes over the sockets. It is valid, it agrees with docs/protocol.md in every example, table
- * and code, and its defaults are the hub's.
+ * and code, its defaults are the hub's, and real traffic fits it. So none of the three can drift from the others.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { Parser } from '@asyncapi/parser';
 import { document, problemOf, schemaProblemOf, source, typesOf } from './contract.mjs';
-import { stack } from './hub.mjs';
+import { Hub, acceptOrder, orderPath, placeOrder, restaurantPath, seed, stack, staffToken } from './hub.mjs';
 
 const TIMEOUT = { timeout: 60_000 };
 const protocol = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
@@ -115,4 +115,68 @@ test('the defaults are the hub’s own', () => {
   const help = execFileSync(path.join(stack.BIN_DIR, 'ordersync-hub'), ['--help'], { encoding: 'utf8' });
   const settings = Object.fromEntries(Array.from(help.matchAll(/^ {2}(ORDERSYNC_\w+) +\d+ to \d+ +(\d+)/gm), ([, name, value]) => [name, Number(value)]));
   for (const [name, value] of Object.entries(document['x-defaults'])) assert.equal(settings[name], value, name);
+});
+
+describe('real traffic', TIMEOUT, () => {
+  let hub, token;
+
+  before(async () => {
+    await seed();
+    [hub, token] = await Promise.all([Hub.start(), staffToken()]);
+  });
+  after(() => hub?.stop());
+
+  function assertAllFit(channel, { messages }, ...expected) {
+    for (const message of messages) assert.equal(problemOf(channel, 'send', message), null);
+    const seen = new Set(messages.map(({ type }) => type));
+    for (const type of expected) assert.ok(seen.has(type), `no ${type} came`);
+  }
+
+  test('of a tablet fits, from hello to error', async () => {
+    const tablet = await hub.tablet(token);
+    const { position } = await tablet.next('caught_up');
+    const { order } = await placeOrder();
+    await tablet.next('event');
+    await acceptOrder(order.order_id, token);
+    await tablet.next('event');
+    tablet.say({ type: 'ack', position, state: 'displayed', device: 'kitchen-1' });
+    tablet.say({ type: 'ping', id: 1 });
+    tablet.say({ type: 'ping' });
+    await tablet.next('pong');
+    await tablet.next('pong');
+    tablet.say({ type: 'nonsense' });
+    assert.ok(String((await tablet.closed).code) in document['x-close-codes']);
+    assertAllFit('restaurantOrders', tablet, 'hello', 'caught_up', 'event', 'pong', 'error');
+  });
+
+  test('of a tablet that cannot be resumed, and whose token ends, fits', async () => {
+    const position = Buffer.alloc(25, 7);
+    position.writeUInt8(1, 0);
+    position.writeBigUInt64BE(1n, 1);
+    const tablet = await hub.tablet(await staffToken('--ttl', '2'), position.toString('base64url'));
+    assert.ok(String((await tablet.closed).code) in document['x-close-codes']);
+    assertAllFit('restaurantOrders', tablet, 'hello', 'reset', 'expiring', 'error');
+  });
+
+  test('of a customer fits', async () => {
+    const mine = await placeOrder();
+    await acceptOrder(mine.order.order_id, token);
+    const customer = hub.connect(orderPath(mine), { token: mine.tracking_token });
+    await customer.opened;
+    customer.say({ type: 'resume', position: mine.position });
+    await customer.through('caught_up');
+    customer.socket.close();
+    assertAllFit('orderStatus', customer, 'hello', 'event', 'caught_up');
+  });
+
+  test('of a hub that goes away fits', async () => {
+    const leaving = await Hub.start();
+    const client = leaving.connect(restaurantPath(), { token });
+    await client.opened;
+    client.say({ type: 'resume', position: null });
+    await client.through('caught_up');
+    await leaving.stop();
+    assert.equal((await client.closed).code, 1012);
+    assertAllFit('restaurantOrders', client, 'hello', 'caught_up', 'drain');
+  });
 });
