@@ -9,8 +9,8 @@ import { CHECKOUT, mintToken } from './stack.mjs';
 const PATIENCE_MS = 30_000;
 
 const TABLET = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, hasTouch: true };
-const DESK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 };
-const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+export const DESK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 };
+export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
 export function launchBrowser() {
   return chromium.launch({
@@ -28,7 +28,7 @@ export function launchBrowser() {
 }
 
 /** A page in a context of its own: another device, with nothing stored. Errors on the page fail the test. */
-async function openDevice(t, browser, device, language) {
+export async function openDevice(t, browser, device, language) {
   const context = await browser.newContext({ ...device, locale: language });
   t.after(() => context.close());
   context.setDefaultTimeout(PATIENCE_MS);

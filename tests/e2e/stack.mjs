@@ -30,6 +30,11 @@ export function mintToken(stack, role, restaurantIds = [stack.restaurantId]) {
   return api(stack, 'token', '--role', role, ...restaurantIds.flatMap((id) => ['--restaurant', id]));
 }
 
+/** Restaurants beside the demo's, none of which anybody else in these tests knows. */
+export async function seedRestaurants(stack, count) {
+  return (await api(stack, 'seed', '--restaurants', String(count))).split('\n');
+}
+
 /** Waits for what no page tells; the limit of the test run bounds it. */
 export async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
