@@ -1,10 +1,12 @@
 -- api/events/find_changed_streams.sql: streams whose last change lies in (since, now - grace], and where to go on next time.
 -- $1 text: since, as returned before, or null for all streams; $2 integer: grace, ms: the API is about to
 -- publish what is younger.
--- One row at least: the first column is the next $1; restaurant_id and seq are null when there is none.
+-- One row at least: the first column is the next $1, the second tells one server from another; restaurant_id, seq
+-- and last_event_id are null when there is none.
 -- A sequential scan over one short row per restaurant, on purpose: an index on updated_at would take
 -- away the HOT updates of the busiest rows.
-SELECT upto.at::text AS next_since, s.restaurant_id, s.seq
+SELECT upto.at::text AS next_since, pg_postmaster_start_time()::text AS server,
+       s.restaurant_id, s.seq, s.last_event_id
   FROM (SELECT clock_timestamp() - make_interval(secs => $2::integer / 1000.0) AS at) AS upto
   LEFT JOIN restaurant_streams s
          ON s.seq > 0

@@ -19,14 +19,24 @@
 #include "shared/redis_blocking.h"
 
 enum {
-    CHUNK = 200,                   /* events read and published at a time */
-    FULL_PASS_EVERY_MS = 5 * 60000 /* a flushed Redis keeps its run id */
+    CHUNK = 200,                    /* events read and published at a time */
+    FULL_PASS_EVERY_MS = 5 * 60000, /* whatever else may have been overlooked */
+    IDENTITY_BYTES = 48,            /* of a server */
+};
+
+/* Held by Redis beside the streams, so whoever loses them loses it, too. */
+#define MARK_KEY "os:reconciler:mark"
+
+/* An event's place in a stream; the id is nil when it is not known. */
+struct place {
+    uint64_t seq;
+    struct osy_uuid id;
 };
 
 /* What is known to be in Redis, so that a stream inside the margin is not asked for again and again. */
 struct published_stream {
     struct osy_uuid restaurant_id; /* key */
-    uint64_t seq;
+    struct place last;
     UT_hash_handle hh;
 };
 
@@ -34,8 +44,10 @@ struct api_reconciler {
     struct api_reconciler_options options;
     struct api_blocking_publisher *publisher; /* owned */
     struct published_stream *known;
-    char since[48]; /* "" : look at everything */
-    char run_id[48];
+    char since[48];                 /* "" : look at everything */
+    char run_id[IDENTITY_BYTES];    /* of Redis, */
+    char mark[OSY_UUID_TEXT_BYTES]; /* and of its data; */
+    char database[IDENTITY_BYTES];  /* of PostgreSQL */
     int64_t full_pass_due_ms;
     struct osy_metric *published, *failures, *behind;
 };
@@ -101,49 +113,132 @@ static void copy_run_id(void *context, const struct osy_redis_reply *reply,
     }
 }
 
-/* A Redis that was restarted may have lost its streams: nothing is known of it any more. */
-static bool notice_restart(struct api_reconciler *reconciler, struct osy_error *err)
+static bool read_run_id(struct api_reconciler *reconciler, char run_id[IDENTITY_BYTES],
+                        struct osy_error *err)
 {
-    char run_id[sizeof reconciler->run_id] = "";
     const char *argv[] = {"INFO", "server"};
-    if (!osy_redis_blocking_command(reconciler->options.redis, 2, argv, NULL, copy_run_id, run_id,
-                                    err))
+    return osy_redis_blocking_command(reconciler->options.redis, 2, argv, NULL, copy_run_id, run_id,
+                                      err);
+}
+
+static void copy_mark(void *context, const struct osy_redis_reply *reply,
+                      const struct osy_error *err)
+{
+    (void)err;
+    if (reply->type == OSY_REDIS_STRING)
+        snprintf(context, OSY_UUID_TEXT_BYTES, "%.*s", (int)reply->length, reply->text);
+}
+
+/* A new mark is left where there is none, so a loss shows once to every reconciler, also when it happens in
+ * the middle of a pass. */
+static bool read_mark(struct api_reconciler *reconciler, char mark[OSY_UUID_TEXT_BYTES],
+                      struct osy_error *err)
+{
+    struct osy_uuid id = osy_uuid_v4();
+    osy_uuid_format(&id, mark);
+    const char *leave[] = {"SET", MARK_KEY, mark, "NX"}, *read[] = {"GET", MARK_KEY};
+    return osy_redis_blocking_command(reconciler->options.redis, 4, leave, NULL, NULL, NULL, err) &&
+           osy_redis_blocking_command(reconciler->options.redis, 2, read, NULL, copy_mark, mark,
+                                      err);
+}
+
+/* A Redis that was restarted or emptied may have lost its streams: nothing is known of it any more. */
+static bool notice_loss(struct api_reconciler *reconciler, struct osy_error *err)
+{
+    char run_id[IDENTITY_BYTES] = "", mark[OSY_UUID_TEXT_BYTES];
+    if (!read_run_id(reconciler, run_id, err) || !read_mark(reconciler, mark, err))
         return false;
     int64_t now_ms = osy_clock_monotonic_ms();
-    if (strcmp(run_id, reconciler->run_id) != 0 || now_ms >= reconciler->full_pass_due_ms) {
+    if (strcmp(run_id, reconciler->run_id) != 0 || strcmp(mark, reconciler->mark) != 0 ||
+        now_ms >= reconciler->full_pass_due_ms) {
         forget_all(reconciler);
         memcpy(reconciler->run_id, run_id, sizeof run_id);
+        memcpy(reconciler->mark, mark, sizeof mark);
         reconciler->full_pass_due_ms = now_ms + FULL_PASS_EVERY_MS;
     }
     return true;
 }
 
-static void copy_last_id(void *context, const struct osy_redis_reply *reply,
-                         const struct osy_error *err)
+/* --- a stream in Redis ---------------------------------------------------------------------- */
+
+struct search {
+    const struct osy_uuid *restaurant_id;
+    struct place found;
+};
+
+/* [id, [field, envelope]] */
+static void read_entry(const struct osy_redis_reply *entry, struct search *search)
 {
-    uint64_t *seq = context;
+    struct osy_redis_reply id = osy_redis_reply_at(entry, 0); /* "<seq>-0", NUL-terminated */
+    struct osy_redis_reply fields = osy_redis_reply_at(entry, 1);
+    if (id.type != OSY_REDIS_STRING || fields.type != OSY_REDIS_ARRAY || fields.count != 2)
+        return;
+    struct osy_redis_reply text = osy_redis_reply_at(&fields, 1);
+    struct osy_envelope envelope = {0};
+    search->found.seq = strtoull(id.text, NULL, 10);
+    if (text.type == OSY_REDIS_STRING &&
+        osy_envelope_parse(text.text, text.length, search->restaurant_id, &envelope, NULL))
+        search->found.id = envelope.id;
+}
+
+static void copy_entry(void *context, const struct osy_redis_reply *reply,
+                       const struct osy_error *err)
+{
     (void)err;
-    *seq = 0;
     if (reply->type != OSY_REDIS_ARRAY || reply->count == 0)
         return;
     struct osy_redis_reply entry = osy_redis_reply_at(reply, 0);
-    if (entry.type != OSY_REDIS_ARRAY || entry.count == 0)
-        return;
-    struct osy_redis_reply id = osy_redis_reply_at(&entry, 0); /* "<seq>-0", NUL-terminated */
-    if (id.type == OSY_REDIS_STRING)
-        *seq = strtoull(id.text, NULL, 10);
+    if (entry.type == OSY_REDIS_ARRAY && entry.count == 2)
+        read_entry(&entry, context);
 }
 
-static bool find_last_published(struct api_reconciler *reconciler,
-                                const struct osy_uuid *restaurant_id, uint64_t *seq,
-                                struct osy_error *err)
+/* The newest that Redis has up to number seq; seq 0 when there is none. */
+static bool find_published(struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id,
+                           uint64_t seq, struct place *found, struct osy_error *err)
+{
+    struct search search = {.restaurant_id = restaurant_id};
+    char key[API_STREAM_KEY_BYTES], upto[24];
+    api_stream_log_key(restaurant_id, key);
+    snprintf(upto, sizeof upto, "%" PRIu64, seq);
+    const char *argv[] = {"XREVRANGE", key, upto, "-", "COUNT", "1"};
+    bool ok = osy_redis_blocking_command(reconciler->options.redis, 6, argv, NULL, copy_entry,
+                                         &search, err);
+    *found = search.found;
+    return ok;
+}
+
+static bool is_same(const struct place *a, const struct place *b)
+{
+    return a->seq == b->seq && osy_uuid_equal(&a->id, &b->id);
+}
+
+/* Whether what Redis has, the newest of it up to the head being at, contradicts the head: another event in its
+ * place, or later ones alone. */
+static bool check_head(struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id,
+                       const struct place *head, const struct place *at, bool *is_contradicted,
+                       struct osy_error *err)
+{
+    struct place newest = *at;
+    if (at->seq == 0 && !find_published(reconciler, restaurant_id, UINT64_MAX, &newest, err))
+        return false;
+    *is_contradicted = newest.seq >= head->seq && !is_same(&newest, head);
+    return true;
+}
+
+/* What Redis has is of a history that PostgreSQL has lost: away with it. What the API publishes
+ * meanwhile stays behind a hole, which hubs fill from PostgreSQL. */
+static bool start_over(struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id,
+                       const struct place *head, struct place *at, struct osy_error *err)
 {
     char key[API_STREAM_KEY_BYTES];
     api_stream_log_key(restaurant_id, key);
-    const char *argv[] = {"XREVRANGE", key, "+", "-", "COUNT", "1"};
-    return osy_redis_blocking_command(reconciler->options.redis, 6, argv, NULL, copy_last_id, seq,
-                                      err);
+    uint64_t most = reconciler->options.stream_max;
+    *at = (struct place){.seq = head->seq > most ? head->seq - most : 0};
+    return osy_redis_blocking_command(reconciler->options.redis, 2, (const char *[]){"DEL", key},
+                                      NULL, NULL, NULL, err);
 }
+
+/* --- publishing ----------------------------------------------------------------------------- */
 
 /* A row of find_events.sql. Texts are borrowed from rows. */
 static bool read_event(const PGresult *rows, int row, const struct osy_uuid *restaurant_id,
@@ -168,88 +263,133 @@ static bool read_event(const PGresult *rows, int row, const struct osy_uuid *res
     return true;
 }
 
-/* Publishes up to CHUNK events after *last and moves *last on. *rows_left tells whether to go on. */
+/* Publishes an event, if it is the one behind *at, and moves *at on. */
+static bool publish_next(struct api_reconciler *reconciler, const struct osy_event *event,
+                         struct place *at, size_t *published, struct osy_error *err)
+{
+    bool added = false;
+    if (!api_blocking_publisher_publish(reconciler->publisher, event, &added, err))
+        return false;
+    *at = (struct place){event->seq, event->id};
+    *published += added;
+    return true;
+}
+
+static bool contradicts(const struct place *at, const struct osy_event *next)
+{
+    return !osy_uuid_is_nil(&at->id) && !osy_uuid_equal(&at->id, &next->previous_id);
+}
+
+/* Publishes up to CHUNK events after *at and moves it on. *rows_left tells whether to go on. */
 static bool publish_chunk(struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id,
-                          uint64_t *last, size_t *published, bool *rows_left, struct osy_error *err)
+                          const struct place *head, struct place *at, size_t *published,
+                          bool *rows_left, struct osy_error *err)
 {
     char rid[OSY_UUID_TEXT_BYTES], after[24], limit[16];
     osy_uuid_format(restaurant_id, rid);
-    snprintf(after, sizeof after, "%" PRIu64, *last);
+    snprintf(after, sizeof after, "%" PRIu64, at->seq);
     snprintf(limit, sizeof limit, "%d", CHUNK);
     PGresult *rows = osy_pg_query(reconciler->options.pg, sql_find_events, 3,
                                   (const char *const[]){rid, after, limit}, err);
     if (!rows)
         return false;
-    bool ok = true;
-    for (int row = 0; ok && row < PQntuples(rows); row++) {
+    bool ok = true, goes_on = true;
+    for (int row = 0; ok && goes_on && row < PQntuples(rows); row++) {
         struct osy_event event;
-        bool added = false;
-        ok = read_event(rows, row, restaurant_id, &event, err) &&
-             api_blocking_publisher_publish(reconciler->publisher, &event, &added, err);
-        if (ok) {
-            *last = event.seq;
-            *published += added;
-        }
+        ok = read_event(rows, row, restaurant_id, &event, err);
+        goes_on = ok && !contradicts(at, &event);
+        if (ok)
+            ok = goes_on ? publish_next(reconciler, &event, at, published, err)
+                         : start_over(reconciler, restaurant_id, head, at, err);
     }
-    *rows_left = PQntuples(rows) == CHUNK;
+    *rows_left = !goes_on || PQntuples(rows) == CHUNK;
     PQclear(rows);
     return ok;
 }
 
 static bool reconcile_stream(struct api_reconciler *reconciler,
-                             const struct osy_uuid *restaurant_id, uint64_t seq, size_t *published,
-                             struct osy_error *err)
+                             const struct osy_uuid *restaurant_id, const struct place *head,
+                             size_t *published, struct osy_error *err)
 {
     struct published_stream *known = find_known(reconciler, restaurant_id);
-    if (known->seq >= seq)
+    if (is_same(&known->last, head))
         return true;
-    uint64_t last = 0;
-    if (!find_last_published(reconciler, restaurant_id, &last, err))
+    struct place at;
+    if (!find_published(reconciler, restaurant_id, head->seq, &at, err))
         return false;
-    if (last < seq) {
+    bool is_other;
+    if (!check_head(reconciler, restaurant_id, head, &at, &is_other, err) ||
+        (is_other && !start_over(reconciler, restaurant_id, head, &at, err)))
+        return false;
+    if (at.seq < head->seq)
         osy_metric_inc(reconciler->behind);
-        if (seq - last > reconciler->options.stream_max)
-            last = seq - reconciler->options.stream_max;
-    }
-    for (bool rows_left = last < seq; rows_left;) {
-        if (!publish_chunk(reconciler, restaurant_id, &last, published, &rows_left, err))
+    if (head->seq - at.seq > reconciler->options.stream_max)
+        at = (struct place){.seq = head->seq - reconciler->options.stream_max};
+    for (bool rows_left = at.seq < head->seq; rows_left;) {
+        if (!publish_chunk(reconciler, restaurant_id, head, &at, published, &rows_left, err))
             return false;
     }
-    known->seq = last;
+    known->last = at;
     return true;
 }
+
+/* Columns of find_changed_streams.sql. */
+enum { STREAM_SINCE = 0, STREAM_SERVER, STREAM_RESTAURANT, STREAM_SEQ, STREAM_EVENT };
 
 static bool reconcile_rows(struct api_reconciler *reconciler, const PGresult *rows,
                            size_t *published, struct osy_error *err)
 {
     for (int row = 0; row < PQntuples(rows); row++) {
         struct osy_uuid restaurant_id;
-        if (PQgetisnull(rows, row, 1))
+        struct place head;
+        if (PQgetisnull(rows, row, STREAM_RESTAURANT))
             continue; /* no stream has changed */
-        if (!osy_uuid_parse(PQgetvalue(rows, row, 1), 36, &restaurant_id))
+        if (!osy_uuid_parse(PQgetvalue(rows, row, STREAM_RESTAURANT), 36, &restaurant_id) ||
+            !osy_uuid_parse(PQgetvalue(rows, row, STREAM_EVENT), 36, &head.id))
             return osy_error_set(err, OSY_ERR_INVALID,
                                  "restaurant_streams has a row with a bad id");
-        uint64_t seq = strtoull(PQgetvalue(rows, row, 2), NULL, 10);
-        if (!reconcile_stream(reconciler, &restaurant_id, seq, published, err))
+        head.seq = strtoull(PQgetvalue(rows, row, STREAM_SEQ), NULL, 10);
+        if (!reconcile_stream(reconciler, &restaurant_id, &head, published, err))
             return false;
     }
     return true;
 }
 
-static bool run_pass(struct api_reconciler *reconciler, size_t *published, struct osy_error *err)
+static PGresult *find_changed_streams(struct api_reconciler *reconciler, struct osy_error *err)
 {
     char grace[16];
-    if (!notice_restart(reconciler, err))
-        return false;
     snprintf(grace, sizeof grace, "%" PRIu32, reconciler->options.grace_ms);
     const char *values[] = {reconciler->since[0] ? reconciler->since : NULL, grace};
     PGresult *rows = osy_pg_query(reconciler->options.pg, sql_find_changed_streams, 2, values, err);
-    if (!rows)
+    assert(!rows || PQntuples(rows) > 0);
+    return rows;
+}
+
+/* Another PostgreSQL than before, a promoted standby or a restored backup, may have gone back in time, and then no
+ * stream there has changed lately. */
+static bool notice_other_database(struct api_reconciler *reconciler, const PGresult *rows)
+{
+    const char *server = PQgetvalue(rows, 0, STREAM_SERVER);
+    bool is_other = strcmp(server, reconciler->database) != 0;
+    snprintf(reconciler->database, sizeof reconciler->database, "%s", server);
+    if (is_other)
+        forget_all(reconciler);
+    return is_other;
+}
+
+static bool run_pass(struct api_reconciler *reconciler, size_t *published, struct osy_error *err)
+{
+    if (!notice_loss(reconciler, err))
         return false;
-    assert(PQntuples(rows) > 0);
-    bool ok = reconcile_rows(reconciler, rows, published, err);
+    PGresult *rows = find_changed_streams(reconciler, err);
+    if (rows && notice_other_database(reconciler, rows)) {
+        PQclear(rows);
+        rows = find_changed_streams(reconciler, err);
+    }
+    bool ok = rows && reconcile_rows(reconciler, rows, published, err);
     if (ok)
-        snprintf(reconciler->since, sizeof reconciler->since, "%s", PQgetvalue(rows, 0, 0));
+        snprintf(reconciler->since, sizeof reconciler->since, "%s",
+                 PQgetvalue(rows, 0, STREAM_SINCE));
     PQclear(rows);
     return ok;
 }

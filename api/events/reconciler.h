@@ -1,11 +1,12 @@
 /*
  * The reconciler publishes what an API process committed but did not get out to Redis, because it died
- * or Redis was away. Each pass compares the number of a restaurant's last event in PostgreSQL with the
- * last id of its Redis stream, for the streams that changed since the pass before, and publishes the
- * difference in order. This is the transactional outbox without a write per event.
+ * or Redis was away. Each pass compares a restaurant's last event in PostgreSQL with the newest in its Redis
+ * stream, for the streams that changed since the pass before, and publishes the difference in order. This is
+ * the transactional outbox without a write per event. A stream whose events are not PostgreSQL's, because that
+ * has gone back in time, begins anew.
  * Any number of reconcilers and API processes may publish the same event: XADD takes it once.
- * After a start, a failure, or when Redis was restarted (another run id), and every few minutes, a pass
- * looks at all streams.
+ * After a start, a failure, when Redis was restarted or emptied, when PostgreSQL is another server than before,
+ * and every few minutes, a pass looks at all streams.
  * Blocking; one thread at a time.
  */
 #pragma once

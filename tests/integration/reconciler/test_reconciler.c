@@ -19,6 +19,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "api/events/blocking_publisher.h"
 #include "api/events/reconciler.h"
 #include "api/events/stream_keys.h"
 #include "shared/alloc.h"
@@ -113,16 +114,36 @@ static void commit_events(struct fixture *f, int count)
     snprintf(number, sizeof number, "%d", count);
     PQclear(database_query(
         f->pg,
-        "WITH stream AS (UPDATE restaurant_streams"
-        "    SET seq = seq + $2::integer, last_event_id = gen_random_uuid(),"
-        "        updated_at = clock_timestamp()"
+        "WITH fresh AS MATERIALIZED ("
+        "    SELECT n, gen_random_uuid() AS id FROM generate_series(1, $2::integer) AS n),"
+        " stream AS (UPDATE restaurant_streams"
+        "    SET seq = seq + $2::integer, updated_at = clock_timestamp(),"
+        "        last_event_id = (SELECT id FROM fresh WHERE n = $2::integer)"
         "    WHERE restaurant_id = $1::uuid RETURNING seq)"
         " INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time,"
         "                           data)"
         " SELECT $1::uuid, seq - $2::integer + n, gen_random_uuid(), 1,"
-        "        gen_random_uuid(), 'order.created', clock_timestamp(), '{\"n\":' || n || '}'"
-        "   FROM stream, generate_series(1, $2::integer) AS n",
+        "        id, 'order.created', clock_timestamp(), '{\"n\":' || n || '}'"
+        "   FROM stream, fresh",
         2, (const char *const[]){id, number}));
+}
+
+/* What the promotion of a standby that lagged leaves of the history. */
+static void go_back_to(struct fixture *f, int seq)
+{
+    char id[OSY_UUID_TEXT_BYTES], number[16];
+    osy_uuid_format(&f->restaurant_id, id);
+    snprintf(number, sizeof number, "%d", seq);
+    const char *values[] = {id, number};
+    PQclear(database_query(
+        f->pg, "DELETE FROM order_events WHERE restaurant_id = $1::uuid AND seq > $2::bigint", 2,
+        values));
+    PQclear(database_query(
+        f->pg,
+        "UPDATE restaurant_streams SET (seq, last_event_id) ="
+        "    (SELECT seq, id FROM order_events WHERE restaurant_id = $1::uuid AND seq = $2::bigint)"
+        " WHERE restaurant_id = $1::uuid",
+        2, values));
 }
 
 static uint64_t envelope_seq(const struct fixture *f, const char *bytes, size_t length)
@@ -188,6 +209,47 @@ static void assert_stream(struct fixture *f, uint64_t first, uint64_t last)
     free(reading);
 }
 
+/* The id of event number seq, as PostgreSQL has it. */
+static void read_true_id(struct fixture *f, uint64_t seq, char id[OSY_UUID_TEXT_BYTES])
+{
+    char restaurant_id[OSY_UUID_TEXT_BYTES], number[24];
+    osy_uuid_format(&f->restaurant_id, restaurant_id);
+    snprintf(number, sizeof number, "%" PRIu64, seq);
+    PGresult *rows = database_query(
+        f->pg, "SELECT id FROM order_events WHERE restaurant_id = $1::uuid AND seq = $2::bigint", 2,
+        (const char *const[]){restaurant_id, number});
+    assert_int_equal(PQntuples(rows), 1);
+    snprintf(id, OSY_UUID_TEXT_BYTES, "%s", PQgetvalue(rows, 0, 0));
+    PQclear(rows);
+}
+
+static void check_ids(void *context, const struct osy_redis_reply *reply,
+                      const struct osy_error *err)
+{
+    struct fixture *f = context;
+    (void)err;
+    for (size_t i = 0; i < reply->count; i++) {
+        struct osy_redis_reply entry = osy_redis_reply_at(reply, i);
+        struct osy_redis_reply fields = osy_redis_reply_at(&entry, 1);
+        struct osy_redis_reply text = osy_redis_reply_at(&fields, 1);
+        struct osy_envelope envelope;
+        char id[OSY_UUID_TEXT_BYTES], true_id[OSY_UUID_TEXT_BYTES];
+        assert_true(osy_envelope_parse(text.text, text.length, &f->restaurant_id, &envelope, NULL));
+        osy_uuid_format(&envelope.id, id);
+        read_true_id(f, envelope.seq, true_id);
+        assert_string_equal(id, true_id);
+    }
+}
+
+/* The stream has these, and they are PostgreSQL's. */
+static void assert_true_stream(struct fixture *f, uint64_t first, uint64_t last)
+{
+    char key[API_STREAM_KEY_BYTES];
+    assert_stream(f, first, last);
+    api_stream_log_key(&f->restaurant_id, key);
+    command(&f->worker, 4, (const char *const[]){"XRANGE", key, "-", "+"}, check_ids, f);
+}
+
 /* ---- the subscriber ---- */
 
 static void on_subscribed(void *context, const char *channel, size_t length)
@@ -241,6 +303,36 @@ static void restart_redis(struct fixture *f)
 }
 
 /* ---- */
+
+/* As the API does after its commit: the newest event alone. */
+static void publish_newest(struct fixture *f)
+{
+    char restaurant_id[OSY_UUID_TEXT_BYTES];
+    struct osy_error err = {0};
+    osy_uuid_format(&f->restaurant_id, restaurant_id);
+    PGresult *rows =
+        database_query(f->pg,
+                       "SELECT seq, id, order_id FROM order_events WHERE restaurant_id = $1::uuid"
+                       " ORDER BY seq DESC LIMIT 1",
+                       1, (const char *const[]){restaurant_id});
+    struct osy_event event = {
+        .seq = strtoull(PQgetvalue(rows, 0, 0), NULL, 10),
+        .version = 1,
+        .restaurant_id = f->restaurant_id,
+        .type = "order.created",
+        .data = "{}",
+        .data_length = 2,
+    };
+    assert_true(osy_uuid_parse(PQgetvalue(rows, 0, 1), 36, &event.id));
+    assert_true(osy_uuid_parse(PQgetvalue(rows, 0, 2), 36, &event.order_id));
+    PQclear(rows);
+    struct api_blocking_publisher *publisher =
+        api_blocking_publisher_create(f->worker.redis, STREAM_MAX);
+    bool added = false;
+    if (!api_blocking_publisher_publish(publisher, &event, &added, &err))
+        fail_msg("%s", err.message);
+    api_blocking_publisher_destroy(publisher);
+}
 
 static int set_up(void **state)
 {
@@ -403,6 +495,84 @@ static void a_redis_that_was_restarted_empty_is_filled_again(void **state)
     assert_stream(f, 1, 25);
 }
 
+/* The same run id, no failure, no change: only the mark is missing. */
+static void a_redis_that_was_emptied_is_filled_again(void **state)
+{
+    struct fixture *f = *state;
+    commit_events(f, 25);
+    run_pass(&f->worker);
+    assert_heard(f, 1, 25);
+    command(&f->worker, 1, (const char *const[]){"FLUSHALL"}, NULL, NULL);
+    assert_int_equal(run_pass(&f->worker), 25);
+    assert_heard(f, 1, 25);
+    assert_true_stream(f, 1, 25);
+    assert_int_equal(run_pass(&f->worker), 0);
+}
+
+/* ---- a database that went back ---- */
+
+struct branch {
+    int committed, kept, new;
+};
+
+static void assert_replaced(struct fixture *f, struct worker *worker, const struct branch *branch)
+{
+    commit_events(f, branch->committed);
+    run_pass(worker);
+    go_back_to(f, branch->kept);
+    commit_events(f, branch->new);
+    run_pass(worker);
+    assert_true_stream(f, 1, (uint64_t)(branch->kept + branch->new));
+}
+
+static void a_lost_history_is_replaced_below_its_end(void **state)
+{
+    struct fixture *f = *state;
+    assert_replaced(f, &f->worker, &(struct branch){.committed = 30, .kept = 20, .new = 5});
+}
+
+static void a_lost_history_is_replaced_at_its_end(void **state)
+{
+    struct fixture *f = *state;
+    assert_replaced(f, &f->worker, &(struct branch){.committed = 30, .kept = 20, .new = 10});
+}
+
+static void a_lost_history_is_replaced_beyond_its_end(void **state)
+{
+    struct fixture *f = *state;
+    assert_replaced(f, &f->worker, &(struct branch){.committed = 30, .kept = 20, .new = 300});
+}
+
+static void a_lost_history_is_replaced_when_the_stream_has_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    struct worker frugal = make_worker(f, 0, 20);
+    commit_events(f, 60);
+    run_pass(&frugal);
+    end_worker(&frugal);
+    go_back_to(f, 10);
+    commit_events(f, 3);
+    assert_int_equal(run_pass(&f->worker), 13);
+    assert_true_stream(f, 1, 13);
+}
+
+/* The API's own publication is enough, and its event is heard. */
+static void a_publisher_replaces_a_lost_history(void **state)
+{
+    struct fixture *f = *state;
+    commit_events(f, 10);
+    run_pass(&f->worker);
+    assert_heard(f, 1, 10);
+    go_back_to(f, 7);
+    commit_events(f, 1);
+    publish_newest(f);
+    assert_heard(f, 8, 8);
+    assert_true_stream(f, 8, 8);
+    publish_newest(f);
+    assert_silence(f);
+    assert_true_stream(f, 8, 8);
+}
+
 /* ---- two at once ---- */
 
 struct racer {
@@ -461,6 +631,12 @@ int main(void)
         TEST(only_what_a_stream_keeps_is_published),
         TEST(a_pass_without_redis_fails_and_loses_nothing),
         TEST(a_redis_that_was_restarted_empty_is_filled_again),
+        TEST(a_redis_that_was_emptied_is_filled_again),
+        TEST(a_lost_history_is_replaced_below_its_end),
+        TEST(a_lost_history_is_replaced_at_its_end),
+        TEST(a_lost_history_is_replaced_beyond_its_end),
+        TEST(a_lost_history_is_replaced_when_the_stream_has_nothing_else),
+        TEST(a_publisher_replaces_a_lost_history),
         TEST(two_reconcilers_publish_each_event_once),
     };
     signal(SIGPIPE, SIG_IGN);
