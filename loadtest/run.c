@@ -44,7 +44,7 @@ enum phase {
 struct session {
     struct load_run run;
     uv_timer_t tick, progress;
-    uv_signal_t interrupt, mark;
+    uv_signal_t interrupt, mark, question;
     enum phase phase;
     uint64_t start_ns, phase_ns, load_ns; /* when the run, the phase, the load began */
     struct load_pacer ramp, orders, changes;
@@ -419,6 +419,14 @@ static void on_tick(uv_timer_t *timer)
         enter(session, (enum phase)(phase + 1));
 }
 
+/* SIGUSR2: whoever watches wants a line now. */
+static void on_question(uv_signal_t *handle, int number)
+{
+    struct session *session = handle->data;
+    (void)number;
+    on_progress(&session->progress);
+}
+
 /* The first Ctrl-C ends the load and judges what there is; the second, or an early one, ends all. */
 static void on_interrupt(uv_signal_t *handle, int number)
 {
@@ -516,12 +524,14 @@ static void start(struct session *session)
     uv_timer_init(&run->loop, &session->progress);
     uv_signal_init(&run->loop, &session->interrupt);
     uv_signal_init(&run->loop, &session->mark);
+    uv_signal_init(&run->loop, &session->question);
     session->tick.data = session->progress.data = session;
-    session->interrupt.data = session->mark.data = session;
+    session->interrupt.data = session->mark.data = session->question.data = session;
     uv_timer_start(&session->tick, on_tick, TICK_MS, TICK_MS);
     uv_timer_start(&session->progress, on_progress, progress_ms, progress_ms);
     uv_signal_start(&session->interrupt, on_interrupt, SIGINT);
     uv_signal_start(&session->mark, on_mark, SIGUSR1);
+    uv_signal_start(&session->question, on_question, SIGUSR2);
     session->start_ns = osy_clock_monotonic_ns();
     enter(session, PHASE_MENUS);
 }
@@ -539,6 +549,7 @@ static void stop(struct session *session)
     uv_close((uv_handle_t *)&session->progress, NULL);
     uv_close((uv_handle_t *)&session->interrupt, NULL);
     uv_close((uv_handle_t *)&session->mark, NULL);
+    uv_close((uv_handle_t *)&session->question, NULL);
     load_calls_destroy(run->calls);
     load_http_destroy(run->http);
     for (size_t i = 0; i < tablet_count(session); i++)

@@ -85,27 +85,41 @@ static _Noreturn void hang(void)
         pause();
 }
 
+/* Whether this pass is one that the setting means. */
+static bool is_meant(const struct osy_failpoint *failpoint, long pass)
+{
+    switch (failpoint->action) {
+    case OSY_FAILPOINT_PASS: return false;
+    case OSY_FAILPOINT_KILL: return pass == (failpoint->number > 0 ? failpoint->number : 1);
+    case OSY_FAILPOINT_FAIL: return failpoint->number == 0 || pass <= failpoint->number;
+    case OSY_FAILPOINT_DELAY: return true;
+    case OSY_FAILPOINT_HANG: return pass == 1;
+    }
+    return false;
+}
+
+/* For the test: the place was reached. Not by the log, whose lock a dying thread might hold. */
+static void say_once(struct osy_failpoint *failpoint)
+{
+    if (!atomic_exchange(&failpoint->was_said, true))
+        dprintf(STDERR_FILENO, "failpoint %s\n", failpoint->name);
+}
+
 bool osy_failpoint_hit(struct osy_failpoint *failpoint, struct osy_error *err)
 {
     if (failpoint->action == OSY_FAILPOINT_PASS)
         return false;
-    long pass = atomic_fetch_add(&failpoint->passes, 1) + 1, number = failpoint->number;
-    struct timespec delay = {number / 1000, number % 1000 * 1000000};
+    if (!is_meant(failpoint, atomic_fetch_add(&failpoint->passes, 1) + 1))
+        return false;
+    say_once(failpoint);
+    struct timespec delay = {failpoint->number / 1000, failpoint->number % 1000 * 1000000};
     switch (failpoint->action) {
     case OSY_FAILPOINT_PASS: break;
-    case OSY_FAILPOINT_KILL:
-        if (pass == (number > 0 ? number : 1))
-            kill(getpid(), SIGKILL);
-        break;
+    case OSY_FAILPOINT_KILL: kill(getpid(), SIGKILL); break;
     case OSY_FAILPOINT_FAIL:
-        if (number == 0 || pass <= number)
-            return !osy_error_set(err, OSY_ERR_IO, "failpoint %s", failpoint->name);
-        break;
+        return !osy_error_set(err, OSY_ERR_IO, "failpoint %s", failpoint->name);
     case OSY_FAILPOINT_DELAY: nanosleep(&delay, NULL); break;
-    case OSY_FAILPOINT_HANG:
-        if (pass == 1)
-            hang();
-        break;
+    case OSY_FAILPOINT_HANG: hang();
     }
     return false;
 }

@@ -8,7 +8,7 @@
  *   name=delay:MS    every pass takes so much longer
  *   name=hang        the first thread that passes stays there for ever
  *
- * separated by commas. A name that this program does not have, or an action that the place cannot take,
+ * separated by commas. Where it first takes effect a line on stderr says so: "failpoint <name>". A name that this program does not have, or an action that the place cannot take,
  * stops the process before main: a test that is misspelt would prove nothing. The place itself is the
  * registry: each is listed in a linker section, so a new one is found, printed and tested without a
  * second line anywhere. Thread-safe.
@@ -40,19 +40,20 @@ struct osy_failpoint {
     enum osy_failpoint_action action; /* set before main */
     long number; /* kill: the pass; error: how many passes, 0: all; delay: ms */
     atomic_long passes;
+    atomic_bool was_said;
 };
 
 /* True: the caller is to fail, and err (may be NULL) says why. */
 bool osy_failpoint_hit(struct osy_failpoint *failpoint, struct osy_error *err);
 
-#define OSY_FAILPOINT_HERE(name, before, takes_error)                                          \
-    __extension__({                                                                            \
-        static struct osy_failpoint osy_here = {name, before, takes_error, OSY_FAILPOINT_PASS, \
-                                                0,    0};                                      \
-        static struct osy_failpoint *const osy_listed                                          \
-            __attribute__((used, section("osy_failpoints"))) = &osy_here;                      \
-        (void)osy_listed;                                                                      \
-        &osy_here;                                                                             \
+#define OSY_FAILPOINT_HERE(text, next, can_fail)                          \
+    __extension__({                                                       \
+        static struct osy_failpoint osy_here = {                          \
+            .name = text, .before = next, .takes_error = can_fail};       \
+        static struct osy_failpoint *const osy_listed                     \
+            __attribute__((used, section("osy_failpoints"))) = &osy_here; \
+        (void)osy_listed;                                                 \
+        &osy_here;                                                        \
     })
 #define OSY_FAILPOINT(name, before) \
     ((void)osy_failpoint_hit(OSY_FAILPOINT_HERE(name, before, false), NULL))

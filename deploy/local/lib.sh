@@ -35,7 +35,8 @@ component_names() {
     printf 'worker-1\nnginx\n'
 }
 
-is_component() { component_names | grep -qxF -- "$1"; }
+# Not grep -q: it leaves at the first match, and who still writes to it fails.
+is_component() { component_names | grep -xF -- "$1" >/dev/null; }
 
 # Replaces a file at once, readable by its owner only: stdin becomes $1.
 write_private() {
@@ -241,7 +242,9 @@ END
 # Exports the settings that all programs know. In a subshell: what the caller's shell has set for
 # ORDERSYNC_* (a tester's limits, say) reaches the programs too, unless it is set here.
 export_environment() {
-    export ORDERSYNC_DATABASE_URL=$database_url ORDERSYNC_REDIS_URL=$redis_url \
+    # ctl may name other ports: those of proxies, where a test cuts the wire.
+    export ORDERSYNC_DATABASE_URL=${database_url/1:$postgres_port/1:${via_postgres_port:-$postgres_port}} \
+        ORDERSYNC_REDIS_URL=${redis_url/1:$redis_port/1:${via_redis_port:-$redis_port}} \
         ORDERSYNC_KEYS_DIR=$state/keys ORDERSYNC_PUBLIC_URL=$edge_url \
         ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 }
@@ -316,7 +319,7 @@ is_ready() {
     case $1 in
     postgres) PGPASSWORD=$postgres_password psql -XAtq -c 'SELECT 1' \
         "postgresql://postgres@127.0.0.1:$postgres_port/postgres?connect_timeout=2" >/dev/null 2>&1 ;;
-    redis) [ "$(REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null)" = PONG ] ;;
+    redis) [ "$(REDISCLI_AUTH=$redis_password timeout 2 redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null)" = PONG ] ;;
     api-*) answers "http://127.0.0.1:$(nth "${1#api-}" "$api_ports")/ready" ;;
     hub-*) answers "http://127.0.0.1:$(nth "${1#hub-}" "$hub_admin_ports")/ready" ;;
     worker-1) answers "http://127.0.0.1:$worker_port/ready" ;;

@@ -1,0 +1,112 @@
+// Links that are cut, slow or lossy. The program under test is started again so that it meets Redis or PostgreSQL at
+// a proxy; for the cuts that leave no proxy in between, nftables drops the packets of our own ports.
+
+import { Proxy, DOWN, UP } from '../proxy.mjs'
+import { chooseOne, pause, run } from '../tools.mjs'
+
+const portOf = { redis: (stack) => stack.redisPort(), postgres: (stack) => stack.postgresPort() }
+
+/** Runs work(proxy) while the program reaches the server only through the proxy. */
+async function withProxy({ stack, load }, name, server, work) {
+  const proxy = await Proxy.start({ host: '127.0.0.1', port: await portOf[server](stack) })
+  const through = server === 'redis' ? { redisPort: proxy.port } : { postgresPort: proxy.port }
+  try {
+    await stack.kill(name)
+    await stack.start(name, through)
+    await stack.healthy()
+    await load.allCurrent()
+    await work(proxy)
+    await stack.healthy()
+    await load.allCurrent()
+  } finally {
+    if (await stack.isRunning(name)) await stack.kill(name)
+    await proxy.stop()
+    await stack.start(name)
+  }
+}
+
+/** Both ways, then one way and the other. */
+const cut = (name, server) => (context) =>
+  withProxy(context, name, server, async (proxy) => {
+    const ways = [[UP, DOWN], [UP], [DOWN]]
+    for (const directions of context.isQuick ? [chooseOne(ways, context.random)] : ways) {
+      proxy.cut(...directions)
+      await pause(context.isQuick ? 4000 : 8000)
+      proxy.heal()
+      await pause(1000)
+    }
+  })
+
+const slow = (name, server) => (context) =>
+  withProxy(context, name, server, async (proxy) => {
+    for (const mostMs of context.isQuick ? [400] : [50, 400, 1500]) {
+      proxy.delay(() => mostMs * context.random())
+      await pause(context.isQuick ? 3000 : 6000)
+    }
+    proxy.delay(() => 0)
+  })
+
+const lossy = (name) => (context) =>
+  withProxy(context, name, 'redis', async (proxy) => {
+    proxy.loseMessages(() => context.random() < 0.2)
+    await pause(context.isQuick ? 3000 : 10_000)
+    proxy.heal()
+  })
+
+const resets = (name, server) => (context) =>
+  withProxy(context, name, server, async (proxy) => {
+    for (let i = 0; i < (context.isQuick ? 5 : 20); i++) {
+      proxy.reset()
+      await pause(300 * context.random())
+    }
+  })
+
+// --- nftables: for all programs at once, and without a proxy's own connections in between ---
+
+const tableOf = (port) => `ordersync_chaos_${port}`
+
+/** Drops what goes to (UP) or comes from (DOWN) the port, on this machine, for a while. */
+async function dropPackets(port, directions, milliseconds) {
+  const rules = { [UP]: `tcp dport ${port} drop`, [DOWN]: `tcp sport ${port} drop` }
+  const chain = ['type filter hook output priority 0;', ...directions.map((way) => rules[way])].join('\n')
+  await run('nft', ['-f', '-'], { input: `table inet ${tableOf(port)} {\nchain out {\n${chain}\n}\n}\n` })
+  try {
+    await pause(milliseconds)
+  } finally {
+    await run('nft', ['delete', 'table', 'inet', tableOf(port)])
+  }
+}
+
+const dropFor = (server) => async ({ stack, isQuick, random }) => {
+  const port = await portOf[server](stack)
+  const ways = [[UP, DOWN], [UP], [DOWN]]
+  for (const directions of isQuick ? [chooseOne(ways, random)] : ways)
+    await dropPackets(port, directions, isQuick ? 3000 : 8000)
+}
+
+/** Why packets cannot be dropped here, or undefined. */
+async function noPackets() {
+  const name = tableOf(`probe_${process.pid}`)
+  try {
+    await run('nft', ['add', 'table', 'inet', name])
+    await run('nft', ['delete', 'table', 'inet', name])
+  } catch {
+    return 'nftables cannot be used here (it wants the package nftables and CAP_NET_ADMIN)'
+  }
+}
+
+export const networkFaults = {
+  cut_hub_redis: { does: 'the link between a hub and Redis is cut, both ways and one way', run: cut('hub-1', 'redis') },
+  cut_hub_postgres: { does: 'the link between a hub and PostgreSQL is cut', run: cut('hub-1', 'postgres') },
+  cut_api_redis: { does: 'the link between an API and Redis is cut', run: cut('api-1', 'redis') },
+  cut_api_postgres: { does: 'the link between an API and PostgreSQL is cut, also within commits', run: cut('api-1', 'postgres') },
+  slow_hub_redis: { does: 'a hub and Redis hear each other late, messages and answers overtake each other', run: slow('hub-1', 'redis') },
+  slow_hub_postgres: { does: 'a hub and PostgreSQL hear each other late', run: slow('hub-1', 'postgres') },
+  slow_api_redis: { does: 'an API and Redis hear each other late', run: slow('api-1', 'redis') },
+  slow_api_postgres: { does: 'an API and PostgreSQL hear each other late', run: slow('api-1', 'postgres') },
+  lossy_hub_redis: { does: 'a fifth of the messages that Redis publishes never reaches a hub', run: lossy('hub-1') },
+  reset_hub_redis: { does: "a hub's connections to Redis are reset again and again", run: resets('hub-1', 'redis') },
+  reset_api_postgres: { does: "an API's connections to PostgreSQL are reset again and again", run: resets('api-1', 'postgres') },
+  drop_redis: { does: 'packets to and from Redis are dropped for everybody', run: dropFor('redis'), leaveOut: noPackets },
+  drop_postgres: { does: 'packets to and from PostgreSQL are dropped for everybody', run: dropFor('postgres'), leaveOut: noPackets },
+}

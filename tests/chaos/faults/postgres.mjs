@@ -1,0 +1,41 @@
+// A PostgreSQL that is there and says no.
+
+import { pause, until } from '../tools.mjs'
+
+/**
+ * COMMIT itself fails, for a third of the transactions, as a serializable or a full server's would: whoever takes
+ * the statements' success for the transaction's is found out.
+ */
+async function failCommits({ stack, isQuick }) {
+  await stack.query(`
+    CREATE FUNCTION chaos_fail_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF random() < 0.3 THEN RAISE SQLSTATE '40001' USING MESSAGE = 'chaos: this commit fails'; END IF;
+      RETURN NULL;
+    END $$;
+    CREATE CONSTRAINT TRIGGER chaos_fail_commit AFTER INSERT ON order_events
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION chaos_fail_commit();`)
+  await pause(isQuick ? 3000 : 10_000)
+  await stack.query('DROP TRIGGER chaos_fail_commit ON order_events; DROP FUNCTION chaos_fail_commit()')
+}
+
+/** Somebody holds the counter rows, and with them every order. */
+async function holdLocks({ stack, isQuick }) {
+  const seconds = isQuick ? 2 : 8
+  await stack.query(`BEGIN; SELECT count(*) FROM (SELECT 1 FROM restaurant_streams FOR UPDATE) held; SELECT pg_sleep(${seconds}); COMMIT`)
+}
+
+/** Every backend of ours is told to go, again and again. */
+async function terminate({ stack, random, isQuick }) {
+  for (let i = 0; i < (isQuick ? 5 : 20); i++) {
+    await stack.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'ordersync-%'")
+    await pause(400 * random())
+  }
+  await until('PostgreSQL answers', () => stack.query('SELECT 1').then(() => true, () => false))
+}
+
+export const postgresFaults = {
+  commits_fail: { does: 'a third of all commits fails at the very end', run: failCommits },
+  locks_held: { does: 'the rows that every order needs are locked by somebody else', run: holdLocks },
+  backends_terminated: { does: "PostgreSQL ends the connections of all programs, again and again", run: terminate },
+}
