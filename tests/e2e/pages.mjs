@@ -90,16 +90,27 @@ export async function openDashboard(t, browser, stack, { language = 'en-US', dev
   return page;
 }
 
-/** Orders two dishes through the ordering page; returns the customer's phone, which now shows the tracking page. */
-export async function placeOrder(t, browser, stack, { language = 'en-US', ...guest } = {}) {
+/** The ordering page on a customer's phone. */
+export async function openMenu(t, browser, stack, { language = 'en-US' } = {}) {
   const page = await openDevice(t, browser, PHONE, language);
   await page.goto(`${stack.edgeUrl}/order/#restaurant=${stack.restaurantId}`);
+  return page;
+}
+
+/** Orders two dishes; what comes of it is for the caller to see. */
+export async function orderDishes(page, guest = {}) {
   const dishes = page.locator('.menu li:not([data-sold-out])');
   await dishes.nth(0).locator('[data-step="add"]').click();
   await dishes.nth(0).locator('[data-step="add"]').click();
   await dishes.nth(1).locator('[data-step="add"]').click();
   await fillGuest(page, guest);
   await page.locator('[data-action="place-order"]').click();
+}
+
+/** Orders two dishes through the ordering page; returns the customer's phone, which now shows the tracking page. */
+export async function placeOrder(t, browser, stack, { language = 'en-US', ...guest } = {}) {
+  const page = await openMenu(t, browser, stack, { language });
+  await orderDishes(page, guest);
   await page.waitForURL(/\/track\//);
   await waitUntilLive(page);
   return { page, code: await page.locator('.headline .code b').innerText() };

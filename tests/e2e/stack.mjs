@@ -30,9 +30,13 @@ export function mintToken(stack, role, restaurantIds = [stack.restaurantId]) {
   return api(stack, 'token', '--role', role, ...restaurantIds.flatMap((id) => ['--restaurant', id]));
 }
 
-/** Restaurants beside the demo's, none of which anybody else in these tests knows. */
-export async function seedRestaurants(stack, count) {
-  return (await api(stack, 'seed', '--restaurants', String(count))).split('\n');
+/** A restaurant that nobody else knows; its id. */
+export async function makeRestaurant(stack, name) {
+  return sql(
+    stack,
+    `WITH made AS (INSERT INTO restaurants (id, name, currency) VALUES (gen_random_uuid(), '${name}', 'KRW') RETURNING id)
+     INSERT INTO restaurant_streams (restaurant_id) SELECT id FROM made RETURNING restaurant_id`,
+  );
 }
 
 /** Waits for what no page tells; the limit of the test run bounds it. */
@@ -42,7 +46,7 @@ export async function until(condition) {
 
 /** For what no page can do: to make a restaurant impatient. */
 export async function sql(stack, text) {
-  const { stdout } = await run('psql', ['-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, stack.DATABASE_URL]);
+  const { stdout } = await run('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, stack.DATABASE_URL]);
   return stdout.trim();
 }
 

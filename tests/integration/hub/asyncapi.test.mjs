@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Parser } from '@asyncapi/parser';
 import { document, problemOf, schemaProblemOf, source, typesOf } from './contract.mjs';
-import { Hub, acceptOrder, orderPath, placeOrder, restaurantPath, seed, stack, staffToken } from './hub.mjs';
+import { Hub, RESTAURANT, acceptOrder, orderPath, placeOrder, restaurantPath, seed, sql, stack, staffToken } from './hub.mjs';
 
 const TIMEOUT = { timeout: 60_000 };
 const protocol = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
@@ -169,14 +169,27 @@ describe('real traffic', TIMEOUT, () => {
     assertAllFit('orderStatus', customer, 'hello', 'event', 'caught_up');
   });
 
-  test('of a hub that goes away fits', async () => {
-    const leaving = await Hub.start();
+  test('of an order that nobody answers fits: its restaurant is alerted', async () => {
+    const setPatience = (seconds) => sql(`UPDATE restaurants SET accept_within_s = ${seconds} WHERE id = '${RESTAURANT}'`);
+    await setPatience(1);
+    const tablet = await hub.tablet(token);
+    const { order } = await placeOrder();
+    while (tablet.messages.at(-1).event?.type !== 'order.alerted') await tablet.through('event');
+    await setPatience('DEFAULT');
+    assert.equal(tablet.messages.at(-1).event.subject, order.order_id);
+    tablet.socket.close();
+    assertAllFit('restaurantOrders', tablet, 'hello', 'event');
+  });
+
+  test('of a hub that goes away fits, and so do its heartbeats', async () => {
+    const leaving = await Hub.start({ ORDERSYNC_HEARTBEAT_MS: '200' });
     const client = leaving.connect(restaurantPath(), { token });
     await client.opened;
     client.say({ type: 'resume', position: null });
     await client.through('caught_up');
+    await client.through('heartbeat');
     await leaving.stop();
     assert.equal((await client.closed).code, 1012);
-    assertAllFit('restaurantOrders', client, 'hello', 'caught_up', 'drain');
+    assertAllFit('restaurantOrders', client, 'hello', 'caught_up', 'heartbeat', 'drain');
   });
 });

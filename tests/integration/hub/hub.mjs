@@ -45,11 +45,15 @@ export function seed() {
 export const staffToken = (...args) => api('token', '--role', 'staff', '--restaurant', RESTAURANT, ...args);
 export const mintToken = (...args) => api('token', ...args);
 
-/** What PostgreSQL has, as an array of rows. Test ids and names only: nothing is quoted. */
-export async function rows(query) {
-  const text = `SELECT coalesce(json_agg(found), '[]') FROM (${query}) found`;
+/** For what no endpoint does fast enough. Test ids and names only: nothing is quoted. */
+export async function sql(text) {
   const { stdout } = await run('psql', ['-X', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', text, stack.DATABASE_URL]);
-  return JSON.parse(stdout);
+  return stdout;
+}
+
+/** What PostgreSQL has, as an array of rows. */
+export async function rows(query) {
+  return JSON.parse(await sql(`SELECT coalesce(json_agg(found), '[]') FROM (${query}) found`));
 }
 
 /** Waits for a condition that no event announces (a metric); the test runner's timeout bounds it. */
