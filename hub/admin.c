@@ -25,12 +25,12 @@ static int show_ready(struct hub *hub, struct osy_buffer *body)
     bool redis =
         osy_redis_commands_up(hub->source.redis) && osy_redis_subscriptions_up(hub->source.redis);
     bool revocations = osy_revocation_feed_is_current(hub->revocations);
-    bool ready = !hub->is_draining && (database || redis) && revocations;
+    bool ready = hub->phase == HUB_SERVING && (database || redis) && revocations;
     osy_buffer_printf(
         body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\",\"revocations\":\"%s\"}\n",
-        hub->is_draining ? "draining"
-        : ready          ? "ready"
-                         : "not ready",
+        hub->phase != HUB_SERVING ? "draining"
+        : ready                   ? "ready"
+                                  : "not ready",
         database ? "ok" : "down", redis ? "ok" : "down", revocations ? "ok" : "unknown");
     return ready ? 200 : 503;
 }

@@ -11,15 +11,15 @@ struct hub_config {
     char *database_url, *redis_url, *keys_dir, *log_level, *public_url, *environment;
     /* the hub's own */
     char *listen, *admin_listen, *allowed_origins, *hub_id;
-    int64_t sockets_max;
-    int64_t database_threads;
+    int64_t sockets_max, upgrades_per_second;
+    int64_t database_threads, database_queue;
     int64_t token_cache;
     int64_t auth_timeout_ms, resume_timeout_ms, data_timeout_ms;
     int64_t ping_idle_ms, pong_timeout_ms;
     int64_t heartbeat_ms, stale_ms;
     int64_t queue_messages, queue_bytes;
     int64_t message_rate, message_burst;
-    int64_t topic_grace_ms, replay_max, check_interval_ms, drain_ms;
+    int64_t topic_grace_ms, replay_max, check_interval_ms, drain_wait_ms, drain_ms;
     int64_t revocation_poll_ms, revocation_max_age_ms;
     int64_t report_interval_ms, lease_ms;
 };

@@ -18,6 +18,12 @@ struct hub_topic;
 struct hub_server;
 struct hub_reports;
 
+enum hub_phase {
+    HUB_SERVING = 0,
+    HUB_LEAVING,  /* not ready any more, but whoever comes is served: balancers need a moment */
+    HUB_DRAINING, /* refuses upgrades and closes its sockets */
+};
+
 struct hub {
     const struct hub_config *config;
     uv_loop_t *loop;
@@ -30,5 +36,6 @@ struct hub {
     struct hub_reports *reports;
     struct hub_topic *topics;  /* by restaurant id; see hub/topic.h */
     struct hub_server *server; /* the listening side; see hub/socket.h */
-    bool is_draining;
+    enum hub_phase phase;
+    bool is_blind; /* nobody can tell who is revoked */
 };

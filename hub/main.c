@@ -14,7 +14,9 @@
 #include "hub/bearers.h"
 #include "hub/hub.h"
 #include "hub/reports.h"
+#include "hub/session.h"
 #include "hub/socket.h"
+#include "hub/sweep.h"
 #include "hub/topic.h"
 #include "shared/alloc.h"
 #include "shared/bug.h"
@@ -28,9 +30,7 @@ enum {
     EXIT_USAGE = 2,
     DRAIN_TICK_MS = 50,
     DRAIN_GRACE_MS = 6000, /* for the last close frames to be answered */
-    /* The closes are spread already: this only keeps those of one tick from coming back as one, and each
-     * millisecond of it is one that a tablet goes without events. */
-    RECONNECT_SPREAD_MS = 200,
+    GIVE_UP_MS = 1000,     /* to close all sockets when nobody can tell who is revoked */
     URGENT_CHECK_MS = 1000,
     FROZEN_MS = 1000, /* between two ticks of the wheel: the process did not run */
 };
@@ -43,7 +43,7 @@ struct program {
     uv_timer_t wheel_timer, check_timer, drain_timer;
     uv_signal_t on_term, on_int;
     int64_t turned_ms; /* when the wheel was last turned */
-    size_t drain_batch;
+    struct hub_sweep sweep;
     int64_t drain_deadline_ms;
     bool is_stopped;
 };
@@ -65,6 +65,7 @@ static void stop(struct program *program)
     close_handle((uv_handle_t *)&program->wheel_timer);
     close_handle((uv_handle_t *)&program->check_timer);
     close_handle((uv_handle_t *)&program->drain_timer);
+    hub_sweep_deinit(&program->sweep);
     close_handle((uv_handle_t *)&program->on_term);
     close_handle((uv_handle_t *)&program->on_int);
     osy_revocation_feed_destroy(hub->revocations);
@@ -78,10 +79,12 @@ static void stop(struct program *program)
 
 /* --- drain ---------------------------------------------------------------------------------- */
 
+/* First the signal makes /ready say no; then, once balancers have had the time to see it, the sockets are
+ * closed, and the last one ends the program. */
+
 static void on_drain_tick(uv_timer_t *timer)
 {
     struct program *program = timer->data;
-    hub_server_drain(program->hub.server, program->drain_batch, RECONNECT_SPREAD_MS);
     if (hub_server_socket_count(program->hub.server) == 0 ||
         osy_clock_monotonic_ms() >= program->drain_deadline_ms) {
         OSY_INFO("hub_stopped");
@@ -89,21 +92,28 @@ static void on_drain_tick(uv_timer_t *timer)
     }
 }
 
+static void on_drain_wait_over(uv_timer_t *timer)
+{
+    struct program *program = timer->data;
+    int64_t drain_ms = program->config.drain_ms;
+    program->hub.phase = HUB_DRAINING;
+    program->drain_deadline_ms = osy_clock_monotonic_ms() + drain_ms + DRAIN_GRACE_MS;
+    OSY_INFO("hub_drain", OSY_INT("sockets", hub_server_socket_count(program->hub.server)));
+    hub_sweep_begin(&program->sweep, program->hub.server, drain_ms, hub_session_drain);
+    uv_timer_start(&program->drain_timer, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct program *program = handle->data;
-    if (program->hub.is_draining) {
+    if (program->hub.phase != HUB_SERVING) {
         OSY_WARN("hub_killed", OSY_INT("signal", number));
         _exit(EXIT_FAILURE);
     }
-    program->hub.is_draining = true;
-    size_t sockets = hub_server_socket_count(program->hub.server);
-    size_t ticks = (size_t)program->config.drain_ms / DRAIN_TICK_MS + 1;
-    program->drain_batch = sockets / ticks + 1;
-    program->drain_deadline_ms =
-        osy_clock_monotonic_ms() + program->config.drain_ms + DRAIN_GRACE_MS;
-    OSY_INFO("hub_drain", OSY_INT("signal", number), OSY_INT("sockets", sockets));
-    uv_timer_start(&program->drain_timer, on_drain_tick, 0, DRAIN_TICK_MS);
+    program->hub.phase = HUB_LEAVING;
+    OSY_INFO("hub_leaving", OSY_INT("signal", number));
+    uv_timer_start(&program->drain_timer, on_drain_wait_over,
+                   (uint64_t)program->config.drain_wait_ms, 0);
 }
 
 /* --- Redis and the position check ----------------------------------------------------------- */
@@ -196,15 +206,22 @@ static void on_revoked(void *context, const struct osy_revocation *revocation)
                  OSY_STR("id", id), OSY_INT("sockets", sockets));
 }
 
+/* Whoever cannot know whom to refuse serves nobody. A drain closes its sockets anyway, but not as fast. */
 static void on_revocations_stale(void *context, bool is_stale)
 {
     struct program *program = context;
-    osy_metric_set(program->hub.metrics.revocations_stale, is_stale ? 1 : 0);
-    if (is_stale)
+    struct hub *hub = &program->hub;
+    hub->is_blind = is_stale;
+    osy_metric_set(hub->metrics.revocations_stale, is_stale ? 1 : 0);
+    if (is_stale) {
         OSY_ERROR("revocations_unknown",
                   OSY_INT("max_age_ms", program->config.revocation_max_age_ms));
-    else
+        hub_sweep_begin(&program->sweep, hub->server, GIVE_UP_MS, hub_session_give_up);
+    } else {
         OSY_INFO("revocations_known");
+        if (hub->phase != HUB_DRAINING)
+            hub_sweep_stop(&program->sweep);
+    }
 }
 
 /* --- start ---------------------------------------------------------------------------------- */
@@ -214,6 +231,7 @@ static void start_timers(struct program *program)
     uv_timer_init(&program->loop, &program->wheel_timer);
     uv_timer_init(&program->loop, &program->check_timer);
     uv_timer_init(&program->loop, &program->drain_timer);
+    hub_sweep_init(&program->sweep, &program->loop);
     uv_signal_init(&program->loop, &program->on_term);
     uv_signal_init(&program->loop, &program->on_int);
     program->wheel_timer.data = program->check_timer.data = program->drain_timer.data = program;
@@ -253,7 +271,8 @@ static bool start(struct program *program, struct osy_error *err)
     hub->source.store = hub_store_create(
         hub->loop, &(struct hub_store_options){.url = config->database_url,
                                                .application_name = "ordersync-hub",
-                                               .threads = (size_t)config->database_threads});
+                                               .threads = (size_t)config->database_threads,
+                                               .max_queued = (size_t)config->database_queue});
     hub->source.redis =
         osy_redis_create(hub->loop,
                          &(struct osy_redis_options){.url = config->redis_url,

@@ -1,5 +1,11 @@
 #include "hub/reply.h"
 
+#include <inttypes.h>
+
+#include "shared/random.h"
+
+enum { RETRY_MOST_S = 3 };
+
 static const struct {
     int status;
     const char *phrase, *headers;
@@ -12,7 +18,7 @@ static const struct {
     {426, "Upgrade Required",
      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: " HUB_SUBPROTOCOL
      "\r\n"},
-    {503, "Service Unavailable", "Retry-After: 5\r\n"},
+    {503, "Service Unavailable", ""},
 };
 
 void hub_reply_write(struct osy_buffer *out, int status, const char *content_type,
@@ -21,10 +27,14 @@ void hub_reply_write(struct osy_buffer *out, int status, const char *content_typ
     size_t row = 0;
     while (row + 1 < sizeof statuses / sizeof statuses[0] && statuses[row].status != status)
         row++;
+    osy_buffer_printf(out, "HTTP/1.1 %d %s\r\n%s", statuses[row].status, statuses[row].phrase,
+                      statuses[row].headers);
+    if (statuses[row].status ==
+        503) /* seconds are coarse: at random, so that not all come back at once */
+        osy_buffer_printf(out, "Retry-After: %" PRIu64 "\r\n", 1 + osy_random_below(RETRY_MOST_S));
     osy_buffer_printf(out,
-                      "HTTP/1.1 %d %s\r\n%sContent-Type: %s\r\nContent-Length: %zu\r\n"
+                      "Content-Type: %s\r\nContent-Length: %zu\r\n"
                       "Cache-Control: no-store\r\nConnection: close\r\n\r\n",
-                      statuses[row].status, statuses[row].phrase, statuses[row].headers,
                       content_type, body->length);
     if (!is_head)
         osy_buffer_append(out, body->bytes, body->length);

@@ -18,6 +18,9 @@ enum {
     /* What concerns ten thousand sockets at once, as PostgreSQL's absence does, must not be said to all of
      * them in one turn of the loop. */
     HASTE_SPREAD_MS = 300,
+    /* The closes are spread already: this only keeps those of one tick from coming back as one, and each
+     * millisecond of it is one that a tablet goes without events. */
+    RECONNECT_SPREAD_MS = 200,
 };
 
 static const char revoked_detail[] = "the token was revoked";
@@ -314,10 +317,9 @@ void hub_session_open(struct hub_session *session, struct hub *hub, struct hub_s
         .state = HUB_SESSION_AWAIT_AUTH,
         .target = *target,
         .heard_ms = now_ms,
-        .bucket_ms = now_ms,
-        .bucket = hub->config->message_burst * 1000,
         .state_deadline_ms = now_ms + hub->config->auth_timeout_ms,
     };
+    hub_bucket_init(&session->messages, hub->config->message_burst, now_ms);
     count_as(session, hub->metrics.sockets_pending);
     hub_session_arm(session);
     if (token)
@@ -351,28 +353,41 @@ void hub_session_pump(struct hub_session *session)
     hub_subscription_pump(&session->subscription);
 }
 
-void hub_session_drain(struct hub_session *session, int64_t reconnect_in_ms)
+void hub_session_drain(struct hub_session *session)
 {
     struct osy_buffer json = OSY_BUFFER_INIT;
-    osy_buffer_printf(&json, "{\"type\":\"drain\",\"reconnect_in_ms\":%" PRId64 "}",
-                      reconnect_in_ms);
+    osy_buffer_printf(&json, "{\"type\":\"drain\",\"reconnect_in_ms\":%" PRIu64 "}",
+                      osy_random_below(RECONNECT_SPREAD_MS));
     hub_session_send_json(session, &json);
     hub_session_close(session, HUB_CLOSE_DRAIN, "draining");
 }
 
+void hub_session_give_up(struct hub_session *session)
+{
+    close_without_right(session, HUB_CLOSE_OVERLOAD, "REVOCATIONS_UNKNOWN",
+                        "nobody can tell whether the token is still good");
+}
+
 /* --- what the client says ------------------------------------------------------------------- */
 
-static bool take_from_bucket(struct hub_session *session)
+/* False: it came too soon after the others, and the session closes. */
+static bool is_in_time(struct hub_session *session)
 {
     const struct hub_config *config = session->hub->config;
-    int64_t now_ms = osy_clock_monotonic_ms();
-    session->bucket += (now_ms - session->bucket_ms) * config->message_rate;
-    session->bucket = earlier(session->bucket, config->message_burst * 1000);
-    session->bucket_ms = now_ms;
-    if (session->bucket < 1000)
-        return false;
-    session->bucket -= 1000;
-    return true;
+    if (hub_bucket_take(&session->messages, config->message_rate, config->message_burst,
+                        osy_clock_monotonic_ms()))
+        return true;
+    hub_metrics_count(session->hub->metrics.bad_messages, "rate");
+    close_with_error(session, HUB_CLOSE_BROKE_RULE, "RATE_LIMITED", "too many messages");
+    return false;
+}
+
+void hub_session_note_ping(struct hub_session *session)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    hub_session_hear(session);
+    (void)is_in_time(session);
 }
 
 void hub_session_refuse(struct hub_session *session, uint16_t code, const char *reason)
@@ -388,11 +403,8 @@ void hub_session_receive(struct hub_session *session, const char *bytes, size_t 
     if (session->state == HUB_SESSION_CLOSING)
         return;
     hub_session_hear(session);
-    if (!take_from_bucket(session)) {
-        hub_metrics_count(session->hub->metrics.bad_messages, "rate");
-        close_with_error(session, HUB_CLOSE_BROKE_RULE, "RATE_LIMITED", "too many messages");
+    if (!is_in_time(session))
         return;
-    }
     struct hub_message message;
     struct osy_error err = {0};
     if (!hub_message_parse(bytes, length, session->target.kind, &message, &err)) {
@@ -451,7 +463,9 @@ static void authenticate(struct hub_session *session, const char *token)
     /* Wall time only says how long the token lives; from here on the monotonic clock counts. */
     session->expires_ms = osy_clock_monotonic_ms() + grant.expires_at_s * 1000 - wall_ms;
     session->warned_of_expiry = false;
-    if (is_first)
+    if (is_first && hub_source_is_full(&session->hub->source))
+        hub_session_close(session, HUB_CLOSE_OVERLOAD, "overloaded");
+    else if (is_first)
         enter_stream(session);
     else
         hub_session_arm(session);

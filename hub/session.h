@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "hub/bearers.h"
+#include "hub/bucket.h"
 #include "hub/event.h"
 #include "hub/hub.h"
 #include "hub/messages.h"
@@ -70,10 +71,9 @@ struct hub_session {
     int64_t state_deadline_ms; /* monotonic; 0: none */
     int64_t heartbeat_due_ms;  /* monotonic; 0: not greeted yet */
     bool was_told_stale;
-    int64_t heard_ms;  /* when the client last gave a sign of life */
-    int64_t pinged_ms; /* when it was asked for one; 0: not since it gave one */
-    int64_t bucket_ms; /* of the message rate: when it was last filled */
-    int64_t bucket;    /* thousandths of a message that may come now */
+    int64_t heard_ms;           /* when the client last gave a sign of life */
+    int64_t pinged_ms;          /* when it was asked for one; 0: not since it gave one */
+    struct hub_bucket messages; /* that may come */
 };
 
 /* --- for hub/socket.c --- */
@@ -84,6 +84,8 @@ void hub_session_open(struct hub_session *session, struct hub *hub, struct hub_s
 void hub_session_receive(struct hub_session *session, const char *bytes, size_t length);
 /* A sign of life that is not a message. */
 void hub_session_hear(struct hub_session *session);
+/* A WebSocket ping came: a message like any other. */
+void hub_session_note_ping(struct hub_session *session);
 /* A rule of the transport was broken: reason is a metric's label. */
 void hub_session_refuse(struct hub_session *session, uint16_t code, const char *reason);
 /* The outbox has room again. */
@@ -91,8 +93,10 @@ void hub_session_pump(struct hub_session *session);
 /* The socket is gone or going: leaves the topic, stops the timer. Harmless when repeated. code: with
  * which the client or the network ended it; counted unless hub_session_close came first. */
 void hub_session_detach(struct hub_session *session, uint16_t code);
-/* Says `drain` and closes with 1012. */
-void hub_session_drain(struct hub_session *session, int64_t reconnect_in_ms);
+/* Says `drain` with a delay of its own and closes with 1012; what is queued goes out before. */
+void hub_session_drain(struct hub_session *session);
+/* Nobody can tell whether its token is still good: closes with 1013. */
+void hub_session_give_up(struct hub_session *session);
 
 /* Its token is known to be revoked: says so and closes with 4401; what is queued is not sent. */
 void hub_session_revoke(struct hub_session *session);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
+#include "hub/bucket.h"
 #include "hub/hub.h"
 #include "hub/messages.h"
 #include "hub/outbox.h"
@@ -20,7 +21,6 @@
 #include "shared/clock.h"
 #include "shared/config.h"
 #include "shared/log.h"
-#include "shared/random.h"
 #include "shared/utf8.h"
 
 enum {
@@ -61,6 +61,7 @@ struct hub_socket {
     const char *close_reason;
     bool is_handed_over; /* libwebsockets is closing it: nothing may be written any more */
     bool is_dirty;
+    bool is_asked_for; /* a writable callback is on its way for something of ours */
     struct hub_socket *dirty_prev, *dirty_next;
     struct hub_socket *prev, *next;
 };
@@ -74,8 +75,8 @@ struct hub_server {
     char sockets_host[256], admin_host[256]; /* libwebsockets keeps pointers to them */
     struct hub_socket *sockets;              /* all that are established */
     struct hub_socket *dirty;                /* those with something to do before the loop sleeps */
-    struct hub_socket *drain_next;
-    bool is_drain_begun;
+    struct hub_socket *visit_next;           /* NULL: the walk has visited all that there were */
+    struct hub_bucket upgrades;              /* that are admitted */
     size_t socket_count, connection_count, admin_connection_count, queued_bytes;
     unsigned char gathered[WRITE_BYTES];
 };
@@ -214,8 +215,10 @@ static bool flush(struct hub_socket *socket)
     int64_t now_ms = osy_clock_wall_ms();
     int written = 0;
     for (int total = 0; total < TURN_BYTES; total += written) {
-        if (lws_partial_buffered(socket->wsi))
+        if (lws_partial_buffered(socket->wsi)) {
+            socket->is_asked_for = true;
             return true; /* the writable callback follows by itself */
+        }
         if (hub_outbox_frames(&socket->outbox) == 0)
             hub_session_pump(&socket->session);
         written = write_some(socket, now_ms);
@@ -224,8 +227,10 @@ static bool flush(struct hub_socket *socket)
         if (written == 0)
             break;
     }
-    if (hub_outbox_frames(&socket->outbox) > 0 || socket->close_code || written > 0)
+    if (hub_outbox_frames(&socket->outbox) > 0 || socket->close_code || written > 0) {
+        socket->is_asked_for = true;
         lws_callback_on_writable(socket->wsi); /* go on, or close, from there */
+    }
     return true;
 }
 
@@ -241,11 +246,16 @@ static void on_before_sleep(uv_prepare_t *handle)
     osy_metric_set(server->hub->metrics.queue_bytes, (double)server->queued_bytes);
 }
 
+/* libwebsockets answers pings by itself and tells nobody; but it calls after each pong, and that is how a
+ * client that does nothing but ping is noticed. Pings that are answered together count as one. */
 static int on_writable(struct hub_socket *socket)
 {
     unmark_dirty(socket);
     if (socket->is_handed_over)
         return KEEP;
+    if (!socket->is_asked_for)
+        hub_session_note_ping(&socket->session);
+    socket->is_asked_for = false;
     if (!flush(socket))
         return CLOSE_NOW;
     bool is_flushed = hub_outbox_frames(&socket->outbox) == 0 && !lws_partial_buffered(socket->wsi);
@@ -383,13 +393,30 @@ static bool check_request(struct hub_server *server, struct lws *wsi, struct req
                     lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0,
     };
 #undef HEADER
-    if (!hub_upgrade_check(&upgrade, server->origins, target, refusal))
-        return false;
-    bool is_full = server->socket_count >= (size_t)server->hub->config->sockets_max;
-    if (!is_full && !server->hub->is_draining)
-        return true;
-    *refusal = (struct hub_refusal){503, server->hub->is_draining ? "draining" : "full"};
-    return false;
+    return hub_upgrade_check(&upgrade, server->origins, target, refusal);
+}
+
+/* Whether the hub takes one more socket now; if not, why. */
+static bool has_place(const struct hub_server *server, struct hub_refusal *refusal)
+{
+    const struct hub *hub = server->hub;
+    const char *reason = NULL;
+    if (hub->phase == HUB_DRAINING)
+        reason = "draining";
+    else if (hub->is_blind)
+        reason = "revocations_unknown";
+    else if (server->socket_count >= (size_t)hub->config->sockets_max)
+        reason = "full";
+    *refusal = (struct hub_refusal){503, reason};
+    return reason == NULL;
+}
+
+/* When all come back at once, opening their sockets must not take the time of those that are open. */
+static bool is_in_time(struct hub_server *server, struct hub_refusal *refusal)
+{
+    int64_t per_second = server->hub->config->upgrades_per_second;
+    *refusal = (struct hub_refusal){503, "rate"};
+    return hub_bucket_take(&server->upgrades, per_second, per_second, osy_clock_monotonic_ms());
 }
 
 /* Answers and ends the connection: keep-alive before an upgrade was a use-after-free once. */
@@ -417,7 +444,8 @@ static int on_request(struct hub_server *server, struct lws *wsi)
     struct request request;
     struct hub_target target;
     struct hub_refusal refusal;
-    if (check_request(server, wsi, &request, &target, &refusal))
+    if (check_request(server, wsi, &request, &target, &refusal) && has_place(server, &refusal) &&
+        is_in_time(server, &refusal))
         return KEEP;
     return refuse(server, wsi, &refusal, request.method == LWSHUMETH_HEAD);
 }
@@ -427,7 +455,7 @@ static int on_established(struct hub_server *server, struct hub_socket *socket, 
     struct request request;
     struct hub_target target;
     struct hub_refusal refusal;
-    if (!check_request(server, wsi, &request, &target, &refusal))
+    if (!check_request(server, wsi, &request, &target, &refusal) || !has_place(server, &refusal))
         return CLOSE_NOW; /* filled up since the upgrade was confirmed */
     char authorization[OSY_JWT_MAX + 64];
     const char *value =
@@ -441,6 +469,8 @@ static int on_established(struct hub_server *server, struct hub_socket *socket, 
     socket->server = server;
     socket->wsi = wsi;
     DL_APPEND(server->sockets, socket);
+    if (!server->visit_next)
+        server->visit_next = socket;
     server->socket_count++;
     hub_session_open(&socket->session, server->hub, socket, &target, token);
     return KEEP;
@@ -455,8 +485,8 @@ static int on_closed(struct hub_socket *socket)
     unmark_dirty(socket);
     hub_socket_drop_queue(socket);
     osy_buffer_deinit(&socket->message);
-    if (server->drain_next == socket)
-        server->drain_next = socket->next;
+    if (server->visit_next == socket)
+        server->visit_next = socket->next;
     DL_DELETE(server->sockets, socket);
     server->socket_count--;
     socket->is_handed_over = true;
@@ -689,6 +719,7 @@ bool hub_server_create(struct hub *hub, struct osy_error *err)
     hub->server = server;
     server->hub = hub;
     server->origins = join_origins(hub->config);
+    hub_bucket_init(&server->upgrades, hub->config->upgrades_per_second, osy_clock_monotonic_ms());
     uv_prepare_init(hub->loop, &server->before_sleep);
     server->before_sleep.data = server;
     uv_prepare_start(&server->before_sleep, on_before_sleep);
@@ -730,17 +761,19 @@ uint16_t hub_server_admin_port(const struct hub_server *server)
     return (uint16_t)lws_get_vhost_listen_port(server->admin_vhost);
 }
 
-void hub_server_drain(struct hub_server *server, size_t count, int64_t spread_ms)
+void hub_server_visit_from_start(struct hub_server *server)
 {
-    if (!server->is_drain_begun) {
-        server->is_drain_begun = true;
-        server->drain_next = server->sockets;
-    }
-    while (count-- > 0 && server->drain_next) {
-        struct hub_socket *socket = server->drain_next;
-        server->drain_next = socket->next;
-        int64_t delay_ms = spread_ms > 0 ? (int64_t)osy_random_below((uint64_t)spread_ms) : 0;
-        if (!socket->close_code)
-            hub_session_drain(&socket->session, delay_ms);
+    server->visit_next = server->sockets;
+}
+
+void hub_server_visit(struct hub_server *server, size_t count, hub_server_visit_fn visit)
+{
+    while (count > 0 && server->visit_next) {
+        struct hub_socket *socket = server->visit_next;
+        server->visit_next = socket->next;
+        if (socket->close_code)
+            continue;
+        visit(&socket->session);
+        count--;
     }
 }

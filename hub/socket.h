@@ -14,6 +14,7 @@
 #include "shared/error.h"
 
 struct hub;
+struct hub_session;
 struct hub_socket;
 
 /* Queues frame (takes a reference). False: the queue is full, the client reads too slowly. */
@@ -42,5 +43,7 @@ void hub_server_free(struct hub_server *server);
 size_t hub_server_socket_count(const struct hub_server *server);
 uint16_t hub_server_port(const struct hub_server *server);
 uint16_t hub_server_admin_port(const struct hub_server *server);
-/* Drains the next `count` sockets; each is told its own reconnect delay in [0, spread_ms). */
-void hub_server_drain(struct hub_server *server, size_t count, int64_t spread_ms);
+/* A walk over all sockets, some at a time: the next `count` that are not closing yet. */
+typedef void (*hub_server_visit_fn)(struct hub_session *session);
+void hub_server_visit_from_start(struct hub_server *server);
+void hub_server_visit(struct hub_server *server, size_t count, hub_server_visit_fn visit);

@@ -296,3 +296,8 @@ void hub_source_find_head(struct hub_source *source, const struct osy_uuid *rest
     request->range.restaurant_id = *restaurant_id;
     hub_store_find_head(source->store, restaurant_id, on_store_head, request);
 }
+
+bool hub_source_is_full(const struct hub_source *source)
+{
+    return hub_store_is_full(source->store);
+}

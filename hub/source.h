@@ -49,6 +49,8 @@ void hub_source_find_order_events(struct hub_source *source, const struct osy_uu
 /* The newest events in Redis, ascending, perhaps with holes: what there is while PostgreSQL is down. */
 void hub_source_find_recent(struct hub_source *source, const struct osy_uuid *restaurant_id,
                             hub_answer_fn fn, void *context);
+/* Too many questions wait for PostgreSQL. */
+bool hub_source_is_full(const struct hub_source *source);
 /* PostgreSQL knows; while it is down the last entry in Redis must do. */
 void hub_source_find_head(struct hub_source *source, const struct osy_uuid *restaurant_id,
                           hub_store_head_fn fn, void *context);

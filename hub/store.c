@@ -12,7 +12,7 @@
 #include "shared/failpoint.h"
 #include "shared/pg.h"
 
-enum { BATCH_MAX = 128, DEFAULT_MAX_QUEUED = 20000 };
+enum { BATCH_MAX = 128 };
 
 enum kind { KIND_HEAD = 0, KIND_EVENTS, KIND_ORDER };
 
@@ -296,7 +296,7 @@ struct hub_store *hub_store_create(uv_loop_t *loop, const struct hub_store_optio
     struct hub_store *store = osy_alloc(sizeof *store);
     store->url = osy_strdup(options->url);
     store->application_name = osy_strdup(options->application_name);
-    store->max_queued = options->max_queued ? options->max_queued : DEFAULT_MAX_QUEUED;
+    store->max_queued = options->max_queued;
     store->thread_count = options->threads;
     store->threads = osy_alloc_array(options->threads, sizeof *store->threads);
     atomic_init(&store->is_up, true);
@@ -398,6 +398,14 @@ void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid 
                                     .order_id = *order_id,
                                     .on_events = fn,
                                     .context = context});
+}
+
+bool hub_store_is_full(struct hub_store *store)
+{
+    uv_mutex_lock(&store->lock);
+    bool is_full = store->queued >= store->max_queued;
+    uv_mutex_unlock(&store->lock);
+    return is_full;
 }
 
 bool hub_store_is_up(const struct hub_store *store)

@@ -19,7 +19,7 @@ struct hub_store;
 struct hub_store_options {
     const char *url, *application_name; /* copied */
     size_t threads;
-    size_t max_queued; /* 0: 20000 requests; more fail with OSY_ERR_LIMIT */
+    size_t max_queued; /* requests; more fail with OSY_ERR_LIMIT */
 };
 
 struct hub_store *hub_store_create(uv_loop_t *loop, const struct hub_store_options *options);
@@ -51,5 +51,7 @@ void hub_store_find_events(struct hub_store *store, const struct osy_uuid *resta
 void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid *restaurant_id,
                                  const struct osy_uuid *order_id, hub_store_events_fn fn,
                                  void *context);
+/* Whether one more request would fail with OSY_ERR_LIMIT. */
+bool hub_store_is_full(struct hub_store *store);
 /* Whether the last query got an answer. True before the first. */
 bool hub_store_is_up(const struct hub_store *store);

@@ -80,6 +80,7 @@ export class Hub {
         ...ours,
         ORDERSYNC_LISTEN: '127.0.0.1:0',
         ORDERSYNC_ADMIN_LISTEN: '127.0.0.1:0',
+        ORDERSYNC_DRAIN_WAIT_MS: '0',
         ORDERSYNC_DRAIN_MS: '0',
         ...settings,
       },

@@ -369,6 +369,12 @@ void hub_socket_close(struct hub_socket *socket, uint16_t code, const char *reas
     fail_msg("closed with %u: %s", code, reason); /* nothing in this world is worth that */
 }
 
+bool hub_source_is_full(const struct hub_source *source)
+{
+    (void)source;
+    return false;
+}
+
 void hub_socket_drop_queue(struct hub_socket *socket)
 {
     (void)socket;
