@@ -9,14 +9,16 @@ WITH late AS (
        SET outcome = 'failed', detail = coalesce(detail, 'was not sent within an hour'), next_at = NULL, finished_at = now()
      WHERE next_at <= now() AND at <= now() - interval '1 hour'
 ), due AS MATERIALIZED (
-    SELECT order_id, step, row_number() OVER (PARTITION BY restaurant_id ORDER BY next_at) AS n
+    SELECT order_id, step, next_at, row_number() OVER (PARTITION BY restaurant_id ORDER BY next_at) AS n
       FROM order_alerts
      WHERE next_at <= now() AND at > now() - interval '1 hour' AND restaurant_id <> ALL ($3::uuid[])
+), first AS MATERIALIZED (
+    -- More than are wanted, since other workers hold some of them.
+    SELECT order_id, step FROM due WHERE n <= $2::integer ORDER BY next_at LIMIT 4 * $1::integer
 ), claimed AS MATERIALIZED (
     SELECT a.order_id, a.step
-      FROM due JOIN order_alerts a USING (order_id, step)
-     WHERE due.n <= $2::integer
-       AND a.next_at <= now() -- still, now that its row is locked
+      FROM first JOIN order_alerts a USING (order_id, step)
+     WHERE a.next_at <= now() -- still, now that its row is locked
      ORDER BY a.next_at
      LIMIT $1::integer
        FOR UPDATE OF a SKIP LOCKED

@@ -10,8 +10,9 @@ WITH due AS MATERIALIZED (
      LIMIT $1::integer
        FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
-    SELECT due.*, EXISTS (SELECT FROM orders o WHERE o.id = due.order_id AND o.status = 'PENDING') AS is_pending
-      FROM due
+    -- A join, because EXISTS might be answered by a walk through all orders that are PENDING.
+    SELECT due.*, coalesce(o.status = 'PENDING', false) AS is_pending
+      FROM due LEFT JOIN orders o ON o.id = due.order_id
 ), dropped AS (
     DELETE FROM order_watches WHERE order_id IN (SELECT order_id FROM judged WHERE NOT is_pending)
 )

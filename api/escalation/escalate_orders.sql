@@ -17,8 +17,8 @@ WITH moment AS MATERIALIZED (
            restaurant.display_within_s, restaurant.accept_within_s,
            coalesce(o.created_at + make_interval(secs => restaurant.reject_after_s), 'infinity') AS reject_at,
            latest.traceparent, latest.data,
-           EXISTS (SELECT FROM order_receipts receipt
-                    WHERE receipt.order_id = o.id AND receipt.displayed_at IS NOT NULL) AS is_displayed
+           (SELECT count(*) FROM order_receipts receipt -- an order has few
+             WHERE receipt.order_id = o.id AND receipt.displayed_at IS NOT NULL) > 0 AS is_displayed
       FROM unnest($1::uuid[]) AS claimed (id)
      CROSS JOIN moment
       JOIN orders o ON o.id = claimed.id AND o.status = 'PENDING'
