@@ -18,7 +18,7 @@ export function drawCard(restaurant: Restaurant): HTMLElement {
   const card = h(
     'article',
     { class: 'restaurant', 'data-restaurant': id, 'data-reachable': reachOf(presence), 'aria-label': name || id },
-    h('header', {}, h('h2', {}, name || '…'), h('p', { class: 'reach', role: 'status' }, describeReach(presence))),
+    h('header', {}, h('h2', {}, name || '…'), h('p', { class: 'reach' }, describeReach(presence))),
     drawFigures(figures),
     h('p', { class: 'oldest' }, h('span', {}), h('b', {})),
     drawDevices(presence),

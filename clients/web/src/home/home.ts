@@ -22,8 +22,8 @@ function draw(): void {
         { class: 'doors' },
         door(t().homeOrder, t().homeOrderHint, `/order/#restaurant=${DEMO_RESTAURANT}`),
         door(t().homeTablet, t().homeTabletHint, '/tablet/'),
-        door(t().homeTrack, t().homeTrackHint),
         door(t().homeDashboard, t().homeDashboardHint, '/dashboard/'),
+        door(t().homeTrack, t().homeTrackHint),
       ),
     ),
   );
