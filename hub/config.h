@@ -15,7 +15,7 @@ struct hub_config {
     int64_t database_threads, database_queue;
     int64_t token_cache;
     int64_t auth_timeout_ms, resume_timeout_ms, data_timeout_ms;
-    int64_t ping_idle_ms, pong_timeout_ms;
+    int64_t ping_idle_ms, ping_busy_ms, pong_timeout_ms;
     int64_t heartbeat_ms, stale_ms;
     int64_t queue_messages, queue_bytes;
     int64_t message_rate, message_burst;

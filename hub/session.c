@@ -104,6 +104,19 @@ static int64_t or_never(int64_t deadline_ms)
     return deadline_ms ? deadline_ms : INT64_MAX;
 }
 
+/*
+ * When a silent client is asked whether it is there: soon after an event, which it would have missed
+ * if it does not read, however much the buffers on the way to it have swallowed; else late.
+ */
+static int64_t ping_due_ms(const struct hub_session *session)
+{
+    const struct hub_config *config = session->hub->config;
+    int64_t idle_ms = session->heard_ms + config->ping_idle_ms;
+    if (session->unanswered_ms == 0)
+        return idle_ms;
+    return earlier(session->unanswered_ms + config->ping_busy_ms, idle_ms);
+}
+
 static int64_t next_deadline(const struct hub_session *session)
 {
     const struct hub_config *config = session->hub->config;
@@ -113,7 +126,7 @@ static int64_t next_deadline(const struct hub_session *session)
         return due;
     due = earlier(due, or_never(session->heartbeat_due_ms));
     due = earlier(due, session->pinged_ms ? session->pinged_ms + config->pong_timeout_ms
-                                          : session->heard_ms + config->ping_idle_ms);
+                                          : ping_due_ms(session));
     return earlier(due, session->warned_of_expiry ? session->expires_ms
                                                   : session->expires_ms - EXPIRY_WARNING_MS);
 }
@@ -250,7 +263,7 @@ static void check_liveness(struct hub_session *session, int64_t now_ms)
     const struct hub_config *config = session->hub->config;
     if (session->pinged_ms && now_ms >= session->pinged_ms + config->pong_timeout_ms)
         give_up_on_silent_client(session);
-    else if (!session->pinged_ms && now_ms >= session->heard_ms + config->ping_idle_ms)
+    else if (!session->pinged_ms && now_ms >= ping_due_ms(session))
         send_ping(session, now_ms);
 }
 
@@ -345,7 +358,15 @@ void hub_session_detach(struct hub_session *session, uint16_t code)
 void hub_session_hear(struct hub_session *session)
 {
     session->heard_ms = osy_clock_monotonic_ms();
-    session->pinged_ms = 0;
+    session->unanswered_ms = session->pinged_ms = 0;
+}
+
+void hub_session_expect_sign(struct hub_session *session)
+{
+    if (session->unanswered_ms || session->state == HUB_SESSION_CLOSING)
+        return;
+    session->unanswered_ms = osy_clock_monotonic_ms();
+    hub_session_arm(session);
 }
 
 void hub_session_pump(struct hub_session *session)

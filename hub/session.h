@@ -72,6 +72,7 @@ struct hub_session {
     int64_t heartbeat_due_ms;  /* monotonic; 0: not greeted yet */
     bool was_told_stale;
     int64_t heard_ms;           /* when the client last gave a sign of life */
+    int64_t unanswered_ms;      /* when the first event since then was sent; 0: none was */
     int64_t pinged_ms;          /* when it was asked for one; 0: not since it gave one */
     struct hub_bucket messages; /* that may come */
 };
@@ -110,6 +111,8 @@ bool hub_session_allows(struct hub_session *session, const struct osy_uuid *rest
                         const struct hub_event *event);
 /* Queues a frame. Closes the session when its queue is full. */
 void hub_session_send(struct hub_session *session, struct hub_frame *frame);
+/* An event was sent: a client that reads gives a sign of life soon. */
+void hub_session_expect_sign(struct hub_session *session);
 void hub_session_send_json(struct hub_session *session, struct osy_buffer *json); /* takes json */
 /* A view that it shows has become stale, or fresh again. */
 void hub_session_note_freshness(struct hub_session *session);

@@ -148,6 +148,7 @@ void hub_subscription_deliver(struct hub_subscription *subscription, struct hub_
     enum osy_position_kind kind = kind_of(subscription);
     subscription->position = hub_event_position(event, kind);
     hub_session_send(subscription->session, hub_event_frame(event, kind));
+    hub_session_expect_sign(subscription->session);
 }
 
 /* type is `caught_up` or `reset`; the client is at the subscription's position now. */

@@ -324,6 +324,32 @@ describe('the rules of the conversation', { timeout: 60 * SECONDS }, () => {
   });
 });
 
+describe('silence after an event', { timeout: 60 * SECONDS }, () => {
+  let strict;
+  before(async () => {
+    strict = await Hub.start({ ORDERSYNC_PING_BUSY_MS: '200', ORDERSYNC_PONG_TIMEOUT_MS: '300' });
+  });
+  after(() => strict?.stop());
+
+  test('ends the connection of a client that reads no more, long before that of an idle one', async () => {
+    const admin = await mintToken('--role', 'admin');
+    const follow = async (restaurant) => {
+      const client = strict.connect(restaurantPath(restaurant), { token: admin });
+      await client.opened;
+      client.say({ type: 'resume', position: null });
+      await client.through('caught_up');
+      return client;
+    };
+    const [stalled, idle] = [await follow(RESTAURANT), await follow(OTHER_RESTAURANT)];
+    stalled.socket._socket.pause();
+    await placeOrder();
+    await until(async () => (await strict.metric('closes_total', '{code="1006"}')) === 1);
+    assert.equal(idle.socket.readyState, idle.socket.OPEN);
+    idle.socket.close();
+    stalled.socket.terminate();
+  });
+});
+
 describe('silence', { timeout: 60 * SECONDS }, () => {
   let strict;
   before(async () => {

@@ -495,6 +495,7 @@ static void begin_world(uint64_t seed)
         .resume_timeout_ms = 100000000,
         .data_timeout_ms = 100000000,
         .ping_idle_ms = 100000000,
+        .ping_busy_ms = 100000000,
         .pong_timeout_ms = 100000000,
         .heartbeat_ms = 15000,
         .stale_ms = 15000,
