@@ -94,6 +94,14 @@ static const struct osy_setting settings[] = {
         "work: time for a webhook's receiver to answer, ms"),
     INT(webhook_retry_ms, "ORDERSYNC_WEBHOOK_RETRY_MS", "1000", 10, 60000,
         "work: pause before the second of a webhook's seven tries, ms; doubled each time"),
+    INT(presence_interval_ms, "ORDERSYNC_PRESENCE_INTERVAL_MS", "1000", 10, 60000,
+        "work: time between two looks for restaurants that come or go, ms"),
+    INT(presence_grace_ms, "ORDERSYNC_PRESENCE_GRACE_MS", "10000", 0, 600000,
+        "work: time that hubs get to report after PostgreSQL was away, ms"),
+    INT(receipt_days, "ORDERSYNC_RECEIPT_DAYS", "35", 1, 3650,
+        "work: how long it is known what reached which device, days"),
+    INT(device_days, "ORDERSYNC_DEVICE_DAYS", "90", 1, 3650,
+        "work: how long a device that does not come back is known, days"),
     OSY_SETTING_END};
 /* clang-format on */
 

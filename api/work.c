@@ -15,6 +15,7 @@
 #include "api/http/server.h"
 #include "api/http/service.h"
 #include "api/main.h"
+#include "api/presence/reachability.h"
 #include "shared/keys.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -23,7 +24,8 @@ static const char usage[] =
     "Usage: ordersync-api work [--check-config | --help | --version]\n\n"
     "Publishes events that an API process could not, raises the alarm about\n"
     "orders that nobody shows or accepts in time and rejects them in the end,\n"
-    "makes audit partitions ahead and deletes old idempotency records.\n"
+    "decides which restaurants orders can reach, makes audit partitions\n"
+    "ahead and deletes old idempotency records, receipts and devices.\n"
     "Any number may run.\n"
     "Settings marked `serve:` have no effect here.\n";
 
@@ -52,6 +54,7 @@ struct worker_process {
     struct api_watchdog *watchdog;
     struct api_sender *sender;
     struct osy_keyring *keyring;
+    struct api_reachability *reachability;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -100,12 +103,16 @@ static bool start(struct worker_process *process, struct osy_error *err)
         return false;
     process->sender =
         api_sender_start(&process->config, process->keyring, process->context.metrics, err);
-    return process->sender != NULL;
+    if (!process->sender)
+        return false;
+    process->reachability = api_reachability_start(&process->config, process->context.metrics, err);
+    return process->reachability != NULL;
 }
 
 static void stop(struct worker_process *process)
 {
     api_sender_stop(process->sender);
+    api_reachability_stop(process->reachability);
     api_watchdog_stop(process->watchdog);
     api_background_stop(process->background);
     api_server_destroy(process->server);

@@ -1,5 +1,6 @@
 #include "api/background/background.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,14 +19,16 @@ enum {
     RECONCILE_GRACE_MS = 300,
     REDIS_TIMEOUT_MS = 2000,
     EXPIRY_INTERVAL_MS = 60 * 1000,
+    RETENTION_INTERVAL_MS = 10 * 60 * 1000,
     PARTITION_INTERVAL_MS = 60 * 60 * 1000,
     REVOCATION_INTERVAL_MS = 60 * 60 * 1000,
 };
-#define EXPIRY_CHUNK      1000
-#define EXPIRY_CHUNK_TEXT "1000"
+#define DELETE_CHUNK      1000
+#define DELETE_CHUNK_TEXT "1000"
 
 struct api_background {
-    struct osy_pg *pg; /* owned, as is all the rest */
+    const struct api_config *config; /* borrowed */
+    struct osy_pg *pg;               /* owned, as is all the rest */
     struct osy_redis_blocking *redis;
     struct api_reconciler *reconciler;
     struct api_task_thread *thread;
@@ -51,17 +54,45 @@ static bool make_partitions(void *context, bool *more, struct osy_error *err)
     return result != NULL;
 }
 
-/* Keys come as fast as orders do, so one chunk at an interval would not keep up. */
-static bool delete_expired_keys(void *context, bool *more, struct osy_error *err)
+/* What comes as fast as orders do must go as fast: one chunk at an interval would not keep up. */
+static bool delete_chunk(struct api_background *background, const char *sql, int count,
+                         const char *const *values, bool *more, struct osy_error *err)
 {
-    struct api_background *background = context;
-    PGresult *result = osy_pg_query(background->pg, sql_delete_expired_keys, 1,
-                                    (const char *const[]){EXPIRY_CHUNK_TEXT}, err);
+    PGresult *result = osy_pg_query(background->pg, sql, count, values, err);
     if (!result)
         return false;
-    *more = strtol(PQcmdTuples(result), NULL, 10) >= EXPIRY_CHUNK;
+    *more = strtol(PQcmdTuples(result), NULL, 10) >= DELETE_CHUNK;
     PQclear(result);
     return true;
+}
+
+static bool delete_expired_keys(void *context, bool *more, struct osy_error *err)
+{
+    return delete_chunk(context, sql_delete_expired_keys, 1,
+                        (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
+}
+
+static bool delete_older(struct api_background *background, const char *sql, int64_t days,
+                         bool *more, struct osy_error *err)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, days);
+    return delete_chunk(background, sql, 2, (const char *const[]){text, DELETE_CHUNK_TEXT}, more,
+                        err);
+}
+
+static bool delete_old_receipts(void *context, bool *more, struct osy_error *err)
+{
+    struct api_background *background = context;
+    return delete_older(background, sql_delete_old_receipts, background->config->receipt_days, more,
+                        err);
+}
+
+static bool delete_old_devices(void *context, bool *more, struct osy_error *err)
+{
+    struct api_background *background = context;
+    return delete_older(background, sql_delete_old_devices, background->config->device_days, more,
+                        err);
 }
 
 static bool delete_old_revocations(void *context, bool *more, struct osy_error *err)
@@ -92,9 +123,12 @@ struct api_background *api_background_start(const struct api_config *config,
         {"make_partitions", PARTITION_INTERVAL_MS, make_partitions},
         {"delete_expired_keys", EXPIRY_INTERVAL_MS, delete_expired_keys},
         {"delete_old_revocations", REVOCATION_INTERVAL_MS, delete_old_revocations},
+        {"delete_old_receipts", RETENTION_INTERVAL_MS, delete_old_receipts},
+        {"delete_old_devices", RETENTION_INTERVAL_MS, delete_old_devices},
         {0},
     };
     struct api_background *background = osy_alloc(sizeof *background);
+    background->config = config;
     background->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
                                                             .application_name = "ordersync-work"});
     background->redis = osy_redis_blocking_create(config->redis_url, REDIS_TIMEOUT_MS, err);

@@ -15,6 +15,7 @@ static const char *const outcome_names[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_KEY_REUSED] = "key_reused",
     [API_ORDER_RESTAURANT_NOT_FOUND] = "restaurant_not_found",
     [API_ORDER_RESTAURANT_CLOSED] = "restaurant_closed",
+    [API_ORDER_RESTAURANT_UNREACHABLE] = "restaurant_unreachable",
     [API_ORDER_UNKNOWN_ITEM] = "unknown_item",
     [API_ORDER_ITEM_UNAVAILABLE] = "item_unavailable",
     [API_ORDER_OUT_OF_STOCK] = "out_of_stock",

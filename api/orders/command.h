@@ -27,6 +27,7 @@ enum api_order_outcome {
     API_ORDER_KEY_REUSED, /* the key came with another body before */
     API_ORDER_RESTAURANT_NOT_FOUND,
     API_ORDER_RESTAURANT_CLOSED,
+    API_ORDER_RESTAURANT_UNREACHABLE,
     API_ORDER_UNKNOWN_ITEM,     /* result.item_id */
     API_ORDER_ITEM_UNAVAILABLE, /* result.item_id */
     API_ORDER_OUT_OF_STOCK,     /* result.item_id */

@@ -33,6 +33,7 @@ WITH moment AS MATERIALIZED (
                     THEN 'retry'
                WHEN stream.seq IS NULL THEN 'restaurant_not_found'
                WHEN NOT restaurant.accepting THEN 'restaurant_closed'
+               WHEN restaurant.refuse_when_unreachable AND NOT reachability.reachable THEN 'restaurant_unreachable'
                WHEN basket.unknown_item IS NOT NULL THEN 'unknown_item'
                WHEN basket.unavailable_item IS NOT NULL THEN 'item_unavailable'
                WHEN basket.short_item IS NOT NULL THEN 'out_of_stock'
@@ -45,6 +46,7 @@ WITH moment AS MATERIALIZED (
                  key_hash, body_hash, customer_name, customer_phone, customer_address, note,
                  first_line, last_line, n)
       LEFT JOIN restaurants restaurant ON restaurant.id = c.restaurant_id
+      LEFT JOIN restaurant_reachability reachability ON reachability.restaurant_id = c.restaurant_id -- none: not known
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
       LEFT JOIN order_events own ON own.order_id = c.order_id AND own.id = c.event_id
       LEFT JOIN idempotency record

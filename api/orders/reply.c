@@ -16,6 +16,8 @@ static const struct problem problems[API_ORDER_OUTCOME_COUNT] = {
                                         "There is no such restaurant."},
     [API_ORDER_RESTAURANT_CLOSED] = {409, "RESTAURANT_CLOSED",
                                      "The restaurant takes no orders now."},
+    [API_ORDER_RESTAURANT_UNREACHABLE] = {409, "RESTAURANT_UNREACHABLE",
+                                          "Orders cannot reach the restaurant now."},
     [API_ORDER_UNKNOWN_ITEM] = {422, "UNKNOWN_ITEM", "The restaurant does not sell this item."},
     [API_ORDER_ITEM_UNAVAILABLE] = {409, "ITEM_UNAVAILABLE", "The item is not available now."},
     [API_ORDER_OUT_OF_STOCK] = {409, "OUT_OF_STOCK", "There are not so many of the item left."},

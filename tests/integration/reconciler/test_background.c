@@ -20,62 +20,126 @@
 #include "tests/integration/redis/server.h"
 #include "tests/integration/writer/database.h"
 
-static long count_keys(struct osy_pg *pg, const char *restaurant_id)
+struct fixture {
+    struct server server; /* Redis */
+    struct osy_pg *pg;
+    char restaurant_id[OSY_UUID_TEXT_BYTES];
+};
+
+static void set_up(struct fixture *fixture)
 {
-    PGresult *result =
-        database_query(pg, "SELECT count(*) FROM idempotency WHERE restaurant_id = $1::uuid", 1,
-                       (const char *const[]){restaurant_id});
-    long count = strtol(PQgetvalue(result, 0, 0), NULL, 10);
+    struct osy_uuid restaurant;
+    server_make(&fixture->server);
+    server_start(&fixture->server);
+    fixture->pg =
+        osy_pg_create(&(struct osy_pg_options){.url = database_url(), .application_name = "test"});
+    database_add_restaurant(fixture->pg, &restaurant, NULL, 0);
+    osy_uuid_format(&restaurant, fixture->restaurant_id);
+}
+
+static void tear_down(struct fixture *fixture)
+{
+    osy_pg_destroy(fixture->pg);
+    server_remove(&fixture->server);
+}
+
+/* $1 of sql is the restaurant. */
+static PGresult *query(struct fixture *fixture, const char *sql)
+{
+    return database_query(fixture->pg, sql, 1, (const char *const[]){fixture->restaurant_id});
+}
+
+static long count(struct fixture *fixture, const char *sql)
+{
+    PGresult *result = query(fixture, sql);
+    long rows = strtol(PQgetvalue(result, 0, 0), NULL, 10);
     PQclear(result);
-    return count;
+    return rows;
+}
+
+static void run_until_left(struct fixture *fixture, const char *count_sql, long wanted)
+{
+    struct osy_error err = {0};
+    struct osy_metrics *metrics = osy_metrics_create();
+    struct api_config config = {.database_url = (char *)(uintptr_t)database_url(),
+                                .redis_url = fixture->server.url,
+                                .reconcile_interval_ms = 10,
+                                .stream_events_max = 1000,
+                                .receipt_days = 35,
+                                .device_days = 90};
+    struct api_background *background = api_background_start(&config, metrics, &err);
+    assert_non_null(background);
+    while (count(fixture, count_sql) > wanted)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    api_background_stop(background);
+    assert_int_equal(count(fixture, count_sql), wanted);
+    osy_metrics_destroy(metrics);
 }
 
 /* Many chunks of them: were one deleted at an interval, this would outlast the test's time limit. */
 static void expired_keys_go_as_fast_as_they_came(void **state)
 {
-    struct osy_error err = {0};
-    struct server server;
-    struct osy_uuid restaurant;
-    char id[OSY_UUID_TEXT_BYTES];
+    struct fixture fixture;
     (void)state;
-    server_make(&server);
-    server_start(&server);
-    struct osy_pg *pg =
-        osy_pg_create(&(struct osy_pg_options){.url = database_url(), .application_name = "test"});
-    database_add_restaurant(pg, &restaurant, NULL, 0);
-    osy_uuid_format(&restaurant, id);
-    PQclear(database_query(pg,
-                           "INSERT INTO idempotency"
-                           " (restaurant_id, key_hash, body_hash, order_id, order_version,"
-                           "  created_at)"
-                           " SELECT $1::uuid, sha256(n::text::bytea), sha256('body'),"
-                           "        gen_random_uuid(), 1,"
-                           "        now() - CASE WHEN n <= 7 THEN interval '23 hours'"
-                           "                     ELSE interval '25 hours' END"
-                           "   FROM generate_series(1, 20007) AS n",
-                           1, (const char *const[]){id}));
+    set_up(&fixture);
+    PQclear(query(&fixture, "INSERT INTO idempotency"
+                            " (restaurant_id, key_hash, body_hash, order_id, order_version,"
+                            "  created_at)"
+                            " SELECT $1::uuid, sha256(n::text::bytea), sha256('body'),"
+                            "        gen_random_uuid(), 1,"
+                            "        now() - CASE WHEN n <= 7 THEN interval '23 hours'"
+                            "                     ELSE interval '25 hours' END"
+                            "   FROM generate_series(1, 20007) AS n"));
+    run_until_left(&fixture, "SELECT count(*) FROM idempotency WHERE restaurant_id = $1::uuid", 7);
+    tear_down(&fixture);
+}
 
-    struct osy_metrics *metrics = osy_metrics_create();
-    struct api_config config = {.database_url = (char *)(uintptr_t)database_url(),
-                                .redis_url = server.url,
-                                .reconcile_interval_ms = 10,
-                                .stream_events_max = 1000};
-    struct api_background *background = api_background_start(&config, metrics, &err);
-    assert_non_null(background);
-    while (count_keys(pg, id) > 7)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    api_background_stop(background);
-    assert_int_equal(count_keys(pg, id), 7);
+/* Of an order's receipts the order's id tells the age. */
+static void receipts_of_old_orders_go(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    set_up(&fixture);
+    PQclear(query(&fixture,
+                  "INSERT INTO order_receipts (restaurant_id, order_id, device, received_at)"
+                  " SELECT $1::uuid,"
+                  "        (lpad(to_hex((extract(epoch FROM now() - age) * 1000)::bigint), 12, '0')"
+                  "         || '7' || lpad(to_hex(n % 4096), 3, '0')"
+                  "         || '8000' || lpad(to_hex(n), 12, '0'))::uuid, 'till', now()"
+                  "   FROM generate_series(1, 5009) AS n,"
+                  "        LATERAL (SELECT CASE WHEN n <= 9 THEN interval '34 days'"
+                  "                             ELSE interval '36 days' END AS age) AS its"));
+    run_until_left(&fixture, "SELECT count(*) FROM order_receipts WHERE restaurant_id = $1::uuid",
+                   9);
+    tear_down(&fixture);
+}
 
-    osy_metrics_destroy(metrics);
-    osy_pg_destroy(pg);
-    server_remove(&server);
+static void devices_that_are_gone_for_long_are_forgotten(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    set_up(&fixture);
+    PQclear(
+        query(&fixture,
+              "INSERT INTO devices (restaurant_id, device, incarnation, connected_at, left_at)"
+              " VALUES ($1::uuid, 'old', gen_random_uuid(), now() - interval '1 year',"
+              "         now() - interval '91 days'),"
+              "        ($1::uuid, 'recent', gen_random_uuid(), now() - interval '1 year',"
+              "         now() - interval '89 days'),"
+              "        ($1::uuid, 'here', gen_random_uuid(), now() - interval '1 year', NULL)"));
+    run_until_left(&fixture, "SELECT count(*) FROM devices WHERE restaurant_id = $1::uuid", 2);
+    assert_int_equal(count(&fixture, "SELECT count(*) FROM devices"
+                                     " WHERE restaurant_id = $1::uuid AND device = 'old'"),
+                     0);
+    tear_down(&fixture);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expired_keys_go_as_fast_as_they_came),
+        cmocka_unit_test(receipts_of_old_orders_go),
+        cmocka_unit_test(devices_that_are_gone_for_long_are_forgotten),
     };
     signal(SIGPIPE, SIG_IGN);
     osy_log_init("test_background", OSY_LOG_ERROR);

@@ -1,0 +1,2 @@
+-- api/presence/count_unreachable.sql: how many restaurants orders cannot reach. One row.
+SELECT count(*) FROM restaurant_reachability WHERE NOT reachable;
