@@ -87,6 +87,7 @@ static void on_drain_tick(uv_timer_t *timer)
     struct program *program = timer->data;
     if (hub_server_socket_count(program->hub.server) == 0 ||
         osy_clock_monotonic_ms() >= program->drain_deadline_ms) {
+        OSY_FAILPOINT("drain.before_stop", "a hub without sockets ends");
         OSY_INFO("hub_stopped");
         stop(program);
     }
@@ -95,6 +96,7 @@ static void on_drain_tick(uv_timer_t *timer)
 static void on_drain_wait_over(uv_timer_t *timer)
 {
     struct program *program = timer->data;
+    OSY_FAILPOINT("drain.before_closes", "a hub that leaves tells its clients");
     int64_t drain_ms = program->config.drain_ms;
     program->hub.phase = HUB_DRAINING;
     program->drain_deadline_ms = osy_clock_monotonic_ms() + drain_ms + DRAIN_GRACE_MS;

@@ -10,6 +10,7 @@
 
 #include "hub/topic_state.h"
 #include "shared/alloc.h"
+#include "shared/bug.h"
 #include "shared/log.h"
 
 enum { RECENT_MAX = 128 };
@@ -218,7 +219,7 @@ static enum lookup look_up(const struct hub_order *order, const struct osy_posit
     if (position->number < first || position->number - first >= order->event_count)
         return LOOKUP_ABSENT;
     size_t index = (size_t)(position->number - first);
-    *begin = index + 1;
+    *begin = index + (OSY_BUG("last_repeated", "a replay begins with what the client has") ? 0 : 1);
     return osy_uuid_equal(&position->event_id, &order->events[index]->envelope.id) ? LOOKUP_FOUND
                                                                                    : LOOKUP_FOREIGN;
 }

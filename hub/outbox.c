@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shared/alloc.h"
+#include "shared/bug.h"
 
 enum { FIRST_CAPACITY = 4 };
 
@@ -30,9 +31,9 @@ static void grow(struct hub_outbox *outbox)
 bool hub_outbox_push(struct hub_outbox *outbox, struct hub_frame *frame, size_t max_messages,
                      size_t max_bytes)
 {
-    if (outbox->count >= max_messages)
-        return false;
-    if (outbox->count > 0 && outbox->bytes + frame->length > max_bytes)
+    bool is_full = outbox->count >= max_messages ||
+                   (outbox->count > 0 && outbox->bytes + frame->length > max_bytes);
+    if (is_full && !OSY_BUG("queue_unbounded", "a client that does not read is never cut off"))
         return false;
     if (outbox->count == outbox->capacity)
         grow(outbox);

@@ -10,6 +10,8 @@
 
 #include "hub/topic_state.h"
 #include "shared/alloc.h"
+#include "shared/bug.h"
+#include "shared/failpoint.h"
 #include "shared/log.h"
 
 /* What one fetch brought, shared by the subscriptions that are sent it. */
@@ -57,6 +59,7 @@ static struct hub_event *find_in_replay(const struct hub_replay *replay, uint64_
 static void begin(struct hub_topic *topic, struct hub_subscription *subscription,
                   struct hub_replay *replay)
 {
+    OSY_FAILPOINT("replay.before_first", "the first event of a replay is sent");
     if (replay)
         replay->references++;
     subscription->replay = replay;
@@ -134,6 +137,11 @@ void hub_replay_pump(struct hub_topic *topic, struct hub_subscription *subscript
         }
         uint64_t next = subscription->position.number + 1;
         struct hub_event *event = find_in_replay(subscription->replay, next);
+        if (!event && subscription->replay &&
+            OSY_BUG("live_lost", "what comes live during a replay is left out")) {
+            subscription->position = hub_topic_position(topic);
+            continue;
+        }
         if (!event)
             event = hub_history_find(&topic->history, next);
         if (!event) { /* it read so slowly that the history has moved on: fetch again */
@@ -142,6 +150,8 @@ void hub_replay_pump(struct hub_topic *topic, struct hub_subscription *subscript
             hub_replay_answer(topic, subscription);
             return;
         }
+        if (subscription->is_mid_replay)
+            OSY_FAILPOINT("replay.before_next", "a further event of a replay is sent");
         subscription->is_mid_replay = true;
         hub_subscription_deliver(subscription, event);
     }
@@ -152,6 +162,8 @@ void hub_replay_pump(struct hub_topic *topic, struct hub_subscription *subscript
 /* Whether the answer proves what the client says that it has. */
 static bool is_proven(const struct hub_subscription *subscription, const struct hub_replay *replay)
 {
+    if (OSY_BUG("position_unproven", "any position is resumed from"))
+        return true;
     if (subscription->position.number == 0)
         return replay->first == 1;
     struct hub_event *event = find_in_replay(replay, subscription->position.number);

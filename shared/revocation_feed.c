@@ -8,6 +8,7 @@
 #include "embedded/osy_shared.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
+#include "shared/failpoint.h"
 #include "shared/jwt.h"
 #include "shared/pg.h"
 
@@ -48,8 +49,10 @@ static void ask(uv_work_t *query)
     struct osy_revocation_feed *feed = query->data;
     char since[24];
     snprintf(since, sizeof since, "%" PRId64, feed->since_s);
-    PGresult *rows =
-        osy_pg_query(feed->pg, sql_find_revocations, 1, (const char *const[]){since}, NULL);
+    PGresult *rows = NULL;
+    if (!OSY_FAILPOINT_ERROR("revocation.before_query", "PostgreSQL is asked who was revoked",
+                             NULL))
+        rows = osy_pg_query(feed->pg, sql_find_revocations, 1, (const char *const[]){since}, NULL);
     feed->has_answer = rows != NULL;
     if (!rows)
         return;
