@@ -10,7 +10,9 @@ import {
   fillGuest,
   launchBrowser,
   openDevice,
+  openMenu,
   openTablet,
+  orderDishes,
   placeOrder,
   takePicture,
   tap,
@@ -222,6 +224,25 @@ test('an order that nobody answers rings again and is marked, until somebody doe
   await tap(tablet, code, 'accept');
   await waitForCardStatus(tablet, code, 'ACCEPTED');
   assert.equal(await card(tablet, code).getAttribute('data-alert'), null);
+});
+
+test('an order for a restaurant whose tablets are all gone is refused, until one is back', async (t) => {
+  const isReachable = (answer) => async () =>
+    (await sql(stack, `SELECT reachable FROM restaurant_reachability WHERE restaurant_id = '${stack.restaurantId}'`)) === answer;
+  await changeRestaurant({ offline_after_s: 10, refuse_when_unreachable: 'true' });
+  t.after(() => changeRestaurant({ offline_after_s: 'DEFAULT', refuse_when_unreachable: 'false' }));
+  await (await openTablet(t, browser, stack)).close();
+  await until(isReachable('f'));
+  const phone = await openMenu(t, browser, stack);
+  await orderDishes(phone);
+  await phone.locator('.problem', { hasText: 'cannot be reached' }).waitFor();
+
+  const tablet = await openTablet(t, browser, stack);
+  await until(isReachable('t'));
+  const cards = await tablet.locator('.card').count();
+  await phone.locator('[data-action="place-order"]').click();
+  await waitForTrackedStatus(phone, 'PENDING');
+  await tablet.locator('.card').nth(cards).waitFor();
 });
 
 test('a dashboard without a token asks for one; a token of no restaurant shows nothing', async (t) => {
