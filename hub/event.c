@@ -17,6 +17,7 @@ struct hub_event *hub_event_create(const char *envelope, size_t length,
     struct hub_event *event = osy_alloc(sizeof *event + length + 1);
     memcpy(event->text, envelope, length);
     event->references = 1;
+    event->restaurant_id = *restaurant_id;
     if (!osy_envelope_parse(event->text, length, restaurant_id, &event->envelope, err)) {
         free(event);
         return NULL;
@@ -37,8 +38,8 @@ void hub_event_unref(struct hub_event *event)
     assert(event->references > 0);
     if (--event->references > 0)
         return;
-    hub_frame_unref(event->frames[0]);
-    hub_frame_unref(event->frames[1]);
+    for (size_t i = 0; i < HUB_FORMS; i++)
+        hub_frame_unref(event->frames[i]);
     free(event);
 }
 
@@ -58,17 +59,26 @@ struct osy_position hub_event_position(const struct hub_event *event, enum osy_p
     };
 }
 
-static struct hub_frame *build_frame(const struct hub_event *event, enum osy_position_kind kind)
+static void append_restaurant(struct osy_buffer *json, const struct osy_uuid *restaurant_id)
+{
+    char text[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(restaurant_id, text);
+    osy_buffer_printf(json, "\"restaurant_id\":\"%s\",", text);
+}
+
+static struct hub_frame *build_frame(const struct hub_event *event, enum hub_form form)
 {
     char position_text[OSY_POSITION_TEXT_BYTES];
-    struct osy_position position = hub_event_position(event, kind);
+    struct osy_position position = hub_event_position(
+        event, form == HUB_FORM_CUSTOMER ? OSY_POSITION_ORDER : OSY_POSITION_RESTAURANT);
     osy_position_format(&position, position_text);
 
     struct osy_buffer json = OSY_BUFFER_INIT;
-    osy_buffer_reserve(&json, event->envelope.json_length + 80);
-    osy_buffer_text(&json, "{\"type\":\"event\",\"position\":\"");
-    osy_buffer_text(&json, position_text);
-    osy_buffer_text(&json, "\",\"event\":");
+    osy_buffer_reserve(&json, event->envelope.json_length + 160);
+    osy_buffer_text(&json, "{\"type\":\"event\",");
+    if (form == HUB_FORM_DASHBOARD)
+        append_restaurant(&json, &event->restaurant_id);
+    osy_buffer_printf(&json, "\"position\":\"%s\",\"event\":", position_text);
     osy_buffer_append(&json, event->envelope.json, event->envelope.json_length);
     osy_buffer_char(&json, '}');
     struct hub_frame *frame = hub_frame_create(json.bytes, json.length);
@@ -78,11 +88,11 @@ static struct hub_frame *build_frame(const struct hub_event *event, enum osy_pos
     return frame;
 }
 
-struct hub_frame *hub_event_frame(struct hub_event *event, enum osy_position_kind kind)
+struct hub_frame *hub_event_frame(struct hub_event *event, enum hub_form form)
 {
-    struct hub_frame **frame = &event->frames[kind == OSY_POSITION_ORDER];
+    struct hub_frame **frame = &event->frames[form];
     if (!*frame)
-        *frame = build_frame(event, kind);
+        *frame = build_frame(event, form);
     return *frame;
 }
 

@@ -1,6 +1,6 @@
 /*
  * An event inside the hub: the envelope as it came from Redis or PostgreSQL, and the frames made of it,
- * one per kind of receiver because the positions differ. Frames are made on first use and shared by all
+ * one per kind of receiver because positions and fields differ. Frames are made on first use and shared by all
  * sockets, so fan-out copies nothing. Reference counted. A database thread may create events and hand
  * them over; from then on the loop thread alone touches them.
  */
@@ -14,10 +14,15 @@
 #include "shared/event.h"
 #include "shared/position.h"
 
+/* Whom a frame is for. */
+enum hub_form { HUB_FORM_TABLET = 0, HUB_FORM_CUSTOMER, HUB_FORM_DASHBOARD };
+enum { HUB_FORMS = 3 };
+
 struct hub_event {
     uint32_t references;
-    struct osy_envelope envelope; /* its slices point into text */
-    struct hub_frame *frames[2];  /* owned; for restaurant and order positions; NULL until needed */
+    struct osy_uuid restaurant_id;
+    struct osy_envelope envelope;        /* its slices point into text */
+    struct hub_frame *frames[HUB_FORMS]; /* owned; NULL until needed */
     char text[];
 };
 
@@ -31,7 +36,7 @@ bool hub_event_follows(const struct hub_event *event, const struct hub_event *be
 /* The position that a receiver of that kind has once it has taken the event. */
 struct osy_position hub_event_position(const struct hub_event *event, enum osy_position_kind kind);
 /* Borrowed from the event. */
-struct hub_frame *hub_event_frame(struct hub_event *event, enum osy_position_kind kind);
+struct hub_frame *hub_event_frame(struct hub_event *event, enum hub_form form);
 
 /* Unrefs each and frees the array. */
 void hub_events_free(struct hub_event **events, size_t count);

@@ -100,6 +100,20 @@ static bool covers(const struct entry *entry, const struct osy_uuid *restaurant_
     return false;
 }
 
+/* A dashboard chooses later, and again: it takes the list along. */
+static enum hub_grant_verdict grant_dashboard(const struct entry *entry, struct hub_grant *grant)
+{
+    if (entry->role == OSY_ROLE_ADMIN)
+        return HUB_GRANT_OK;
+    if (entry->role != OSY_ROLE_STAFF && entry->role != OSY_ROLE_OWNER)
+        return HUB_GRANT_FORBIDDEN;
+    size_t count = entry->restaurant_count;
+    grant->restaurants = osy_alloc_array(count, sizeof grant->restaurants[0]);
+    grant->restaurant_count = count;
+    memcpy(grant->restaurants, entry->restaurants, count * sizeof grant->restaurants[0]);
+    return HUB_GRANT_OK;
+}
+
 static enum hub_grant_verdict check_access_token(struct hub_grants *grants, const char *token,
                                                  size_t length, const struct hub_target *target,
                                                  int64_t now_s, struct hub_grant *grant)
@@ -118,9 +132,12 @@ static enum hub_grant_verdict check_access_token(struct hub_grants *grants, cons
             return HUB_GRANT_UNAUTHENTICATED;
         entry = add_entry(grants, hash, &claims);
     }
-    *grant = (struct hub_grant){entry->role, entry->credential, entry->expires_at_s};
+    *grant = (struct hub_grant){
+        .role = entry->role, .credential = entry->credential, .expires_at_s = entry->expires_at_s};
     if (osy_revocations_cover(grants->revocations, &entry->credential))
         return HUB_GRANT_REVOKED;
+    if (target->is_dashboard)
+        return grant_dashboard(entry, grant);
     return covers(entry, &target->restaurant_id) ? HUB_GRANT_OK : HUB_GRANT_FORBIDDEN;
 }
 

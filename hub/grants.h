@@ -21,6 +21,10 @@ struct hub_grant {
     enum osy_role role;               /* OSY_ROLE_NONE for a tracking token */
     struct osy_credential credential; /* its subject is nil for a tracking token */
     int64_t expires_at_s;
+    struct osy_uuid
+        *restaurants; /* of a dashboard: those that it may show; an array that whoever asked
+                                     for the grant owns. NULL elsewhere, and for admins, who see all */
+    size_t restaurant_count;
 };
 
 /* keyring and revocations are borrowed. */

@@ -9,15 +9,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hub/upgrade.h"
 #include "shared/error.h"
 #include "shared/position.h"
 
 #define HUB_MESSAGE_MAX_BYTES     4096
 #define HUB_MESSAGE_MAX_FRAGMENTS 16
+#define HUB_CHOICES_MAX           32 /* restaurants of a dashboard */
 
 struct hub_session;
 struct hub_message;
 typedef void (*hub_message_fn)(struct hub_session *session, const struct hub_message *message);
+
+/* A restaurant that a dashboard chooses. */
+struct hub_choice {
+    struct osy_uuid restaurant_id;
+    bool has_position; /* false: "from now on" */
+    struct osy_position position;
+};
 
 struct hub_message {
     hub_message_fn handle;
@@ -27,10 +36,14 @@ struct hub_message {
     bool is_displayed;            /* ack: else received */
     const char *device;           /* ack; resume: may be NULL */
     int64_t id;                   /* ping; -1: none */
-    json_t *root;                 /* owned */
+    struct hub_choice *choices;   /* resume of a dashboard; owned */
+    size_t choice_count;
+    json_t *root; /* owned */
 };
 
-/* kind: of the path; a position must be of it. OSY_ERR_INVALID, OSY_ERR_NOT_FOUND for an unknown type. */
-OSY_MUST_CHECK bool hub_message_parse(const char *bytes, size_t length, enum osy_position_kind kind,
-                                      struct hub_message *message, struct osy_error *err);
+/* target: of the path; what may be said depends on it. OSY_ERR_INVALID, OSY_ERR_NOT_FOUND for an unknown
+ * type. */
+OSY_MUST_CHECK bool hub_message_parse(const char *bytes, size_t length,
+                                      const struct hub_target *target, struct hub_message *message,
+                                      struct osy_error *err);
 void hub_message_deinit(struct hub_message *message);

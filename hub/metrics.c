@@ -15,6 +15,7 @@ void hub_metrics_init(struct hub_metrics *metrics)
         "Open sockets by what they watch; pending: not authenticated yet.", "kind");
     metrics->sockets_restaurant = counter_with(sockets, "restaurant");
     metrics->sockets_order = counter_with(sockets, "order");
+    metrics->sockets_dashboard = counter_with(sockets, "dashboard");
     metrics->sockets_pending = counter_with(sockets, "pending");
 
     metrics->topics = osy_metrics_gauge(registry, "ordersync_hub_topics", "Restaurants followed.");

@@ -4,7 +4,7 @@
 
 struct hub_metrics {
     struct osy_metrics *registry; /* owned */
-    struct osy_metric *sockets_restaurant, *sockets_order, *sockets_pending;
+    struct osy_metric *sockets_restaurant, *sockets_order, *sockets_dashboard, *sockets_pending;
     struct osy_metric *topics;
     struct osy_metric *events_delivered;
     struct osy_metric *commit_to_write_seconds;

@@ -3,8 +3,10 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "hub/dashboard.h"
 #include "hub/socket.h"
 #include "hub/topic.h"
 #include "shared/buffer.h"
@@ -118,11 +120,16 @@ static int64_t ping_due_ms(const struct hub_session *session)
     return earlier(session->unanswered_ms + config->ping_busy_ms, idle_ms);
 }
 
+static int64_t data_deadline_ms(const struct hub_session *session)
+{
+    return or_never(session->dashboard ? hub_dashboard_deadline_ms(session->dashboard)
+                                       : session->subscription.deadline_ms);
+}
+
 static int64_t next_deadline(const struct hub_session *session)
 {
     const struct hub_config *config = session->hub->config;
-    int64_t due =
-        earlier(or_never(session->state_deadline_ms), or_never(session->subscription.deadline_ms));
+    int64_t due = earlier(or_never(session->state_deadline_ms), data_deadline_ms(session));
     if (session->state == HUB_SESSION_AWAIT_AUTH || session->state == HUB_SESSION_CLOSING)
         return due;
     due = earlier(due, or_never(session->heartbeat_due_ms));
@@ -159,6 +166,8 @@ static void count_close(const struct hub_session *session, uint16_t code)
 static void end(struct hub_session *session)
 {
     hub_subscription_end(&session->subscription);
+    if (session->dashboard)
+        hub_dashboard_end(session->dashboard);
     set_state(session, HUB_SESSION_CLOSING);
 }
 
@@ -193,7 +202,8 @@ static void on_state_timeout(struct hub_session *session)
 
 static int64_t view_age_ms(const struct hub_session *session)
 {
-    return hub_topic_view_age_ms(session->subscription.topic);
+    return session->dashboard ? hub_dashboard_view_age_ms(session->dashboard)
+                              : hub_topic_view_age_ms(session->subscription.topic);
 }
 
 /* Returns the age that the client is told now. */
@@ -295,7 +305,7 @@ static void on_timer(struct hub_wheel_timer *timer)
     if (session->state_deadline_ms && now_ms >= session->state_deadline_ms) {
         session->state_deadline_ms = 0;
         on_state_timeout(session);
-    } else if (now_ms >= or_never(session->subscription.deadline_ms)) {
+    } else if (now_ms >= data_deadline_ms(session)) {
         hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
     } else if (session->state != HUB_SESSION_AWAIT_AUTH && session->state != HUB_SESSION_CLOSING) {
         check_liveness(session, now_ms);
@@ -352,6 +362,8 @@ void hub_session_detach(struct hub_session *session, uint16_t code)
     hub_bearers_remove(session->hub->bearers, &session->bearer);
     count_as(session, NULL);
     hub_subscription_leave(&session->subscription);
+    hub_dashboard_destroy(session->dashboard);
+    free(session->grant.restaurants);
     hub_reporter_leave(&session->reporter, session->hub->reports);
     session->hub = NULL;
 }
@@ -372,7 +384,10 @@ void hub_session_expect_sign(struct hub_session *session)
 
 void hub_session_pump(struct hub_session *session)
 {
-    hub_subscription_pump(&session->subscription);
+    if (session->dashboard)
+        hub_dashboard_pump(session->dashboard);
+    else
+        hub_subscription_pump(&session->subscription);
 }
 
 void hub_session_drain(struct hub_session *session)
@@ -388,6 +403,57 @@ void hub_session_give_up(struct hub_session *session)
 {
     close_without_right(session, HUB_CLOSE_OVERLOAD, "REVOCATIONS_UNKNOWN",
                         "nobody can tell whether the token is still good");
+}
+
+/* --- rights --------------------------------------------------------------------------------- */
+
+static bool is_granted(const struct hub_grant *grant, const struct osy_uuid *restaurant_id)
+{
+    if (grant->role == OSY_ROLE_ADMIN)
+        return true;
+    for (size_t i = 0; i < grant->restaurant_count; i++) {
+        if (osy_uuid_equal(&grant->restaurants[i], restaurant_id))
+            return true;
+    }
+    return false;
+}
+
+static bool covers(const struct hub_session *session, const struct osy_uuid *restaurant_id,
+                   const struct hub_event *event)
+{
+    const struct hub_target *target = &session->target;
+    if (target->is_dashboard)
+        return is_granted(&session->grant, restaurant_id);
+    if (!osy_uuid_equal(restaurant_id, &target->restaurant_id))
+        return false;
+    return target->kind == OSY_POSITION_RESTAURANT || !event ||
+           (event->envelope.version > 0 &&
+            osy_uuid_equal(&event->envelope.order_id, &target->order_id));
+}
+
+void hub_session_revoke(struct hub_session *session)
+{
+    session->is_revoked = true;
+    close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED", revoked_detail);
+}
+
+/* Also when the timer or a message will find out soon: nothing may slip out before. */
+bool hub_session_allows(struct hub_session *session, const struct osy_uuid *restaurant_id,
+                        const struct hub_event *event)
+{
+    if (session->state == HUB_SESSION_CLOSING)
+        return false;
+    if (session->is_revoked)
+        hub_session_revoke(session);
+    else if (osy_clock_monotonic_ms() >= session->expires_ms &&
+             !OSY_BUG("expiry_unchecked", "events are sent by a token that has expired"))
+        expire(session);
+    else if (!covers(session, restaurant_id, event))
+        close_without_right(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
+                            "the token does not allow this restaurant or order");
+    else
+        return true;
+    return false;
 }
 
 /* --- what the client says ------------------------------------------------------------------- */
@@ -429,7 +495,7 @@ void hub_session_receive(struct hub_session *session, const char *bytes, size_t 
         return;
     struct hub_message message;
     struct osy_error err = {0};
-    if (!hub_message_parse(bytes, length, session->target.kind, &message, &err)) {
+    if (!hub_message_parse(bytes, length, &session->target, &message, &err)) {
         bool is_unknown = err.code == OSY_ERR_NOT_FOUND;
         hub_metrics_count(session->hub->metrics.bad_messages,
                           is_unknown ? "unknown_type" : "invalid");
@@ -441,13 +507,24 @@ void hub_session_receive(struct hub_session *session, const char *bytes, size_t 
     hub_message_deinit(&message);
 }
 
-static void enter_stream(struct hub_session *session)
+static bool is_tablet(const struct hub_session *session)
+{
+    return session->target.kind == OSY_POSITION_RESTAURANT && !session->target.is_dashboard;
+}
+
+static void enter(struct hub_session *session)
 {
     const struct hub_metrics *metrics = &session->hub->metrics;
-    count_as(session, session->target.kind == OSY_POSITION_RESTAURANT ? metrics->sockets_restaurant
-                                                                      : metrics->sockets_order);
     set_state(session, HUB_SESSION_OPENING);
-    hub_subscription_open(&session->subscription, session, &session->target);
+    if (session->target.is_dashboard) {
+        count_as(session, metrics->sockets_dashboard);
+        session->dashboard = hub_dashboard_create(session);
+        hub_session_greet(session, NULL);
+    } else {
+        count_as(session,
+                 is_tablet(session) ? metrics->sockets_restaurant : metrics->sockets_order);
+        hub_subscription_open(&session->subscription, session, &session->target);
+    }
 }
 
 /* A newer token may widen what the socket's user may do, or be the same user's; not another's. */
@@ -464,8 +541,10 @@ static void authenticate(struct hub_session *session, const char *token)
     enum hub_grant_verdict verdict = hub_grants_check(session->hub->grants, token, strlen(token),
                                                       &session->target, wall_ms / 1000, &grant);
     bool is_first = session->state == HUB_SESSION_AWAIT_AUTH;
-    if (verdict == HUB_GRANT_OK && !is_first && !may_replace(&session->grant, &grant))
+    if (verdict == HUB_GRANT_OK && !is_first && !may_replace(&session->grant, &grant)) {
+        free(grant.restaurants);
         verdict = HUB_GRANT_FORBIDDEN;
+    }
     if (verdict == HUB_GRANT_UNAUTHENTICATED) {
         close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "UNAUTHENTICATED",
                          "the token is malformed, not ours, or expired");
@@ -480,6 +559,7 @@ static void authenticate(struct hub_session *session, const char *token)
                          "the token does not allow this path");
         return;
     }
+    free(session->grant.restaurants);
     session->grant = grant;
     hub_bearers_add(session->hub->bearers, &session->bearer, session, &grant.credential);
     /* Wall time only says how long the token lives; from here on the monotonic clock counts. */
@@ -488,7 +568,7 @@ static void authenticate(struct hub_session *session, const char *token)
     if (is_first && hub_source_is_full(&session->hub->source))
         hub_session_close(session, HUB_CLOSE_OVERLOAD, "overloaded");
     else if (is_first)
-        enter_stream(session);
+        enter(session);
     else
         hub_session_arm(session);
 }
@@ -520,10 +600,33 @@ void hub_session_handle_resume(struct hub_session *session, const struct hub_mes
     if (session->state == HUB_SESSION_AWAIT_RESUME)
         set_state(session, HUB_SESSION_OPEN);
     const struct osy_position *position = message->has_position ? &message->position : NULL;
-    if (session->target.kind == OSY_POSITION_RESTAURANT)
+    if (is_tablet(session))
         hub_reporter_resume(&session->reporter, session->hub->reports,
                             &session->target.restaurant_id, message->device, position);
     hub_subscription_resume(&session->subscription, position);
+}
+
+/* None of them begins unless all of them may. */
+static bool may_choose(struct hub_session *session, const struct hub_message *message)
+{
+    for (size_t i = 0; i < message->choice_count; i++) {
+        if (covers(session, &message->choices[i].restaurant_id, NULL))
+            continue;
+        char detail[100];
+        snprintf(detail, sizeof detail, "the token does not allow 'restaurants[%zu].id'", i);
+        close_with_error(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN", detail);
+        return false;
+    }
+    return true;
+}
+
+void hub_session_handle_choice(struct hub_session *session, const struct hub_message *message)
+{
+    if (!require_authentication(session) || !may_choose(session, message))
+        return;
+    if (session->state == HUB_SESSION_AWAIT_RESUME)
+        set_state(session, HUB_SESSION_OPEN);
+    hub_dashboard_choose(session->dashboard, message->choices, message->choice_count);
 }
 
 void hub_session_handle_ack(struct hub_session *session, const struct hub_message *message)
@@ -537,7 +640,7 @@ void hub_session_handle_ack(struct hub_session *session, const struct hub_messag
     if (time_ms)
         osy_metric_observe(session->hub->metrics.commit_to_displayed_seconds,
                            (double)(osy_clock_wall_ms() - time_ms) / 1e3);
-    if (session->target.kind == OSY_POSITION_RESTAURANT)
+    if (is_tablet(session))
         hub_reporter_ack(&session->reporter, session->hub->reports, &session->target.restaurant_id,
                          message->device, &message->position, message->is_displayed);
 }
@@ -557,55 +660,22 @@ void hub_session_handle_ping(struct hub_session *session, const struct hub_messa
 void hub_session_greet(struct hub_session *session, const struct osy_position *position)
 {
     const struct hub_config *config = session->hub->config;
-    char text[OSY_POSITION_TEXT_BYTES];
-    osy_position_format(position, text);
+    if (session->state != HUB_SESSION_OPENING)
+        return;
     start_beating(session);
     set_state(session,
               session->subscription.has_resume ? HUB_SESSION_OPEN : HUB_SESSION_AWAIT_RESUME);
     struct osy_buffer json = OSY_BUFFER_INIT;
     osy_buffer_text(&json, "{\"type\":\"hello\",\"hub\":");
     osy_buffer_json_string(&json, config->hub_id);
+    if (position) {
+        char text[OSY_POSITION_TEXT_BYTES];
+        osy_position_format(position, text);
+        osy_buffer_printf(&json, ",\"position\":\"%s\"", text);
+    }
     osy_buffer_printf(&json,
-                      ",\"position\":\"%s\",\"heartbeat_ms\":%" PRId64 ",\"view_age_ms\":%" PRId64
+                      ",\"heartbeat_ms\":%" PRId64 ",\"view_age_ms\":%" PRId64
                       ",\"stale_after_ms\":%" PRId64 "}",
-                      text, config->heartbeat_ms, tell_age(session), config->stale_ms);
+                      config->heartbeat_ms, tell_age(session), config->stale_ms);
     hub_session_send_json(session, &json);
-}
-
-/* --- rights --------------------------------------------------------------------------------- */
-
-static bool covers(const struct hub_session *session, const struct osy_uuid *restaurant_id,
-                   const struct hub_event *event)
-{
-    const struct hub_target *target = &session->target;
-    if (!osy_uuid_equal(restaurant_id, &target->restaurant_id))
-        return false;
-    return target->kind == OSY_POSITION_RESTAURANT || !event ||
-           (event->envelope.version > 0 &&
-            osy_uuid_equal(&event->envelope.order_id, &target->order_id));
-}
-
-void hub_session_revoke(struct hub_session *session)
-{
-    session->is_revoked = true;
-    close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED", revoked_detail);
-}
-
-/* Also when the timer or a message will find out soon: nothing may slip out before. */
-bool hub_session_allows(struct hub_session *session, const struct osy_uuid *restaurant_id,
-                        const struct hub_event *event)
-{
-    if (session->state == HUB_SESSION_CLOSING)
-        return false;
-    if (session->is_revoked)
-        hub_session_revoke(session);
-    else if (osy_clock_monotonic_ms() >= session->expires_ms &&
-             !OSY_BUG("expiry_unchecked", "events are sent by a token that has expired"))
-        expire(session);
-    else if (!covers(session, restaurant_id, event))
-        close_without_right(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
-                            "the token does not allow this restaurant or order");
-    else
-        return true;
-    return false;
 }

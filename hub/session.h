@@ -1,14 +1,14 @@
 /*
  * A session: the protocol's side of one socket (docs/protocol.md): who the client is, what it may see, and
  * whether it is still there. hub/socket.h carries its bytes, and its subscription (hub/subscription.h)
- * knows how far it has come in its stream.
+ * knows how far it has come in its stream; a dashboard's has several (hub/dashboard.h).
  *
  *   AWAIT_AUTH -> OPENING -> AWAIT_RESUME -> OPEN
  *                    `------------------------^
  *   any of them -> CLOSING
  *
- * OPENING: authenticated, and where its stream stands is being looked up; then it is greeted. OPEN:
- * `resume` has come. Loop thread only.
+ * OPENING: authenticated, and where its stream stands is being looked up; then it is greeted; a dashboard
+ * is greeted at once. OPEN: `resume` has come. Loop thread only.
  */
 #pragma once
 #include <stdbool.h>
@@ -25,6 +25,7 @@
 #include "hub/upgrade.h"
 #include "hub/wheel.h"
 
+struct hub_dashboard;
 struct hub_socket;
 struct osy_buffer;
 
@@ -63,7 +64,8 @@ struct hub_session {
     bool warned_of_expiry;
     bool is_revoked;                      /* its token is */
     struct hub_bearer_links bearer;       /* by whom it is found when that happens */
-    struct hub_subscription subscription; /* to the target's stream */
+    struct hub_subscription subscription; /* to the target's stream; unused on a dashboard */
+    struct hub_dashboard *dashboard;      /* owned; NULL elsewhere, and before authentication */
     struct hub_reporter reporter;         /* on a restaurant's path */
     struct osy_metric *gauge;             /* borrowed; where this socket is counted */
 
@@ -103,7 +105,8 @@ void hub_session_give_up(struct hub_session *session);
 void hub_session_revoke(struct hub_session *session);
 
 /* --- for subscriptions --- */
-/* OPENING -> AWAIT_RESUME or OPEN: says `hello`. */
+/* OPENING -> AWAIT_RESUME or OPEN: says `hello`. In other states: nothing, it has. position: where the stream
+ * stands; NULL: none is chosen yet. */
 void hub_session_greet(struct hub_session *session, const struct osy_position *position);
 /* The rights at send time, and the only place that judges them: whether the client may be told, now, of
  * that restaurant and event (NULL: something about the stream itself). Closes the session when not. */
@@ -124,5 +127,6 @@ void hub_session_close(struct hub_session *session, uint16_t code, const char *r
 /* --- handlers of hub/messages.c --- */
 void hub_session_handle_auth(struct hub_session *session, const struct hub_message *message);
 void hub_session_handle_resume(struct hub_session *session, const struct hub_message *message);
+void hub_session_handle_choice(struct hub_session *session, const struct hub_message *message);
 void hub_session_handle_ack(struct hub_session *session, const struct hub_message *message);
 void hub_session_handle_ping(struct hub_session *session, const struct hub_message *message);

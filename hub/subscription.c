@@ -120,6 +120,7 @@ void hub_subscription_ready(struct hub_subscription *subscription,
 {
     hub_subscription_set_state(subscription, HUB_SUBSCRIPTION_READY);
     hub_session_greet(subscription->session, position);
+    hub_session_note_freshness(subscription->session);
     if (subscription->has_resume && subscription->state == HUB_SUBSCRIPTION_READY)
         begin_resume(subscription);
 }
@@ -129,9 +130,11 @@ bool hub_subscription_has_room(const struct hub_subscription *subscription)
     return hub_socket_has_room(subscription->session->socket);
 }
 
-static enum osy_position_kind kind_of(const struct hub_subscription *subscription)
+static enum hub_form form_of(const struct hub_subscription *subscription)
 {
-    return subscription->order ? OSY_POSITION_ORDER : OSY_POSITION_RESTAURANT;
+    if (subscription->order)
+        return HUB_FORM_CUSTOMER;
+    return subscription->session->target.is_dashboard ? HUB_FORM_DASHBOARD : HUB_FORM_TABLET;
 }
 
 /* event: NULL for what is said about the stream itself. */
@@ -145,9 +148,10 @@ void hub_subscription_deliver(struct hub_subscription *subscription, struct hub_
 {
     if (!is_allowed(subscription, event))
         return;
-    enum osy_position_kind kind = kind_of(subscription);
-    subscription->position = hub_event_position(event, kind);
-    hub_session_send(subscription->session, hub_event_frame(event, kind));
+    enum hub_form form = form_of(subscription);
+    subscription->position = hub_event_position(
+        event, form == HUB_FORM_CUSTOMER ? OSY_POSITION_ORDER : OSY_POSITION_RESTAURANT);
+    hub_session_send(subscription->session, hub_event_frame(event, form));
     hub_session_expect_sign(subscription->session);
 }
 
@@ -157,7 +161,13 @@ static void say_where(struct hub_subscription *subscription, const char *type, c
     char position[OSY_POSITION_TEXT_BYTES];
     osy_position_format(&subscription->position, position);
     struct osy_buffer json = OSY_BUFFER_INIT;
-    osy_buffer_printf(&json, "{\"type\":\"%s\",\"position\":\"%s\"", type, position);
+    osy_buffer_printf(&json, "{\"type\":\"%s\",", type);
+    if (form_of(subscription) == HUB_FORM_DASHBOARD) {
+        char restaurant_id[OSY_UUID_TEXT_BYTES];
+        osy_uuid_format(hub_topic_restaurant(subscription->topic), restaurant_id);
+        osy_buffer_printf(&json, "\"restaurant_id\":\"%s\",", restaurant_id);
+    }
+    osy_buffer_printf(&json, "\"position\":\"%s\"", position);
     if (reason)
         osy_buffer_printf(&json, ",\"reason\":\"%s\"", reason);
     osy_buffer_char(&json, '}');

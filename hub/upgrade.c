@@ -37,6 +37,11 @@ static bool parse_order_path(const char *path, const char *query, struct hub_tar
 bool hub_target_parse(const char *path, const char *query, struct hub_target *target)
 {
     *target = (struct hub_target){0};
+    if (!query && strcmp(path, "/ws/dashboard") == 0) {
+        target->kind = OSY_POSITION_RESTAURANT;
+        target->is_dashboard = true;
+        return true;
+    }
     if (parse_restaurant_path(path, query, target)) {
         target->kind = OSY_POSITION_RESTAURANT;
         return true;

@@ -14,9 +14,10 @@
 
 /* What a socket watches. */
 struct hub_target {
-    enum osy_position_kind kind;
-    struct osy_uuid restaurant_id;
-    struct osy_uuid order_id; /* nil for a restaurant */
+    enum osy_position_kind kind;   /* of its positions */
+    bool is_dashboard;             /* watches the restaurants that it chooses */
+    struct osy_uuid restaurant_id; /* nil for a dashboard */
+    struct osy_uuid order_id;      /* nil for a restaurant */
 };
 
 /* A header's value; NULL when it is absent. A value that was too long to copy is "\x7f", which no rule
@@ -35,7 +36,8 @@ struct hub_refusal {
     const char *reason;
 };
 
-/* path: "/ws/restaurants/{rid}/orders" or "/ws/orders/{oid}/status" with query "r={rid}". */
+/* path: "/ws/restaurants/{rid}/orders" "/ws/orders/{oid}/status" with query
+ * "r={rid}", or "/ws/dashboard". */
 bool hub_target_parse(const char *path, const char *query, struct hub_target *target);
 /* origins: exact ones, comma separated. False and a refusal, or true and the target. */
 bool hub_upgrade_check(const struct hub_upgrade *request, const char *origins,

@@ -20,7 +20,7 @@ function readEnvFile() {
 
 export const stack = readEnvFile();
 /** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
-const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate', 'freshness'];
+const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate', 'freshness', 'dashboard'];
 const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 export const RESTAURANT = restaurantId(own);
@@ -138,6 +138,15 @@ export class Hub {
     return client;
   }
 
+  /** A socket that is authenticated and has chosen: restaurants and the positions to resume from. */
+  async dashboard(token, choice) {
+    const client = this.connect('/ws/dashboard', { token });
+    await client.opened;
+    await client.next('hello');
+    client.choose(choice);
+    return client;
+  }
+
   /** Sends bytes on a bare connection and returns everything that comes back until its end. */
   async exchange(bytes) {
     const socket = net.connect(this.port, '127.0.0.1');
@@ -249,6 +258,12 @@ export class Client {
     this.socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
 
+  /** On a dashboard: {restaurant: position}. */
+  choose(choice) {
+    const restaurants = Object.entries(choice).map(([id, position]) => ({ id, position }));
+    this.say({ type: 'resume', restaurants });
+  }
+
   /** Bytes of one frame, masked with zeros, as nobody's WebSocket library would let us send them. */
   frame(firstByte, payload, { length = payload.length } = {}) {
     const header = [firstByte];
@@ -270,12 +285,12 @@ async function post(url, body, token) {
   return response.json();
 }
 
-let menu;
-export async function placeOrder() {
-  menu ??= (await fetch(`${API}/restaurants/${RESTAURANT}/menu`)).json();
-  const item = (await menu).items.find(({ available, stock }) => available && stock === null);
+const menus = {};
+export async function placeOrder(restaurant = RESTAURANT) {
+  menus[restaurant] ??= (await fetch(`${API}/restaurants/${restaurant}/menu`)).json();
+  const item = (await menus[restaurant]).items.find(({ available, stock }) => available && stock === null);
   return post('/orders', {
-    restaurant_id: RESTAURANT,
+    restaurant_id: restaurant,
     items: [{ item_id: item.item_id, quantity: 1 }],
     customer: { name: 'Test', phone: '+82 10 0000 0000', address: 'Somewhere 1' },
   });

@@ -13,7 +13,15 @@
 
 static bool parse(const char *text, struct hub_message *message, struct osy_error *err)
 {
-    return hub_message_parse(text, strlen(text), OSY_POSITION_RESTAURANT, message, err);
+    static const struct hub_target tablet = {.kind = OSY_POSITION_RESTAURANT};
+    return hub_message_parse(text, strlen(text), &tablet, message, err);
+}
+
+static bool parse_on_dashboard(const char *text, struct hub_message *message, struct osy_error *err)
+{
+    static const struct hub_target dashboard = {.kind = OSY_POSITION_RESTAURANT,
+                                                .is_dashboard = true};
+    return hub_message_parse(text, strlen(text), &dashboard, message, err);
 }
 
 static char position[OSY_POSITION_TEXT_BYTES], order_position[OSY_POSITION_TEXT_BYTES];
@@ -145,6 +153,96 @@ static void a_position_of_another_stream_is_refused(void **state)
     assert_int_equal(err.code, OSY_ERR_INVALID);
 }
 
+#define RID_1 "01890000-0000-7000-8000-000000000001"
+#define RID_2 "01890000-0000-7000-8000-000000000002"
+
+static void a_dashboard_chooses_restaurants(void **state)
+{
+    struct hub_message message;
+    char text[512];
+    (void)state;
+    snprintf(text, sizeof text,
+             "{\"type\":\"resume\",\"restaurants\":[{\"id\":\"" RID_1 "\",\"position\":null},"
+             "{\"id\":\"" RID_2 "\",\"position\":\"%s\"}]}",
+             position);
+    assert_true(parse_on_dashboard(text, &message, NULL));
+    assert_ptr_equal(message.handle, hub_session_handle_choice);
+    assert_int_equal(message.choice_count, 2);
+    assert_false(message.choices[0].has_position);
+    assert_true(message.choices[1].has_position);
+    assert_int_equal(message.choices[1].position.number, 42);
+    hub_message_deinit(&message);
+    assert_false(parse(text, &message, NULL)); /* nor may anybody else say that */
+}
+
+static void refused_choices_name_what_was_wrong(void **state)
+{
+    static const char *const table[][2] = {
+        {"{\"type\":\"resume\",\"position\":null}", "'position'"},
+        {"{\"type\":\"resume\"}", "'restaurants'"},
+        {"{\"type\":\"resume\",\"restaurants\":null}", "'restaurants'"},
+        {"{\"type\":\"resume\",\"restaurants\":[]}", "'restaurants'"},
+        {"{\"type\":\"resume\",\"restaurants\":[1]}", "restaurants[0]"},
+        {"{\"type\":\"resume\",\"restaurants\":[{\"id\":\"" RID_1 "\"}]}",
+         "'restaurants[0].position'"},
+        {"{\"type\":\"resume\",\"restaurants\":[{\"position\":null}]}", "'restaurants[0].id'"},
+        {"{\"type\":\"resume\",\"restaurants\":[{\"id\":\"1\",\"position\":null}]}",
+         "'restaurants[0].id'"},
+        {"{\"type\":\"resume\",\"restaurants\":[{\"id\":\"" RID_1 "\",\"position\":null,"
+         "\"device\":\"a\"}]}",
+         "'restaurants[0].device'"},
+        {"{\"type\":\"resume\",\"restaurants\":[{\"id\":\"" RID_1 "\",\"position\":\"x\"}]}",
+         "'restaurants[0].position'"},
+        {"{\"type\":\"resume\",\"restaurants\":[{\"id\":\"" RID_1 "\",\"position\":null},"
+         "{\"id\":\"" RID_1 "\",\"position\":null}]}",
+         "'restaurants[1].id'"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct hub_message message;
+        struct osy_error err = {0};
+        if (parse_on_dashboard(table[i][0], &message, &err))
+            fail_msg("accepted: %s", table[i][0]);
+        if (!strstr(err.message, table[i][1]))
+            fail_msg("%s: %s", table[i][0], err.message);
+    }
+}
+
+static void a_position_of_an_order_is_refused_in_a_choice(void **state)
+{
+    struct hub_message message;
+    struct osy_error err = {0};
+    char text[256];
+    (void)state;
+    snprintf(text, sizeof text,
+             "{\"type\":\"resume\",\"restaurants\":[{\"id\":\"" RID_1 "\",\"position\":\"%s\"}]}",
+             order_position);
+    assert_false(parse_on_dashboard(text, &message, &err));
+    assert_non_null(strstr(err.message, "'restaurants[0].position'"));
+}
+
+/* What the table allows at most must fit into one message. */
+static void thirty_two_restaurants_fit_and_no_more_are_accepted(void **state)
+{
+    (void)state;
+    for (int count = HUB_CHOICES_MAX; count <= HUB_CHOICES_MAX + 1; count++) {
+        char text[8192];
+        int length = snprintf(text, sizeof text, "{\"type\":\"resume\",\"restaurants\":[");
+        for (int i = 0; i < count; i++)
+            length += snprintf(text + length, sizeof text - (size_t)length,
+                               "%s{\"id\":\"01890000-0000-7000-8000-%012d\",\"position\":\"%s\"}",
+                               i ? "," : "", i, position);
+        length += snprintf(text + length, sizeof text - (size_t)length, "]}");
+        struct hub_message message;
+        bool is_accepted = parse_on_dashboard(text, &message, NULL);
+        assert_int_equal(is_accepted, count == HUB_CHOICES_MAX);
+        if (is_accepted) {
+            assert_true(length <= HUB_MESSAGE_MAX_BYTES);
+            hub_message_deinit(&message);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +251,10 @@ int main(void)
         cmocka_unit_test(acks_need_a_known_state_and_a_plain_device),
         cmocka_unit_test(an_unknown_type_is_told_apart),
         cmocka_unit_test(a_position_of_another_stream_is_refused),
+        cmocka_unit_test(a_dashboard_chooses_restaurants),
+        cmocka_unit_test(refused_choices_name_what_was_wrong),
+        cmocka_unit_test(a_position_of_an_order_is_refused_in_a_choice),
+        cmocka_unit_test(thirty_two_restaurants_fit_and_no_more_are_accepted),
     };
     return cmocka_run_group_tests(tests, make_positions, NULL);
 }

@@ -58,6 +58,18 @@ static void paths_name_their_target(void **state)
     assert_string_equal(text, RID);
 }
 
+static void a_dashboard_names_no_restaurant_in_its_path(void **state)
+{
+    struct hub_target target;
+    (void)state;
+    assert_true(hub_target_parse("/ws/dashboard", NULL, &target));
+    assert_true(target.is_dashboard);
+    assert_int_equal(target.kind, OSY_POSITION_RESTAURANT);
+    assert_true(osy_uuid_is_nil(&target.restaurant_id));
+    assert_true(hub_target_parse("/ws/restaurants/" RID "/orders", NULL, &target));
+    assert_false(target.is_dashboard);
+}
+
 static void other_paths_are_refused(void **state)
 {
     static const struct {
@@ -66,6 +78,8 @@ static void other_paths_are_refused(void **state)
         {"/", NULL},
         {"", NULL},
         {"/ws", NULL},
+        {"/ws/dashboard/", NULL},
+        {"/ws/dashboard", "r=" RID},
         {"/ws/restaurants/" RID, NULL},
         {"/ws/restaurants/" RID "/orders/", NULL},
         {"/ws/restaurants/" RID "/orders", "r=" RID},
@@ -170,6 +184,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_proper_upgrade_passes),
         cmocka_unit_test(paths_name_their_target),
+        cmocka_unit_test(a_dashboard_names_no_restaurant_in_its_path),
         cmocka_unit_test(other_paths_are_refused),
         cmocka_unit_test(what_is_no_proper_upgrade_is_refused),
         cmocka_unit_test(only_listed_origins_pass),
