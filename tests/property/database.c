@@ -70,6 +70,12 @@ void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid 
         .restaurant = restaurant, .order = order, .on_events = fn, .context = context});
 }
 
+bool hub_store_is_full(const struct hub_store *store)
+{
+    (void)store;
+    return false;
+}
+
 bool hub_store_is_up(const struct hub_store *store)
 {
     (void)store;
