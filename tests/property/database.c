@@ -70,7 +70,7 @@ void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid 
         .restaurant = restaurant, .order = order, .on_events = fn, .context = context});
 }
 
-bool hub_store_is_full(const struct hub_store *store)
+bool hub_store_is_full(struct hub_store *store)
 {
     (void)store;
     return false;
