@@ -151,6 +151,16 @@ static bool read_integer(const json_t *value, const char *path, const struct osy
     return true;
 }
 
+static bool read_bool(const json_t *value, const char *path, const struct osy_json_field *field,
+                      struct osy_error *err)
+{
+    if (!json_is_boolean(value))
+        return osy_error_set(err, OSY_ERR_INVALID, "'%s%s' must be true or false", path,
+                             field->name);
+    *(bool *)field->target = json_is_true(value);
+    return true;
+}
+
 static bool read_uuid(const json_t *value, const char *path, const struct osy_json_field *field,
                       struct osy_error *err)
 {
@@ -190,6 +200,7 @@ static bool read_field(json_t *value, const char *path, const struct osy_json_fi
     switch (field->kind) {
     case OSY_JSON_STRING: return read_string(value, path, field, err);
     case OSY_JSON_INTEGER: return read_integer(value, path, field, err);
+    case OSY_JSON_BOOL: return read_bool(value, path, field, err);
     case OSY_JSON_UUID: return read_uuid(value, path, field, err);
     case OSY_JSON_OBJECT: return read_object(value, path, field, err);
     case OSY_JSON_ARRAY: return read_array(value, path, field, err);

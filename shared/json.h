@@ -24,6 +24,7 @@ enum osy_json_kind {
     OSY_JSON_END = 0,
     OSY_JSON_STRING,  /* const char *: borrowed from the tree; least and most count code points */
     OSY_JSON_INTEGER, /* int64_t within least and most */
+    OSY_JSON_BOOL,    /* bool */
     OSY_JSON_UUID,    /* struct osy_uuid */
     OSY_JSON_OBJECT,  /* json_t *: borrowed */
     OSY_JSON_ARRAY,   /* json_t *: borrowed; least and most count elements */

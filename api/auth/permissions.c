@@ -13,6 +13,10 @@ static const struct row {
     [API_PERM_ORDER_LIST] = {"order:list", false, false, true, true, true},
     [API_PERM_ORDER_WRITE] = {"order:write", false, false, true, true, true},
     [API_PERM_ORDER_CANCEL] = {"order:cancel", true, false, true, true, true},
+    [API_PERM_ORDER_TIMELINE] = {"order:timeline", false, false, true, true, true},
+    [API_PERM_SETTINGS_READ] = {"settings:read", false, false, true, true, true},
+    [API_PERM_SETTINGS_WRITE] = {"settings:write", false, false, false, true, true},
+    [API_PERM_DEVICE_LIST] = {"device:list", false, false, true, true, true},
     [API_PERM_TOKEN_REVOKE] = {"token:revoke", false, false, false, false, true},
     [API_PERM_ESCALATION_MANAGE] = {"escalation:manage", false, false, false, true, true},
 };

@@ -13,6 +13,10 @@ enum api_permission {
     API_PERM_ORDER_LIST,  /* a restaurant's orders */
     API_PERM_ORDER_WRITE, /* accept, reject, prepare, ready, complete */
     API_PERM_ORDER_CANCEL,
+    API_PERM_ORDER_TIMELINE, /* what happened to an order, and whom it reached */
+    API_PERM_SETTINGS_READ,
+    API_PERM_SETTINGS_WRITE,
+    API_PERM_DEVICE_LIST,
     API_PERM_TOKEN_REVOKE,      /* end the tokens of a user or a session */
     API_PERM_ESCALATION_MANAGE, /* who is told of orders that wait, and where */
     API_PERMISSION_COUNT,

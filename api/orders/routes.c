@@ -5,6 +5,8 @@
 const struct api_route api_order_routes[] = {
     {"POST", "/api/v1/orders", API_PUBLIC, .on_loop = api_handle_create_order},
     {"GET", "/api/v1/orders/:id", API_PERM_ORDER_READ, .on_worker = api_handle_get_order},
+    {"GET", "/api/v1/orders/:id/timeline", API_PERM_ORDER_TIMELINE,
+     .on_worker = api_handle_get_timeline},
     {"POST", "/api/v1/orders/:id/cancel", API_PERM_ORDER_CANCEL,
      .on_loop = api_handle_cancel_order},
     {"GET", "/api/v1/restaurants/me/orders", API_PERM_ORDER_LIST,

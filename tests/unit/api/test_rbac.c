@@ -27,6 +27,10 @@ static void only_the_expected_roles_have_each_permission(void **state)
         {API_PERM_ORDER_LIST, "--soa"},
         {API_PERM_ORDER_WRITE, "--soa"},
         {API_PERM_ORDER_CANCEL, "g-soa"},
+        {API_PERM_ORDER_TIMELINE, "--soa"},
+        {API_PERM_SETTINGS_READ, "--soa"},
+        {API_PERM_SETTINGS_WRITE, "---oa"},
+        {API_PERM_DEVICE_LIST, "--soa"},
         {API_PERM_TOKEN_REVOKE, "----a"},
         {API_PERM_ESCALATION_MANAGE, "---oa"},
     };

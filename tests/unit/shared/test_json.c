@@ -121,6 +121,7 @@ static void hostile_texts_are_refused_without_being_quoted(void **state)
 struct line {
     const char *name;
     int64_t quantity;
+    bool is_gift;
     struct osy_uuid item_id;
     json_t *options, *extras;
 };
@@ -130,6 +131,7 @@ static bool read_line(const char *text, struct line *line, json_t **root, struct
     const struct osy_json_field fields[] = {
         {"name", OSY_JSON_STRING, false, 1, 5, &line->name},
         {"quantity", OSY_JSON_INTEGER, false, 1, 99, &line->quantity},
+        {"is_gift", OSY_JSON_BOOL, true, 0, 0, &line->is_gift},
         {"item_id", OSY_JSON_UUID, true, 0, 0, &line->item_id},
         {"options", OSY_JSON_OBJECT, true, 0, 0, &line->options},
         {"extras", OSY_JSON_ARRAY, true, 1, 2, &line->extras},
@@ -150,10 +152,11 @@ static void fields_land_in_their_targets(void **state)
     assert_true(
         read_line("{\"name\":\"\xEB\xB9\x84\xEB\xB9\x94\xEB\xB0\xA5\xEA\xB9\x80\xEC\xB9\x98\","
                   "\"quantity\":99,\"item_id\":\"017F22E2-79B0-7CC3-98C4-DC0C0C07398F\","
-                  "\"options\":{\"x\":1},\"extras\":[1,2]}",
+                  "\"is_gift\":true,\"options\":{\"x\":1},\"extras\":[1,2]}",
                   &line, &root, &err));
     assert_string_equal(line.name, "\xEB\xB9\x84\xEB\xB9\x94\xEB\xB0\xA5\xEA\xB9\x80\xEC\xB9\x98");
     assert_int_equal(line.quantity, 99);
+    assert_true(line.is_gift);
     assert_int_equal(line.item_id.bytes[15], 0x8F);
     assert_int_equal(json_object_size(line.options), 1);
     assert_int_equal(json_array_size(line.extras), 2);
@@ -193,6 +196,8 @@ static void wrong_fields_are_named(void **state)
         {"{\"name\":5,\"quantity\":1}", name},
         {"{\"name\":\"a\",\"quantity\":1,\"foo\":2}", "'items[3].foo' is not a known field"},
         {"{\"name\":\"a\",\"quantity\":1,\"Name\":2}", "'items[3].Name' is not a known field"},
+        {"{\"name\":\"a\",\"quantity\":1,\"is_gift\":1}",
+         "'items[3].is_gift' must be true or false"},
         {"{\"name\":\"a\",\"quantity\":1,\"item_id\":\"x\"}", "'items[3].item_id' must be a UUID"},
         {"{\"name\":\"a\",\"quantity\":1,\"item_id\":5}", "'items[3].item_id' must be a UUID"},
         {"{\"name\":\"a\",\"quantity\":1,\"options\":[]}", "'items[3].options' must be an object"},

@@ -1,0 +1,50 @@
+/* What there is to read about a restaurant. */
+#include "api/http/request.h"
+#include "api/http/workers.h"
+#include "api/orders/scope.h"
+#include "api/restaurants/handlers.h"
+#include "embedded/api_core.h"
+#include "shared/pg.h"
+
+void api_restaurant_reply(struct api_worker *worker, struct api_request *request, const char *sql,
+                          const struct osy_uuid *restaurant_id)
+{
+    struct osy_error err = {0};
+    struct osy_buffer body = OSY_BUFFER_INIT;
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(restaurant_id, id);
+    PGresult *row = osy_pg_query(worker->pg, sql, 1, (const char *const[]){id}, &err);
+    if (!row) {
+        api_reply_database_error(request, &err);
+    } else if (PQntuples(row) == 0) {
+        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", "There is no such restaurant.", NULL);
+    } else {
+        osy_buffer_append(&body, PQgetvalue(row, 0, 0), (size_t)PQgetlength(row, 0, 0));
+        api_reply_json(request, 200, &body);
+    }
+    PQclear(row);
+}
+
+void api_handle_get_menu(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_error err = {0};
+    struct osy_uuid restaurant_id;
+    if (api_request_param_uuid(request, "id", &restaurant_id, &err))
+        api_restaurant_reply(worker, request, sql_find_menu, &restaurant_id);
+    else
+        api_reply_invalid(request, &err);
+}
+
+void api_handle_get_settings(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_uuid restaurant_id;
+    if (api_scope_restaurant(request, &restaurant_id))
+        api_restaurant_reply(worker, request, sql_find_settings, &restaurant_id);
+}
+
+void api_handle_list_devices(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_uuid restaurant_id;
+    if (api_scope_restaurant(request, &restaurant_id))
+        api_restaurant_reply(worker, request, sql_list_devices, &restaurant_id);
+}
