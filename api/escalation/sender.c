@@ -74,6 +74,7 @@ static void finish(struct api_sender *sender, struct try *try, const char *outco
 {
     struct osy_error err = {0};
     char pause_ms[24];
+    OSY_FAILPOINT("sender.answered", "the outcome of a try is written down");
     snprintf(pause_ms, sizeof pause_ms, "%" PRId64,
              sender->config->webhook_retry_ms << (try->attempts - 1));
     const char *values[] = {try->order, try->step, try->attempt, outcome, detail, pause_ms};
@@ -92,7 +93,6 @@ static void on_sent(void *context, void *tag, bool is_delivered, const char *det
 {
     struct api_sender *sender = context;
     struct try *try = tag;
-    OSY_FAILPOINT("sender.answered", "the outcome of a try is written down");
     if (is_delivered)
         finish(sender, try, "done", detail);
     else

@@ -138,29 +138,30 @@ static PGresult *escalate_claimed(struct api_watchdog *watchdog, const PGresult 
     return effects;
 }
 
-/* One transaction: timers, steps and events, or nothing. *more: there may be further timers that are due. */
-static PGresult *take_steps(struct api_watchdog *watchdog, bool *more, struct osy_error *err)
+/* One transaction: timers, steps and events, or nothing. *effects is NULL when no timer was due; *more: there may
+ * be further ones that are. */
+static bool take_steps(struct api_watchdog *watchdog, PGresult **effects, bool *more,
+                       struct osy_error *err)
 {
-    PGresult *effects = NULL;
+    *effects = NULL;
     if (!run(watchdog, "BEGIN", err))
-        return NULL;
+        return false;
     PGresult *claimed = osy_pg_query(watchdog->pg, sql_claim_watches, 1,
                                      (const char *const[]){CLAIM_MAX_TEXT}, err);
-    if (!claimed)
-        goto failed;
-    *more = PQntuples(claimed) == CLAIM_MAX;
-    OSY_FAILPOINT("watchdog.claimed", "the steps of the claimed timers are taken");
-    effects = escalate_claimed(watchdog, claimed, err);
+    bool ok = claimed != NULL;
+    *more = ok && PQntuples(claimed) == CLAIM_MAX;
+    if (ok && PQntuples(claimed) > 0) {
+        OSY_FAILPOINT("watchdog.claimed", "the steps of the claimed timers are taken");
+        *effects = escalate_claimed(watchdog, claimed, err);
+        ok = *effects != NULL;
+        OSY_FAILPOINT("watchdog.before_commit", "steps and events are committed");
+    }
     PQclear(claimed);
-    if (!effects)
-        goto failed;
-    OSY_FAILPOINT("watchdog.before_commit", "steps and events are committed");
-    if (run(watchdog, "COMMIT", err))
-        return effects;
-failed:
-    PQclear(effects);
-    osy_pg_reset(watchdog->pg);
-    return NULL;
+    if (ok && run(watchdog, "COMMIT", err))
+        return true;
+    PQclear(*effects);
+    osy_pg_reset(watchdog->pg); /* ends the transaction */
+    return false;
 }
 
 /* ---- what comes after the commit ---- */
@@ -277,9 +278,11 @@ static bool escalate(void *context, bool *more, struct osy_error *err)
     struct api_watchdog *watchdog = context;
     if (!measure_lateness(watchdog, err))
         return false;
-    PGresult *effects = take_steps(watchdog, more, err);
-    if (!effects)
+    PGresult *effects;
+    if (!take_steps(watchdog, &effects, more, err))
         return false;
+    if (!effects)
+        return true;
     OSY_FAILPOINT("watchdog.committed", "what was committed is published, and orders are rejected");
     bool ok = follow_up(watchdog, effects, err);
     PQclear(effects);

@@ -24,8 +24,27 @@ export async function listFailpoints(stack) {
 /** Which processes may pass it: those of ordersync-api serve and work hold the same code. */
 const victimsOf = ({ program }) => (program === 'hub' ? ['hub-1'] : ['api-1', 'worker-1'])
 
-/** What brings rare places about: sockets that resume, events that were not published, an orderly end. */
+/** Orders that nobody takes on, one of them until it is rejected. They are from yesterday, so none of the load's. */
+const LONELY_ORDERS = `
+  CREATE TEMP TABLE lonely AS
+  SELECT gen_random_uuid() AS restaurant, gen_random_uuid() AS id, gen_random_uuid() AS event, reject, now() - interval '1 day' AS at
+    FROM (VALUES (NULL::integer), (1)) AS v (reject);
+  INSERT INTO restaurants (id, name, currency, reject_after_s) SELECT restaurant, 'Nobody there', 'KRW', reject FROM lonely;
+  INSERT INTO restaurant_streams (restaurant_id, seq, last_event_id) SELECT restaurant, 1, event FROM lonely;
+  INSERT INTO orders (id, restaurant_id, currency, total_amount, changed_by, last_event_id, customer_name, customer_phone,
+                      customer_address, created_at, updated_at)
+  SELECT id, restaurant, 'KRW', 0, 'guest', event, '', '', '', at, at FROM lonely;
+  INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, data)
+  SELECT restaurant, 1, id, 1, event, 'order.created', at,
+         format('{"order_id":"%s","restaurant_id":"%s","code":"00000","status":"PENDING","version":1,"items":[]}', id, restaurant)
+    FROM lonely;
+  INSERT INTO order_watches (order_id, restaurant_id, next_at) SELECT id, restaurant, now() FROM lonely`
+
+/** What brings rare places about: orders that wait, sockets that resume, events that were not published, an orderly end. */
 const provocations = [
+  async ({ stack }) => {
+    await stack.query(LONELY_ORDERS)
+  },
   async ({ stack }) => {
     await stack.kill('hub-2')
     await stack.start('hub-2')

@@ -153,17 +153,15 @@ test('a tablet hears of an alert in its stream, and of the rejection', async () 
   const socket = new WebSocket(`${env.WS_URL}/ws/restaurants/${restaurant.id}/orders`, 'ordersync.v1', {
     headers: { authorization: `Bearer ${restaurant.staff}` },
   });
-  const events = [];
-  socket.on('message', (data) => {
-    for (const line of data.toString().split('\n')) {
-      const message = JSON.parse(line);
-      if (message.type === 'event') events.push(message.event);
-    }
-  });
+  const messages = [];
+  socket.on('message', (data) => messages.push(...data.toString().split('\n').map((line) => JSON.parse(line))));
   await once(socket, 'open');
   socket.send(JSON.stringify({ type: 'resume', position: null }));
+  await until('live', () => messages.some(({ type }) => type === 'caught_up'));
   const order = await place(restaurant, restaurant.dish, env.API_URLS.split(' ')[0]);
-  await until('rejected', () => events.some(({ type }) => type === 'order.rejected'));
+  const eventsOf = () => messages.filter(({ type }) => type === 'event').map(({ event }) => event);
+  await until('rejected', () => eventsOf().some(({ type }) => type === 'order.rejected'));
+  const events = eventsOf();
   assert.deepEqual(events.map(({ type }) => type), ['order.created', 'order.alerted', 'order.rejected']);
   const alerted = events[1];
   assert.equal(alerted.subject, order.order_id);

@@ -1,9 +1,15 @@
 /** Webhooks and ladders: setting them, and what a real receiver gets. */
 import { after, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { makeSchema, start, until } from './own.mjs';
 import { makeRestaurant, mintToken, newOrder, request, sql } from './stack.mjs';
 
@@ -18,9 +24,9 @@ const work = (more = {}) => start('work', { ...settings, ...open, ...more });
 const ask = (text) => sql(text, database);
 
 /** A receiver on this machine that answers what the test says, and what it has received. */
-async function receive(answer) {
+async function receive(answer, makeServer = createServer) {
   const requests = [];
-  const server = createServer(async (incoming, reply) => {
+  const server = makeServer(async (incoming, reply) => {
     const chunks = [];
     for await (const chunk of incoming) chunks.push(chunk);
     requests.push({ headers: incoming.headers, body: Buffer.concat(chunks) });
@@ -115,6 +121,21 @@ for (const [what, answer, detail] of [
     await worker.stop();
   });
 }
+
+test('a receiver that cannot prove its name over TLS gets nothing', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'ordersync-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(folder, name));
+  await promisify(execFile)('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, '-subj', '/CN=localhost', '-days', '1']);
+  const receiver = await receive(say(200), (listener) => createTlsServer({ key: readFileSync(key), cert: readFileSync(cert) }, listener));
+  const restaurant = await makeLaddered(ONE_WEBHOOK, receiver.url.replace('http:', 'https:'));
+  const worker = await work();
+  const order = await place(restaurant);
+  await finished(order);
+  assert.equal(receiver.requests.length, 0);
+  assert.match(await column(order, "outcome || ': ' || detail"), /^failed: .*certificate/);
+  await worker.stop();
+});
 
 test('a receiver that hangs does not keep the messages of others', async () => {
   const stuck = await makeLaddered(ONE_WEBHOOK, (await receive(() => {})).url);
