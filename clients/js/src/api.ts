@@ -2,7 +2,7 @@
  * The HTTP API (docs/openapi.yaml), typed. Every failure is an ApiError, whether the server refused, could not be
  * reached, or answered with something that is not ours; so a caller has one thing to catch.
  */
-import type { Order, OrderStatus } from './events.js';
+import type { Order, OrderAlert, OrderEventType, OrderStatus } from './events.js';
 
 const TIMEOUT_MS = 15_000;
 
@@ -58,6 +58,50 @@ export interface MenuItem {
 export interface Menu {
   restaurant: { restaurant_id: string; name: string; currency: string; accepting: boolean };
   items: MenuItem[];
+}
+
+/** What a restaurant has chosen. Times in seconds. */
+export interface RestaurantSettings {
+  /** Without a device for so long, the restaurant is unreachable. */
+  offline_after_s: number;
+  /** Whether new orders are then refused. */
+  refuse_when_unreachable: boolean;
+  display_within_s: number;
+  accept_within_s: number;
+  /** When an order that nobody has accepted is rejected; null: never. */
+  reject_after_s: number | null;
+}
+
+export interface DeviceList {
+  restaurant_id: string;
+  /** null: no device has ever come. */
+  reachable: boolean | null;
+  since: string | null;
+  /** left_at is null while it is connected. */
+  devices: { device: string; connected_at: string; left_at: string | null }[];
+}
+
+export type TimelineEntry = { at: string } & (
+  | { kind: 'event'; type: OrderEventType; version: number; by: string | null; user_id: string | null }
+  | { kind: 'received' | 'displayed'; device: string }
+  | {
+      kind: 'escalation';
+      step: number;
+      reason: OrderAlert['reason'];
+      action: 'alert' | 'webhook' | 'sms' | 'call' | 'email';
+      waiting_ms: number;
+      outcome: 'waiting' | 'done' | 'skipped' | 'failed';
+      detail: string | null;
+      finished_at: string | null;
+    }
+);
+
+/** What has happened to an order, who did it, and which devices it reached; ascending by time. */
+export interface Timeline {
+  order_id: string;
+  restaurant_id: string;
+  status: OrderStatus;
+  entries: TimelineEntry[];
 }
 
 export type OrderAction = 'accept' | 'reject' | 'prepare' | 'ready' | 'complete' | 'cancel';
@@ -135,7 +179,7 @@ export interface ApiOptions {
 }
 
 interface Call {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   path: string;
   query?: Record<string, string | undefined>;
   body?: unknown;
@@ -191,6 +235,31 @@ export class OrderSyncApi {
 
   getMenu(restaurantId: string): Promise<Menu> {
     return this.call({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}/menu` });
+  }
+
+  getTimeline(orderId: string): Promise<Timeline> {
+    return this.call({ method: 'GET', path: `/orders/${encodeURIComponent(orderId)}/timeline` });
+  }
+
+  /* restaurantId is for admins and for those with several restaurants. */
+
+  getSettings(restaurantId?: string): Promise<RestaurantSettings & { restaurant_id: string }> {
+    return this.call({ method: 'GET', path: '/restaurants/me/settings', query: { restaurant_id: restaurantId } });
+  }
+
+  /** All of them at once. */
+  putSettings(settings: RestaurantSettings, restaurantId?: string): Promise<RestaurantSettings & { restaurant_id: string }> {
+    const { offline_after_s, refuse_when_unreachable, display_within_s, accept_within_s, reject_after_s } = settings;
+    return this.call({
+      method: 'PUT',
+      path: '/restaurants/me/settings',
+      query: { restaurant_id: restaurantId },
+      body: { offline_after_s, refuse_when_unreachable, display_within_s, accept_within_s, reject_after_s },
+    });
+  }
+
+  listDevices(restaurantId?: string): Promise<DeviceList> {
+    return this.call({ method: 'GET', path: '/restaurants/me/devices', query: { restaurant_id: restaurantId } });
   }
 
   private async call<Reply>(call: Call): Promise<Reply> {

@@ -103,3 +103,28 @@ test('no answer at all is an error of the same class', async () => {
   assert.equal(error.code, 'UNREACHABLE');
   assert.equal(error.status, 0);
 });
+
+test('settings that were read are written back without what is not theirs', async (t) => {
+  const chosen = { offline_after_s: 300, refuse_when_unreachable: true, display_within_s: 20, accept_within_s: 90, reject_after_s: null };
+  const { api, requests } = await setUp(t, () => ({ json: { restaurant_id: 'r1', ...chosen } }));
+  await api.putSettings({ ...(await api.getSettings('r1')), accept_within_s: 60 }, 'r1');
+  assert.deepEqual(
+    requests.map(({ method, url }) => [method, url]),
+    [
+      ['GET', '/api/v1/restaurants/me/settings?restaurant_id=r1'],
+      ['PUT', '/api/v1/restaurants/me/settings?restaurant_id=r1'],
+    ],
+  );
+  assert.equal(requests[1].headers['content-type'], 'application/json');
+  assert.deepEqual(JSON.parse(requests[1].body), { ...chosen, accept_within_s: 60 });
+});
+
+test('devices and the timeline of an order are read from their own paths', async (t) => {
+  const { api, requests } = await setUp(t, () => ({ json: { devices: [], entries: [] } }));
+  assert.deepEqual((await api.listDevices()).devices, []);
+  assert.deepEqual((await api.getTimeline('o/1')).entries, []);
+  assert.deepEqual(
+    requests.map(({ url }) => url),
+    ['/api/v1/restaurants/me/devices', '/api/v1/orders/o%2F1/timeline'],
+  );
+});
