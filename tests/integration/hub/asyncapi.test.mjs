@@ -9,7 +9,20 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Parser } from '@asyncapi/parser';
 import { document, problemOf, schemaProblemOf, source, typesOf } from './contract.mjs';
-import { Hub, RESTAURANT, acceptOrder, orderPath, placeOrder, restaurantPath, seed, sql, stack, staffToken } from './hub.mjs';
+import {
+  Hub,
+  OTHER_RESTAURANT,
+  RESTAURANT,
+  acceptOrder,
+  mintToken,
+  orderPath,
+  placeOrder,
+  restaurantPath,
+  seed,
+  sql,
+  stack,
+  staffToken,
+} from './hub.mjs';
 
 const TIMEOUT = { timeout: 60_000 };
 const protocol = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
@@ -149,11 +162,16 @@ describe('real traffic', TIMEOUT, () => {
     assertAllFit('restaurantOrders', tablet, 'hello', 'caught_up', 'event', 'pong', 'error');
   });
 
-  test('of a tablet that cannot be resumed, and whose token ends, fits', async () => {
+  /** Of an event that never was. */
+  function strangePosition() {
     const position = Buffer.alloc(25, 7);
     position.writeUInt8(1, 0);
     position.writeBigUInt64BE(1n, 1);
-    const tablet = await hub.tablet(await staffToken('--ttl', '2'), position.toString('base64url'));
+    return position.toString('base64url');
+  }
+
+  test('of a tablet that cannot be resumed, and whose token ends, fits', async () => {
+    const tablet = await hub.tablet(await staffToken('--ttl', '2'), strangePosition());
     assert.ok(String((await tablet.closed).code) in document['x-close-codes']);
     assertAllFit('restaurantOrders', tablet, 'hello', 'reset', 'expiring', 'error');
   });
@@ -179,6 +197,20 @@ describe('real traffic', TIMEOUT, () => {
     assert.equal(tablet.messages.at(-1).event.subject, order.order_id);
     tablet.socket.close();
     assertAllFit('restaurantOrders', tablet, 'hello', 'event');
+  });
+
+  test('of a dashboard fits, from hello to error', async () => {
+    const owner = await mintToken('--role', 'owner', '--restaurant', RESTAURANT, '--restaurant', OTHER_RESTAURANT);
+    const dashboard = await hub.dashboard(owner, { [RESTAURANT]: null, [OTHER_RESTAURANT]: strangePosition() });
+    const expected = new Set(['caught_up', 'reset']);
+    while (expected.size > 0) for (const { type } of await dashboard.through([...expected][0])) expected.delete(type);
+    await placeOrder();
+    await dashboard.through('event');
+    dashboard.say({ type: 'ping', id: 1 });
+    await dashboard.through('pong');
+    dashboard.say({ type: 'resume', restaurants: [] });
+    assert.equal((await dashboard.closed).code, 1008);
+    assertAllFit('dashboard', dashboard, 'hello', 'caught_up', 'reset', 'event', 'pong', 'error');
   });
 
   test('of a hub that goes away fits, and so do its heartbeats', async () => {
