@@ -20,14 +20,14 @@ export class Load {
   #sockets
   output = ''
 
-  /** size: options of the load test by name; tablets and customers among them. */
+  /** size: options of the load test by name; tablets and customers among them; true: an option without a value. */
   static async start(program, envFile, size) {
     const load = new Load()
     load.#folder = await mkdtemp(join(tmpdir(), 'ordersync-load-'))
-    load.#sockets = size.tablets + size.customers
+    load.#sockets = size.tablets + size.customers + (size.dashboards ?? 0)
     const options = { seconds: LOAD_SECONDS, settle: SETTLE_SECONDS, ...size, env: envFile, json: load.#path('json') }
     options.acknowledged = load.acknowledged
-    const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const args = Object.entries(options).flatMap(([name, value]) => (value === true ? [`--${name}`] : [`--${name}`, String(value)]))
     load.#child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     load.#child.stdout.on('data', (bytes) => (load.output += bytes))
     load.#child.stderr.on('data', (bytes) => (load.output += bytes))
@@ -67,6 +67,21 @@ export class Load {
     return until('all sockets are current', async () => (await this.#live()) >= this.#sockets, CURRENT_WITHIN_MS)
   }
 
+  /** Sets or ends the mark: what reaches a socket in between has latencies of its own in the figures. */
+  mark() {
+    this.#child.kill('SIGUSR1')
+  }
+
+  /** Waits until the load is over by itself, as its option `seconds` says; the verdict. */
+  async over() {
+    const status = await this.#exit
+    return { status, figures: await this.#figures() }
+  }
+
+  async #figures() {
+    return JSON.parse(await readFile(this.#path('json'), 'utf8').catch(() => 'null'))
+  }
+
   /** The file with the ids of all orders that were answered with 201; written with the verdict. */
   get acknowledged() {
     return this.#path('acknowledged')
@@ -75,9 +90,7 @@ export class Load {
   /** Ends the load and waits for the verdict: { status, figures }; status 0 is good. */
   async verdict() {
     this.#child.kill('SIGINT')
-    const status = await this.#exit
-    const figures = JSON.parse(await readFile(this.#path('json'), 'utf8').catch(() => 'null'))
-    return { status, figures }
+    return this.over()
   }
 
   async end() {
