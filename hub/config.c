@@ -30,7 +30,7 @@ const struct osy_setting hub_settings[] = {
 
     INT(sockets_max, "ORDERSYNC_SOCKETS_MAX", "10000", 1, 200000,
         "open sockets; further upgrades get 503"),
-    INT(upgrades_per_second, "ORDERSYNC_UPGRADES_PER_SECOND", "1000", 1, 1000000,
+    INT(upgrades_per_second, "ORDERSYNC_UPGRADES_PER_SECOND", "3000", 1, 1000000,
         "upgrades admitted in a second; further ones get 503"),
     INT(database_threads, "ORDERSYNC_DATABASE_THREADS", "2", 1, 16,
         "threads (and connections) that read PostgreSQL"),
