@@ -99,7 +99,7 @@ static const struct osy_setting settings[] = {
     INT(presence_grace_ms, "ORDERSYNC_PRESENCE_GRACE_MS", "10000", 0, 600000,
         "work: time that hubs get to report after PostgreSQL was away, ms"),
     INT(receipt_days, "ORDERSYNC_RECEIPT_DAYS", "35", 1, 3650,
-        "work: how long it is known what reached which device, days"),
+        "work: how long it is known what reached which device, and who was alerted, days"),
     INT(device_days, "ORDERSYNC_DEVICE_DAYS", "90", 1, 3650,
         "work: how long a device that does not come back is known, days"),
     OSY_SETTING_END};

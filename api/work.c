@@ -25,7 +25,7 @@ static const char usage[] =
     "Publishes events that an API process could not, raises the alarm about\n"
     "orders that nobody shows or accepts in time and rejects them in the end,\n"
     "decides which restaurants orders can reach, makes audit partitions\n"
-    "ahead and deletes old idempotency records, receipts and devices.\n"
+    "ahead and deletes old idempotency records, receipts, alerts and devices.\n"
     "Any number may run.\n"
     "Settings marked `serve:` have no effect here.\n";
 

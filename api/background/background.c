@@ -88,6 +88,13 @@ static bool delete_old_receipts(void *context, bool *more, struct osy_error *err
                         err);
 }
 
+static bool delete_old_alerts(void *context, bool *more, struct osy_error *err)
+{
+    struct api_background *background = context;
+    return delete_older(background, sql_delete_old_alerts, background->config->receipt_days, more,
+                        err);
+}
+
 static bool delete_old_devices(void *context, bool *more, struct osy_error *err)
 {
     struct api_background *background = context;
@@ -124,6 +131,7 @@ struct api_background *api_background_start(const struct api_config *config,
         {"delete_expired_keys", EXPIRY_INTERVAL_MS, delete_expired_keys},
         {"delete_old_revocations", REVOCATION_INTERVAL_MS, delete_old_revocations},
         {"delete_old_receipts", RETENTION_INTERVAL_MS, delete_old_receipts},
+        {"delete_old_alerts", RETENTION_INTERVAL_MS, delete_old_alerts},
         {"delete_old_devices", RETENTION_INTERVAL_MS, delete_old_devices},
         {0},
     };

@@ -1,6 +1,6 @@
 /*
  * The background thread of `ordersync-api work`: the reconciler at every interval, and upkeep (audit
- * partitions made ahead, old idempotency records, receipts and devices deleted) now and then. It has connections of its own and
+ * partitions made ahead, old idempotency records, receipts, alerts and devices deleted) now and then. It has connections of its own and
  * may block. What a row in its table of tasks means is said in task_thread.h.
  */
 #pragma once

@@ -51,7 +51,6 @@ CREATE TABLE order_alerts (
     CHECK ((outcome = 'waiting') = (next_at IS NOT NULL))
 ) WITH (fillfactor = 70);
 CREATE INDEX order_alerts_waiting ON order_alerts (next_at) WHERE next_at IS NOT NULL;
-CREATE INDEX order_alerts_by_age ON order_alerts (at);
 
 -- Where a restaurant wants to be told.
 CREATE TABLE webhooks (

@@ -114,6 +114,26 @@ static void receipts_of_old_orders_go(void **state)
     tear_down(&fixture);
 }
 
+static void alerts_about_old_orders_go(void **state)
+{
+    struct fixture fixture;
+    (void)state;
+    set_up(&fixture);
+    PQclear(query(&fixture,
+                  "INSERT INTO order_alerts (restaurant_id, order_id, step, at, reason, action,"
+                  "                          waiting_ms, outcome, delivery_id)"
+                  " SELECT $1::uuid,"
+                  "        (lpad(to_hex((extract(epoch FROM now() - age) * 1000)::bigint), 12, '0')"
+                  "         || '7' || lpad(to_hex(n % 4096), 3, '0')"
+                  "         || '8000' || lpad(to_hex(n), 12, '0'))::uuid, 1, now(),"
+                  "        'not_accepted', 'alert', 1, 'done', gen_random_uuid()"
+                  "   FROM generate_series(1, 2009) AS n,"
+                  "        LATERAL (SELECT CASE WHEN n <= 9 THEN interval '34 days'"
+                  "                             ELSE interval '36 days' END AS age) AS its"));
+    run_until_left(&fixture, "SELECT count(*) FROM order_alerts WHERE restaurant_id = $1::uuid", 9);
+    tear_down(&fixture);
+}
+
 static void devices_that_are_gone_for_long_are_forgotten(void **state)
 {
     struct fixture fixture;
@@ -139,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(expired_keys_go_as_fast_as_they_came),
         cmocka_unit_test(receipts_of_old_orders_go),
+        cmocka_unit_test(alerts_about_old_orders_go),
         cmocka_unit_test(devices_that_are_gone_for_long_are_forgotten),
     };
     signal(SIGPIPE, SIG_IGN);
