@@ -69,11 +69,11 @@ async function interceptSockets(page) {
 }
 
 /** A tablet that is live, with its sound on; sayAsHub(message) speaks to it as its hub would. */
-export async function openTablet(t, browser, stack, { language = 'en-US' } = {}) {
+export async function openTablet(t, browser, stack, { language = 'en-US', subject } = {}) {
   const page = await openDevice(t, browser, TABLET, language);
   await page.addInitScript(listenToBell);
   page.sayAsHub = await interceptSockets(page);
-  const fragment = new URLSearchParams({ token: await mintToken(stack, 'staff'), restaurant: stack.restaurantId });
+  const fragment = new URLSearchParams({ token: await mintToken(stack, 'staff', { subject }), restaurant: stack.restaurantId });
   await page.goto(`${stack.edgeUrl}/tablet/#${fragment}`);
   await waitUntilLive(page);
   await page.locator('.sound-gate').click();
@@ -84,7 +84,7 @@ export async function openTablet(t, browser, stack, { language = 'en-US' } = {})
 /** The owner's dashboard, live. */
 export async function openDashboard(t, browser, stack, { language = 'en-US', device = DESK, restaurantIds } = {}) {
   const page = await openDevice(t, browser, device, language);
-  const fragment = new URLSearchParams({ token: await mintToken(stack, 'owner', restaurantIds) });
+  const fragment = new URLSearchParams({ token: await mintToken(stack, 'owner', { restaurantIds }) });
   await page.goto(`${stack.edgeUrl}/dashboard/#${fragment}`);
   await waitUntilLive(page);
   return page;

@@ -3,6 +3,7 @@
  * (deploy/local/up --detach); OSY_ENV_FILE names its env file. One file, because the tests share one restaurant.
  */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import {
   DESK,
@@ -20,7 +21,7 @@ import {
   waitForTrackedStatus,
   waitUntilLive,
 } from './pages.mjs';
-import { busiestHub, control, mintToken, readStack, sql, until } from './stack.mjs';
+import { busiestHub, control, mintToken, readStack, revokeTokens, sql, until } from './stack.mjs';
 
 let stack;
 let browser;
@@ -226,6 +227,16 @@ test('an order that nobody answers rings again and is marked, until somebody doe
   assert.equal(await card(tablet, code).getAttribute('data-alert'), null);
 });
 
+test('a tablet whose token is revoked shows no orders any more, and asks for another one', async (t) => {
+  const subject = randomUUID();
+  const tablet = await openTablet(t, browser, stack, { subject });
+  await revokeTokens(stack, subject);
+  await tablet.locator('.problem', { hasText: 'The session has ended' }).waitFor();
+  assert.equal(await tablet.locator('.card').count(), 0);
+  await tablet.reload();
+  await tablet.locator('[name="token"]').waitFor();
+});
+
 test('an order for a restaurant whose tablets are all gone is refused, until one is back', async (t) => {
   const isReachable = (answer) => async () =>
     (await sql(stack, `SELECT reachable FROM restaurant_reachability WHERE restaurant_id = '${stack.restaurantId}'`)) === answer;
@@ -248,7 +259,7 @@ test('an order for a restaurant whose tablets are all gone is refused, until one
 test('a dashboard without a token asks for one; a token of no restaurant shows nothing', async (t) => {
   const page = await openDevice(t, browser, DESK, 'en-US');
   await page.goto(`${stack.edgeUrl}/dashboard/`);
-  await page.locator('[name="token"]').fill(await mintToken(stack, 'customer', []));
+  await page.locator('[name="token"]').fill(await mintToken(stack, 'customer', { restaurantIds: [] }));
   await page.locator('form button').click();
   await page.locator('.problem', { hasText: 'belongs to no restaurant' }).waitFor();
 });

@@ -26,8 +26,14 @@ async function api(stack, ...args) {
   return stdout.trim();
 }
 
-export function mintToken(stack, role, restaurantIds = [stack.restaurantId]) {
-  return api(stack, 'token', '--role', role, ...restaurantIds.flatMap((id) => ['--restaurant', id]));
+export function mintToken(stack, role, { restaurantIds = [stack.restaurantId], subject } = {}) {
+  const restaurants = restaurantIds.flatMap((id) => ['--restaurant', id]);
+  return api(stack, 'token', '--role', role, ...restaurants, ...(subject ? ['--subject', subject] : []));
+}
+
+/** Every token of that user ends. */
+export function revokeTokens(stack, subject) {
+  return api(stack, 'revoke', '--user', subject);
 }
 
 /** A restaurant that nobody else knows; its id. */
