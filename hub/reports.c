@@ -15,11 +15,7 @@
 #include "shared/log.h"
 #include "shared/pg.h"
 #include "shared/pg_array.h"
-
-/* One plan for batches of 1 and of 1000: each ack and device meets the tables through index probes. */
-#define SESSION_SETTINGS                                                                 \
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off" \
-    " -c enable_mergejoin=off -c jit=off"
+#include "shared/pg_settings.h"
 
 enum {
     BATCH_MAX = 1000,
@@ -290,7 +286,7 @@ static void run_thread(void *argument)
     reports->pg =
         osy_pg_create(&(struct osy_pg_options){.url = reports->url,
                                                .application_name = reports->application_name,
-                                               .settings = SESSION_SETTINGS});
+                                               .settings = OSY_PG_PROBES_ONLY});
     do
         write_all(reports);
     while (wait_for_round(reports));

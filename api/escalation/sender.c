@@ -9,7 +9,6 @@
 
 #include "api/background/task_thread.h"
 #include "api/config.h"
-#include "api/db/settings.h"
 #include "api/escalation/webhook_client.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
@@ -19,6 +18,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
+#include "shared/pg_settings.h"
 
 enum {
     INTERVAL_MS = 200,
@@ -284,7 +284,7 @@ struct api_sender *api_sender_start(const struct api_config *config,
     sender->keyring = keyring;
     sender->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
                                                         .application_name = "ordersync-sender",
-                                                        .settings = API_DB_PROBES_ONLY});
+                                                        .settings = OSY_PG_PROBES_ONLY});
     sender->client = api_webhook_client_create(
         &(struct api_webhook_client_options){.timeout_ms = (uint32_t)config->webhook_timeout_ms,
                                              .allow_private = config->webhook_allow_private});

@@ -7,7 +7,6 @@
 
 #include "api/background/task_thread.h"
 #include "api/config.h"
-#include "api/db/settings.h"
 #include "api/events/blocking_publisher.h"
 #include "api/orders/batch.h"
 #include "api/orders/command.h"
@@ -21,6 +20,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
+#include "shared/pg_settings.h"
 #include "shared/redis_blocking.h"
 
 enum {
@@ -330,7 +330,7 @@ struct api_watchdog *api_watchdog_start(const struct api_config *config,
         api_blocking_publisher_create(watchdog->redis, (uint64_t)config->stream_events_max);
     watchdog->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
                                                           .application_name = "ordersync-watchdog",
-                                                          .settings = API_DB_PROBES_ONLY});
+                                                          .settings = OSY_PG_PROBES_ONLY});
     watchdog->session = api_order_session_create(config->database_url);
     add_metrics(watchdog, metrics);
     watchdog->thread = api_task_thread_start(tasks, watchdog, err);

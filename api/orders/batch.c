@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "api/db/settings.h"
 #include "api/orders/command.h"
 #include "api/orders/status.h"
 #include "embedded/api_core.h"
@@ -17,6 +16,7 @@
 #include "shared/failpoint.h"
 #include "shared/pg.h"
 #include "shared/pg_array.h"
+#include "shared/pg_settings.h"
 
 /* Parameters of create_orders.sql, in order. */
 enum create_column {
@@ -109,7 +109,7 @@ struct api_order_session *api_order_session_create(const char *database_url)
     struct api_order_session *session = osy_alloc(sizeof *session);
     session->pg = osy_pg_create(&(struct osy_pg_options){.url = database_url,
                                                          .application_name = "ordersync-writer",
-                                                         .settings = API_DB_PROBES_ONLY});
+                                                         .settings = OSY_PG_PROBES_ONLY});
     return session;
 }
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#define API_DB_PROBES_ONLY                                                     \
+#define OSY_PG_PROBES_ONLY                                                     \
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off"              \
     " -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off" \
     " -c enable_material=off -c enable_memoize=off -c jit=off"
