@@ -133,6 +133,7 @@ static void settle(struct hub_devices *devices, struct entry *entry, bool is_wri
     } else if (entry->sockets > 0) {
         entry->said = SAID;
     } else {
+        assert(devices->entries); /* it is one of them */
         HASH_DEL(devices->entries, entry);
         free(entry);
     }
