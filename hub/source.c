@@ -46,15 +46,27 @@ void hub_source_presence_channel(const struct osy_uuid *restaurant_id,
     format_name(restaurant_id, "presence", name);
 }
 
+static bool parse_name(const char *name, size_t length, const char *suffix,
+                       struct osy_uuid *restaurant_id)
+{
+    static const char before[] = "os:{", between[] = "}:";
+    size_t uuid_at = sizeof before - 1, uuid_length = OSY_UUID_TEXT_BYTES - 1;
+    size_t suffix_at = uuid_at + uuid_length + sizeof between - 1;
+    return length == suffix_at + strlen(suffix) && memcmp(name, before, uuid_at) == 0 &&
+           osy_uuid_parse(name + uuid_at, uuid_length, restaurant_id) &&
+           memcmp(name + uuid_at + uuid_length, between, sizeof between - 1) == 0 &&
+           memcmp(name + suffix_at, suffix, strlen(suffix)) == 0;
+}
+
 bool hub_source_channel_parse(const char *name, size_t length, struct osy_uuid *restaurant_id)
 {
-    static const char before[] = "os:{", after[] = "}:live";
-    size_t uuid_length = OSY_UUID_TEXT_BYTES - 1;
-    size_t before_length = sizeof before - 1, after_length = sizeof after - 1;
-    return length == before_length + uuid_length + after_length &&
-           memcmp(name, before, before_length) == 0 &&
-           osy_uuid_parse(name + before_length, uuid_length, restaurant_id) &&
-           memcmp(name + before_length + uuid_length, after, after_length) == 0;
+    return parse_name(name, length, "live", restaurant_id);
+}
+
+bool hub_source_presence_channel_parse(const char *name, size_t length,
+                                       struct osy_uuid *restaurant_id)
+{
+    return parse_name(name, length, "presence", restaurant_id);
 }
 
 /* --- reading a stream ----------------------------------------------------------------------- */

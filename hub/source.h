@@ -20,6 +20,8 @@ struct hub_source {
 void hub_source_log_key(const struct osy_uuid *restaurant_id, char name[HUB_REDIS_NAME_BYTES]);
 void hub_source_presence_channel(const struct osy_uuid *restaurant_id,
                                  char name[HUB_REDIS_NAME_BYTES]);
+bool hub_source_presence_channel_parse(const char *name, size_t length,
+                                       struct osy_uuid *restaurant_id);
 void hub_source_channel(const struct osy_uuid *restaurant_id, char name[HUB_REDIS_NAME_BYTES]);
 bool hub_source_channel_parse(const char *name, size_t length, struct osy_uuid *restaurant_id);
 

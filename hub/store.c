@@ -14,7 +14,7 @@
 
 enum { BATCH_MAX = 128 };
 
-enum kind { KIND_HEAD = 0, KIND_EVENTS, KIND_ORDER };
+enum kind { KIND_HEAD = 0, KIND_EVENTS, KIND_ORDER, KIND_PRESENCE, KIND_FIGURES };
 
 struct request {
     enum kind kind;
@@ -22,11 +22,13 @@ struct request {
     uint64_t first, last;
     hub_store_head_fn on_head;
     hub_store_events_fn on_events;
+    hub_store_state_fn on_state;
     void *context;
 
     struct hub_head head;
     struct hub_event **events; /* owned */
     size_t event_count, event_capacity;
+    char *state, *as_of; /* owned; NULL: none */
     bool failed;
     struct osy_error err;
 
@@ -201,12 +203,41 @@ static bool answer_orders(struct osy_pg *pg, struct request *batch, struct osy_e
     return ok;
 }
 
+static char *copy_text(const PGresult *rows, int row, int column)
+{
+    return PQgetisnull(rows, row, column) ? NULL : osy_strdup(PQgetvalue(rows, row, column));
+}
+
+static bool answer_states(struct osy_pg *pg, struct request *batch, struct osy_error *err)
+{
+    const char *sql = batch->kind == KIND_PRESENCE ? sql_find_presence : sql_find_figures;
+    struct osy_buffer ids = OSY_BUFFER_INIT;
+    format_uuid_array(batch, &ids);
+    const char *values[] = {ids.bytes};
+    PGresult *rows = osy_pg_query(pg, sql, 1, values, err);
+    osy_buffer_deinit(&ids);
+    if (!rows)
+        return false;
+    for (int row = 0; row < PQntuples(rows); row++) {
+        struct osy_uuid restaurant_id = read_uuid(rows, row, 0);
+        struct request *request;
+        DL_FOREACH(batch, request) {
+            if (request->state || !osy_uuid_equal(&request->restaurant_id, &restaurant_id))
+                continue;
+            request->state = copy_text(rows, row, 1);
+            request->as_of = copy_text(rows, row, 2);
+        }
+    }
+    PQclear(rows);
+    return true;
+}
+
 static void answer_batch(struct hub_store *store, struct osy_pg *pg, struct request *batch)
 {
     static bool (*const answer[])(struct osy_pg *, struct request *, struct osy_error *) = {
-        [KIND_HEAD] = answer_heads,
-        [KIND_EVENTS] = answer_events,
-        [KIND_ORDER] = answer_orders,
+        [KIND_HEAD] = answer_heads,     [KIND_EVENTS] = answer_events,
+        [KIND_ORDER] = answer_orders,   [KIND_PRESENCE] = answer_states,
+        [KIND_FIGURES] = answer_states,
     };
     struct osy_error err = {0};
     bool ok = !OSY_FAILPOINT_ERROR("store.before_query", "the hub asks PostgreSQL", &err) &&
@@ -264,6 +295,8 @@ static void run_thread(void *argument)
 static void free_request(struct request *request)
 {
     hub_events_free(request->events, request->event_count);
+    free(request->state);
+    free(request->as_of);
     free(request);
 }
 
@@ -272,6 +305,9 @@ static void report(const struct request *request)
     const struct osy_error *err = request->failed ? &request->err : NULL;
     if (request->kind == KIND_HEAD)
         request->on_head(request->context, &request->head, err);
+    else if (request->on_state)
+        request->on_state(request->context, &(struct hub_state){request->state, request->as_of},
+                          err);
     else
         request->on_events(request->context, request->events, err ? 0 : request->event_count, err);
 }
@@ -398,6 +434,26 @@ void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid 
                                     .order_id = *order_id,
                                     .on_events = fn,
                                     .context = context});
+}
+
+static void find_state(struct hub_store *store, enum kind kind,
+                       const struct osy_uuid *restaurant_id, hub_store_state_fn fn, void *context)
+{
+    submit(store,
+           &(struct request){
+               .kind = kind, .restaurant_id = *restaurant_id, .on_state = fn, .context = context});
+}
+
+void hub_store_find_presence(struct hub_store *store, const struct osy_uuid *restaurant_id,
+                             hub_store_state_fn fn, void *context)
+{
+    find_state(store, KIND_PRESENCE, restaurant_id, fn, context);
+}
+
+void hub_store_find_figures(struct hub_store *store, const struct osy_uuid *restaurant_id,
+                            hub_store_state_fn fn, void *context)
+{
+    find_state(store, KIND_FIGURES, restaurant_id, fn, context);
 }
 
 bool hub_store_is_full(struct hub_store *store)

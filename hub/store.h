@@ -51,6 +51,20 @@ void hub_store_find_events(struct hub_store *store, const struct osy_uuid *resta
 void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid *restaurant_id,
                                  const struct osy_uuid *order_id, hub_store_events_fn fn,
                                  void *context);
+/* A state of a restaurant, as dashboards show it. */
+struct hub_state {
+    const char *json;  /* one object, with the restaurant's id first; NULL: no such restaurant */
+    const char *as_of; /* RFC 3339; NULL: not told */
+};
+
+/* What state points to is borrowed. */
+typedef void (*hub_store_state_fn)(void *context, const struct hub_state *state,
+                                   const struct osy_error *err);
+
+void hub_store_find_presence(struct hub_store *store, const struct osy_uuid *restaurant_id,
+                             hub_store_state_fn fn, void *context);
+void hub_store_find_figures(struct hub_store *store, const struct osy_uuid *restaurant_id,
+                            hub_store_state_fn fn, void *context);
 /* Whether one more request would fail with OSY_ERR_LIMIT. */
 bool hub_store_is_full(struct hub_store *store);
 /* Whether the last query got an answer. True before the first. */

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "hub/panel.h"
 #include "hub/session.h"
 #include "hub/socket.h"
 #include "hub/topic.h"
@@ -130,11 +131,16 @@ bool hub_subscription_has_room(const struct hub_subscription *subscription)
     return hub_socket_has_room(subscription->session->socket);
 }
 
+bool hub_subscription_is_on_dashboard(const struct hub_subscription *subscription)
+{
+    return subscription->session->target.is_dashboard;
+}
+
 static enum hub_form form_of(const struct hub_subscription *subscription)
 {
     if (subscription->order)
         return HUB_FORM_CUSTOMER;
-    return subscription->session->target.is_dashboard ? HUB_FORM_DASHBOARD : HUB_FORM_TABLET;
+    return hub_subscription_is_on_dashboard(subscription) ? HUB_FORM_DASHBOARD : HUB_FORM_TABLET;
 }
 
 /* event: NULL for what is said about the stream itself. */
@@ -174,6 +180,22 @@ static void say_where(struct hub_subscription *subscription, const char *type, c
     hub_session_send_json(subscription->session, &json);
 }
 
+/* The client is live, unless to say so was too much for its queue. */
+static void show_panel(struct hub_subscription *subscription)
+{
+    if (subscription->state == HUB_SUBSCRIPTION_LIVE &&
+        hub_subscription_is_on_dashboard(subscription))
+        hub_panel_show(subscription->topic, subscription);
+}
+
+void hub_subscription_show(struct hub_subscription *subscription, enum hub_latest_kind kind,
+                           struct hub_frame *frame)
+{
+    if (is_allowed(subscription, NULL))
+        hub_socket_send_latest(subscription->session->socket, kind,
+                               hub_topic_restaurant(subscription->topic), frame);
+}
+
 static void go_live(struct hub_subscription *subscription, const char *verdict)
 {
     hub_metrics_count(subscription->session->hub->metrics.resumes, verdict);
@@ -186,6 +208,7 @@ void hub_subscription_catch_up(struct hub_subscription *subscription, const char
         return;
     go_live(subscription, verdict);
     say_where(subscription, "caught_up", NULL);
+    show_panel(subscription);
 }
 
 void hub_subscription_reset(struct hub_subscription *subscription,
@@ -196,6 +219,7 @@ void hub_subscription_reset(struct hub_subscription *subscription,
     subscription->position = *position;
     go_live(subscription, reason);
     say_where(subscription, "reset", reason);
+    show_panel(subscription);
 }
 
 void hub_subscription_note_freshness(struct hub_subscription *subscription)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "hub/event.h"
+#include "hub/outbox.h"
 #include "hub/upgrade.h"
 #include "shared/position.h"
 
@@ -87,6 +88,10 @@ void hub_subscription_reset(struct hub_subscription *subscription,
                             const struct osy_position *position, const char *reason);
 /* The topic's view has become stale, or fresh again. */
 void hub_subscription_note_freshness(struct hub_subscription *subscription);
+bool hub_subscription_is_on_dashboard(const struct hub_subscription *subscription);
+/* LIVE: sends a state of the restaurant, in place of an older one of that kind. */
+void hub_subscription_show(struct hub_subscription *subscription, enum hub_latest_kind kind,
+                           struct hub_frame *frame);
 /* Closes the session. */
 void hub_subscription_fail(struct hub_subscription *subscription, uint16_t code,
                            const char *reason);

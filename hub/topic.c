@@ -233,6 +233,8 @@ void hub_topic_join(struct hub *hub, struct hub_subscription *subscription,
         hub_orders_join(topic, subscription, &target->order_id);
     } else {
         DL_APPEND(topic->watchers, subscription);
+        if (hub_subscription_is_on_dashboard(subscription))
+            hub_panel_join(topic);
         struct osy_position position = hub_topic_position(topic);
         if (topic->state == HUB_TOPIC_OPEN)
             hub_subscription_ready(subscription, &position);
@@ -255,6 +257,8 @@ void hub_topic_leave(struct hub_subscription *subscription)
         hub_orders_leave(topic, subscription);
     } else {
         DL_DELETE(topic->watchers, subscription);
+        if (hub_subscription_is_on_dashboard(subscription))
+            hub_panel_leave(topic);
         hub_replay_release(subscription);
         if (!topic->watchers)
             hub_history_clear(&topic->history);
@@ -468,6 +472,7 @@ static void deliver(struct hub_topic *topic, struct hub_event *event)
         deliver_to_watcher(subscription, event);
     hub_orders_on_event(topic, event);
     prove_by_delivery(topic);
+    hub_panel_note_event(topic);
 }
 
 /* Something contradicts what we have delivered: PostgreSQL is asked which of the two is true, from now on. */
@@ -540,11 +545,16 @@ void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_
                            const char *message, size_t length)
 {
     struct osy_uuid restaurant_id;
-    if (!hub_source_channel_parse(channel, channel_length, &restaurant_id))
+    bool is_presence = hub_source_presence_channel_parse(channel, channel_length, &restaurant_id);
+    if (!is_presence && !hub_source_channel_parse(channel, channel_length, &restaurant_id))
         return;
     struct hub_topic *topic = find_topic(hub, &restaurant_id);
     if (!topic)
         return;
+    if (is_presence) {
+        hub_panel_note_presence(topic);
+        return;
+    }
     struct osy_error err = {0};
     struct hub_event *event = hub_event_create(message, length, &restaurant_id, &err);
     if (!event) {
@@ -656,6 +666,7 @@ void hub_topics_check(struct hub *hub, bool at_once)
     if (OSY_BUG("position_check_off", "what Redis lost silently is never missed"))
         return;
     HASH_ITER(hh, hub->topics, topic, following) {
+        hub_panel_check(topic);
         if (topic->state != HUB_TOPIC_OPEN)
             continue;
         topic->is_urgent = topic->is_urgent || at_once;

@@ -13,6 +13,7 @@
 #include "hub/freshness.h"
 #include "hub/history.h"
 #include "hub/hub.h"
+#include "hub/panel.h"
 #include "hub/session.h"
 #include "hub/subscription.h"
 #include "hub/topic.h"
@@ -54,6 +55,7 @@ struct hub_topic {
     bool is_urgent;         /* no event comes live: a lag is repaired at once */
     int64_t asked_ms;       /* when the head was last asked for */
     struct hub_freshness freshness;
+    struct hub_panel panel;
     struct hub_wheel_timer stale_timer;
     uint64_t suspect; /* PostgreSQL has an event of this number that has not come yet */
     struct osy_uuid suspect_id;

@@ -173,6 +173,99 @@ describe('a dashboard', TIMEOUT, () => {
   });
 });
 
+/** Reads on until a state of that type and restaurant fits. */
+async function shown(client, type, fits, id = RESTAURANT) {
+  for (;;) {
+    const message = (await client.through(type)).at(-1);
+    if (message.restaurant_id === id && fits(message)) return message;
+  }
+}
+
+describe('what a dashboard shows besides events', TIMEOUT, () => {
+  const has = (device) => ({ devices }) => devices.some(({ device: name }) => name === device);
+
+  test('comes right after it is caught up, for each restaurant', async () => {
+    const client = await hub.dashboard(owner, FROM_NOW);
+    for (const id of [RESTAURANT, OTHER_RESTAURANT])
+      for (const type of ['presence', 'figures']) {
+        await until(() => ofType(client.messages, type).some((message) => message.restaurant_id === id));
+        const at = (name) => client.messages.findIndex((message) => message.type === name && message.restaurant_id === id);
+        assert.ok(at('caught_up') < at(type));
+      }
+    client.socket.close();
+  });
+
+  test('tells of a device that comes to another hub, and of its going', async () => {
+    const other = await Hub.start();
+    const client = await hub.dashboard(owner, FROM_NOW);
+    const device = `tablet-${randomUUID()}`;
+    const tablet = other.connect(`/ws/restaurants/${RESTAURANT}/orders`, { token: staff });
+    await tablet.opened;
+    tablet.say({ type: 'resume', position: null, device });
+    const here = await shown(client, 'presence', has(device));
+    assert.match(here.devices.find(({ device: name }) => name === device).connected_at, /^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/);
+    await shown(client, 'presence', ({ reachable, since }) => reachable === true && since !== null);
+    tablet.socket.close();
+    await shown(client, 'presence', (message) => !has(device)(message));
+    client.socket.close();
+    await other.stop();
+  });
+
+  test('counts the open orders', async () => {
+    const client = await hub.dashboard(owner, { [RESTAURANT]: null });
+    const { open: before } = await shown(client, 'figures', () => true);
+    const { order } = await placeOrder();
+    const placed = await shown(client, 'figures', ({ open }) => open.PENDING === before.PENDING + 1);
+    assert.ok(placed.oldest_pending_at <= order.created_at);
+    assert.ok(placed.as_of >= order.created_at);
+    await acceptOrder(order.order_id, staff);
+    const accepted = await shown(client, 'figures', ({ open }) => open.ACCEPTED === before.ACCEPTED + 1);
+    assert.deepEqual(accepted.open, { ...before, ACCEPTED: before.ACCEPTED + 1 });
+    client.socket.close();
+  });
+
+  test('says nothing twice', async () => {
+    const quick = await Hub.start({ ORDERSYNC_CHECK_INTERVAL_MS: '100' });
+    const client = await quick.dashboard(owner, { [RESTAURANT]: null });
+    await shown(client, 'figures', () => true);
+    const { order } = await placeOrder();
+    await eventOf(client, order);
+    await shown(client, 'figures', () => true);
+    const checks = await quick.metric('position_checks_total');
+    await until(async () => (await quick.metric('position_checks_total')) > checks + 10);
+    const told = ofType(client.messages, 'figures').map(({ open, oldest_pending_at: oldest }) => JSON.stringify([open, oldest]));
+    assert.equal(new Set(told).size, told.length);
+    client.socket.close();
+    await quick.stop();
+  });
+
+  test('never waits twice for a reader that stalls, and never counts against its queue', async () => {
+    const beating = await Hub.start({ ORDERSYNC_HEARTBEAT_MS: '200', ORDERSYNC_QUEUE_MESSAGES: '64' });
+    const first = await beating.dashboard(owner, { [OTHER_RESTAURANT]: null });
+    const positions = await caughtUp(first, OTHER_RESTAURANT);
+    first.socket.close();
+    for (let i = 0; i < 12; i++) await Promise.all(Array.from({ length: 64 }, () => placeOrder(OTHER_RESTAURANT)));
+
+    // More than sockets buffer: what is left waits in the hub, and behind it the states of that time.
+    const client = beating.connect('/ws/dashboard', { token: owner });
+    await client.opened;
+    client.socket.pause();
+    client.choose(positions);
+    const witness = await beating.tablet(staff);
+    for (let i = 0; i < 12; i++) await witness.through('heartbeat');
+    const beatsBefore = ofType(witness.messages, 'heartbeat').length;
+    client.socket.resume();
+    await caughtUp(client, OTHER_RESTAURANT);
+    assert.equal(subjects(client.messages, OTHER_RESTAURANT).length, 12 * 64);
+    const beatsMeanwhile = ofType(witness.messages, 'heartbeat').length - beatsBefore;
+    const beats = ofType(client.messages, 'heartbeat').length;
+    assert.ok(beats <= beatsMeanwhile + 6, `${beats} beats, ${beatsMeanwhile} after it went on`);
+    client.socket.close();
+    witness.socket.close();
+    await beating.stop();
+  });
+});
+
 describe('what a dashboard may see', TIMEOUT, () => {
   const refusals = [
     ['a restaurant that its token does not name', () => staff, FROM_NOW, 'FORBIDDEN', 4403],

@@ -36,9 +36,28 @@ export function revoke(kind, id, settings = {}) {
   return run(path.join(stack.BIN_DIR, 'ordersync-api'), ['revoke', kind, id], { env: { ...process.env, ...stack, ...settings } });
 }
 
+/** Nobody works on the orders of these tests: without this, alerts of old ones would come among the events of new ones. */
+const PATIENT = {
+  offline_after_s: 300,
+  refuse_when_unreachable: false,
+  display_within_s: 3600,
+  accept_within_s: 3600,
+  reject_after_s: null,
+};
+
+async function makePatient(restaurant) {
+  const token = await api('token', '--role', 'owner', '--restaurant', restaurant);
+  await call('PUT', `/restaurants/me/settings?restaurant_id=${restaurant}`, PATIENT, token);
+}
+
+async function makeRestaurants() {
+  await api('seed', '--restaurants', String(2 * FILES.length));
+  await Promise.all([RESTAURANT, OTHER_RESTAURANT].map(makePatient));
+}
+
 let seeded;
 export function seed() {
-  seeded ??= api('seed', '--restaurants', String(2 * FILES.length));
+  seeded ??= makeRestaurants();
   return seeded;
 }
 
@@ -278,12 +297,14 @@ export class Client {
 
 const API = `${stack.API_URLS?.split(' ')[0]}/api/v1`;
 
-async function post(url, body, token) {
+async function call(method, url, body, token) {
   const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
-  const response = await fetch(`${API}${url}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const response = await fetch(`${API}${url}`, { method, headers, body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
   return response.json();
 }
+
+const post = (url, body, token) => call('POST', url, body, token);
 
 const menus = {};
 export async function placeOrder(restaurant = RESTAURANT) {

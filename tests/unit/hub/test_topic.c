@@ -185,6 +185,18 @@ void hub_source_channel(const struct osy_uuid *restaurant, char name[HUB_REDIS_N
     snprintf(name, HUB_REDIS_NAME_BYTES, "live");
 }
 
+void hub_source_presence_channel(const struct osy_uuid *restaurant, char name[HUB_REDIS_NAME_BYTES])
+{
+    (void)restaurant;
+    snprintf(name, HUB_REDIS_NAME_BYTES, "presence");
+}
+
+bool hub_source_presence_channel_parse(const char *name, size_t length, struct osy_uuid *restaurant)
+{
+    *restaurant = restaurant_id;
+    return length == 8 && memcmp(name, "presence", 8) == 0;
+}
+
 bool hub_source_channel_parse(const char *name, size_t length, struct osy_uuid *restaurant)
 {
     *restaurant = restaurant_id;
