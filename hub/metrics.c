@@ -44,6 +44,9 @@ void hub_metrics_init(struct hub_metrics *metrics)
     metrics->position_checks =
         osy_metrics_counter(registry, "ordersync_hub_position_checks_total",
                             "Topics whose position was compared with PostgreSQL.");
+    metrics->view_age_seconds = osy_metrics_gauge(
+        registry, "ordersync_hub_view_age_seconds",
+        "Since the oldest of the hub's views was proven to be whole, as of the last position check.");
     metrics->redis_up = osy_metrics_gauge(registry, "ordersync_hub_redis_up",
                                           "1 while commands and subscriptions work.");
 

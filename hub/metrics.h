@@ -13,6 +13,7 @@ struct hub_metrics {
     struct osy_metric *gaps_repaired_redis, *gaps_repaired_database;
     struct osy_metric *envelopes_bad;
     struct osy_metric *position_checks;
+    struct osy_metric *view_age_seconds;
     struct osy_metric *redis_up;
     struct osy_metric *sockets_revoked, *revocations_stale;
     struct osy_metric *reports_up;

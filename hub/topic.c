@@ -660,19 +660,27 @@ void hub_topics_on_subscribed(struct hub *hub, const char *channel, size_t chann
     hub_topic_ask_for_head(topic);
 }
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 void hub_topics_check(struct hub *hub, bool at_once)
 {
     struct hub_topic *topic, *following;
     if (OSY_BUG("position_check_off", "what Redis lost silently is never missed"))
         return;
+    int64_t worst_age_ms = 0;
     HASH_ITER(hh, hub->topics, topic, following) {
         hub_panel_check(topic);
         if (topic->state != HUB_TOPIC_OPEN)
             continue;
+        worst_age_ms = later(worst_age_ms, hub_topic_view_age_ms(topic));
         topic->is_urgent = topic->is_urgent || at_once;
         osy_metric_inc(hub->metrics.position_checks);
         hub_topic_ask_for_head(topic);
     }
+    osy_metric_set(hub->metrics.view_age_seconds, (double)worst_age_ms / 1e3);
 }
 
 void hub_topics_end(struct hub *hub)

@@ -55,6 +55,7 @@ describe('the age of the view', TIMEOUT, () => {
 
     database.shut();
     await Promise.all([heartbeat(tablet, true), heartbeat(customer, true)]);
+    await until(async () => (await hub.metric('view_age_seconds')) >= STALE_MS / 1000);
     const { order } = await placeOrder(); // through Redis
     assert.equal((await tablet.next('event')).event.subject, order.order_id);
 
