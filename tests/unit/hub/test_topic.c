@@ -33,6 +33,7 @@ enum { ROWS_MAX = 600, ORDERS = 12, SOCKETS = 14, ASKED_MAX = 256, LIVE_MAX = 64
 static struct row {
     struct osy_uuid id;
     int order;
+    int64_t committed_ms;
     uint64_t version;
     bool is_in_redis;
     char *envelope;
@@ -51,6 +52,7 @@ static int64_t now_ms;
 static char hub_id[] = "hub-1";
 static bool is_database_down;
 static bool is_healed; /* nothing fails any more */
+static size_t heartbeat_count;
 
 static uint64_t random_state;
 
@@ -78,7 +80,7 @@ enum hub_grant_verdict hub_grants_check(struct hub_grants *grants, const char *t
                                         struct hub_grant *grant)
 {
     (void)grants, (void)token, (void)length, (void)target;
-    *grant = (struct hub_grant){.expires_at_s = now_s + 1000000};
+    *grant = (struct hub_grant){.role = OSY_ROLE_ADMIN, .expires_at_s = now_s + 1000000};
     return HUB_GRANT_OK;
 }
 
@@ -87,7 +89,7 @@ static void commit(void)
     if (row_count == ROWS_MAX || is_database_down)
         return;
     struct row *row = &rows[row_count++];
-    *row = (struct row){.id = osy_uuid_v4(), .order = (int)below(ORDERS)};
+    *row = (struct row){.id = osy_uuid_v4(), .order = (int)below(ORDERS), .committed_ms = now_ms};
     if (!one_in(10)) /* else: of the restaurant alone */
         row->version = ++order_versions[row->order];
     row->is_in_redis = !one_in(8);
@@ -129,7 +131,7 @@ static void publish_one(void)
 
 /* --- the source ----------------------------------------------------------------------------- */
 
-enum question { ASK_EVENTS = 0, ASK_ORDER, ASK_RECENT, ASK_HEAD };
+enum question { ASK_EVENTS = 0, ASK_ORDER, ASK_RECENT, ASK_HEAD, ASK_STATE };
 
 static struct asked {
     enum question question;
@@ -138,6 +140,7 @@ static struct asked {
     size_t row_count; /* when it was asked */
     hub_answer_fn fn;
     hub_store_head_fn on_head;
+    hub_store_state_fn on_state;
     void *context;
 } asked[ASKED_MAX];
 static size_t asked_count;
@@ -185,6 +188,19 @@ void hub_source_channel(const struct osy_uuid *restaurant, char name[HUB_REDIS_N
     snprintf(name, HUB_REDIS_NAME_BYTES, "live");
 }
 
+void hub_store_find_presence(struct hub_store *store, const struct osy_uuid *restaurant,
+                             hub_store_state_fn fn, void *context)
+{
+    (void)store, (void)restaurant;
+    ask(&(struct asked){.question = ASK_STATE, .on_state = fn, .context = context});
+}
+
+void hub_store_find_figures(struct hub_store *store, const struct osy_uuid *restaurant,
+                            hub_store_state_fn fn, void *context)
+{
+    hub_store_find_presence(store, restaurant, fn, context);
+}
+
 void hub_source_presence_channel(const struct osy_uuid *restaurant, char name[HUB_REDIS_NAME_BYTES])
 {
     (void)restaurant;
@@ -211,7 +227,8 @@ static bool is_asked_for(const struct asked *question, size_t row)
         return rows[row].version > 0 &&
                osy_uuid_equal(&order_ids[rows[row].order], &question->order_id);
     case ASK_RECENT: return rows[row].is_in_redis;
-    case ASK_HEAD: break;
+    case ASK_HEAD:
+    case ASK_STATE: break;
     }
     return false;
 }
@@ -248,6 +265,13 @@ static bool is_out_of_reach(const struct asked *question)
     return false;
 }
 
+static void answer_state(const struct asked *question, const struct osy_error *err)
+{
+    static const char *const states[] = {"{\"n\":1}", "{\"n\":2}", NULL};
+    struct hub_state state = {.json = states[below(3)], .as_of = one_in(2) ? "now" : NULL};
+    question->on_state(question->context, &state, err);
+}
+
 static void answer_one(void)
 {
     if (asked_count == 0)
@@ -262,7 +286,9 @@ static void answer_one(void)
     struct hub_head head = {.found = true, .seq = count};
     if (count > 0)
         head.event_id = rows[count - 1].id;
-    if (question.question == ASK_HEAD)
+    if (question.question == ASK_STATE)
+        answer_state(&question, fails ? &failed : NULL);
+    else if (question.question == ASK_HEAD)
         question.on_head(question.context, &head, fails ? &failed : NULL);
     else if (fails)
         question.fn(question.context, &(struct hub_answer){.err = &failed});
@@ -275,11 +301,13 @@ static void answer_one(void)
 struct hub_socket {
     struct hub_session session;
     bool is_used, has_room;
+    bool has_resume, from_now;
     bool is_invented; /* its position never was */
     bool said_hello, is_live, was_reset;
     uint64_t at; /* number of the last event that it has */
 } sockets[SOCKETS];
 
+/* Or a dashboard, that watches the one restaurant of this world. */
 static bool is_tablet(const struct hub_socket *socket)
 {
     return socket->session.target.kind == OSY_POSITION_RESTAURANT;
@@ -320,7 +348,7 @@ static struct osy_position read_position(const struct hub_socket *socket, const 
 static void take_event(struct hub_socket *socket, const struct osy_position *position)
 {
     const struct row *row = find_row(socket, position->number);
-    assert_true(socket->said_hello && socket->session.subscription.has_resume);
+    assert_true(socket->said_hello && socket->has_resume);
     assert_int_equal(position->number, socket->at + 1);
     assert_non_null(row);
     assert_true(osy_uuid_equal(&row->id, &position->event_id));
@@ -332,15 +360,19 @@ static void take_message(struct hub_socket *socket, const char *json)
     static const char type[] = "{\"type\":\"";
     assert_memory_equal(json, type, sizeof type - 1);
     const char *name = json + sizeof type - 1;
+    if (strncmp(name, "hello\"", 6) == 0) {
+        assert_false(socket->said_hello);
+        socket->said_hello = true;
+        return;
+    }
+    assert_int_equal(strstr(json, "\"restaurant_id\"") != NULL,
+                     socket->session.target.is_dashboard);
     struct osy_position position = read_position(socket, json);
     if (strncmp(name, "event\"", 6) == 0) {
         take_event(socket, &position);
-    } else if (strncmp(name, "hello\"", 6) == 0) {
-        assert_false(socket->said_hello);
-        socket->said_hello = true;
     } else if (strncmp(name, "caught_up\"", 10) == 0) {
         assert_false(socket->is_live || socket->is_invented);
-        if (socket->session.subscription.from_now)
+        if (socket->from_now)
             socket->at = position.number;
         assert_int_equal(socket->at, position.number);
         socket->is_live = true;
@@ -364,10 +396,43 @@ bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame)
     return true;
 }
 
+/* The number that the last event before that moment has in the socket's stream. */
+static uint64_t number_at(const struct hub_socket *socket, int64_t time_ms)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < row_count && rows[i].committed_ms < time_ms; i++) {
+        if (is_tablet(socket))
+            number = i + 1;
+        else if (rows[i].order == order_of(socket) && rows[i].version > 0)
+            number = rows[i].version;
+    }
+    return number;
+}
+
+/* Who is live has everything that was committed before the view was last proven. */
+static void check_age(const struct hub_socket *socket, const char *json)
+{
+    static const char key[] = "\"view_age_ms\":";
+    const char *text = strstr(json, key);
+    assert_non_null(text);
+    int64_t proven_ms = now_ms - strtoll(text + sizeof key - 1, NULL, 10);
+    if (socket->is_live)
+        assert_true(socket->at >= number_at(socket, proven_ms));
+    heartbeat_count++;
+}
+
 void hub_socket_send_latest(struct hub_socket *socket, enum hub_latest_kind kind,
                             const struct osy_uuid *restaurant, struct hub_frame *frame)
 {
-    (void)socket, (void)kind, (void)restaurant, (void)frame;
+    char json[256];
+    assert_int_equal(osy_uuid_is_nil(restaurant), kind == HUB_LATEST_HEARTBEAT);
+    assert_true(frame->length - 2 < sizeof json);
+    memcpy(json, frame->bytes + 2, frame->length - 2);
+    json[frame->length - 2] = '\0';
+    if (kind == HUB_LATEST_HEARTBEAT)
+        check_age(socket, json);
+    else
+        assert_true(socket->is_live && socket->session.target.is_dashboard);
 }
 
 bool hub_socket_has_room(const struct hub_socket *socket)
@@ -399,12 +464,26 @@ void hub_socket_kill(struct hub_socket *socket)
     fail_msg("killed");
 }
 
+static void say_choice(struct hub_socket *socket, const struct osy_position *position)
+{
+    struct hub_choice choice = {.restaurant_id = restaurant_id, .has_position = position != NULL};
+    if (position)
+        choice.position = *position;
+    hub_session_handle_choice(&socket->session,
+                              &(struct hub_message){.choices = &choice, .choice_count = 1});
+}
+
 static void say_resume(struct hub_socket *socket, const struct osy_position *position)
 {
     struct hub_message message = {.has_position = position != NULL};
     if (position)
         message.position = *position;
-    hub_session_handle_resume(&socket->session, &message);
+    socket->has_resume = true;
+    socket->from_now = !position;
+    if (socket->session.target.is_dashboard)
+        say_choice(socket, position);
+    else
+        hub_session_handle_resume(&socket->session, &message);
 }
 
 /* A position that the client may hold, or believes to. */
@@ -434,6 +513,9 @@ static void connect_one(void)
     if (one_in(2) && order_versions[order] > 0) {
         target.kind = OSY_POSITION_ORDER;
         target.order_id = order_ids[order];
+    } else if (one_in(2)) {
+        target.is_dashboard = true;
+        target.restaurant_id = (struct osy_uuid){0};
     }
     *socket = (struct hub_socket){.is_used = true, .has_room = true};
     socket->session.target = target;
@@ -482,9 +564,11 @@ static void touch_one(void)
     socket->has_room = !socket->has_room;
     if (socket->has_room)
         hub_session_pump(&socket->session);
-    if (!socket->session.subscription.has_resume) {
+    if (!socket->has_resume) {
         struct osy_position position = choose_position(socket);
         say_resume(socket, &position);
+    } else if (socket->session.target.is_dashboard) {
+        say_choice(socket, NULL); /* chosen already: it goes on undisturbed */
     }
 }
 
@@ -509,8 +593,8 @@ static void begin_world(uint64_t seed)
         .ping_idle_ms = 100000000,
         .ping_busy_ms = 100000000,
         .pong_timeout_ms = 100000000,
-        .heartbeat_ms = 15000,
-        .stale_ms = 15000,
+        .heartbeat_ms = 1000,
+        .stale_ms = 3000,
         .topic_grace_ms = 200,
         .replay_max = 1000,
         .message_burst = 40,
@@ -580,7 +664,7 @@ static void check_clients(uint64_t seed)
         uint64_t newest = is_tablet(socket) ? row_count : order_versions[order_of(socket)];
         if (!socket->said_hello)
             fail_msg("seed %" PRIu64 ": socket %d was never greeted", seed, i);
-        if (!socket->session.subscription.has_resume)
+        if (!socket->has_resume)
             continue;
         if (!socket->is_live || socket->at != newest)
             fail_msg("seed %" PRIu64 ": socket %d stands at %" PRIu64 " of %" PRIu64, seed, i,
@@ -612,6 +696,7 @@ static void every_client_gets_every_event_once_and_in_order(void **state)
         check_clients(seed);
         end_world();
     }
+    assert_true(heartbeat_count > 1000);
 }
 
 /* --- single cases --------------------------------------------------------------------------- */
