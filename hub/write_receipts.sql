@@ -4,6 +4,7 @@
 -- An ack whose event does not exist under that id has no effect. One row: how many acks did prove themselves.
 -- An ack covers the orders created in its range. Acks before a socket's first one may have been lost with the socket
 -- before, so that one covers the restaurant's open orders, too. Of each order and device the first time is kept.
+-- What is known already is left out beforehand: ON CONFLICT would lock, and so write, its row to find that out.
 WITH ack AS MATERIALIZED (
     SELECT told.restaurant_id, told.device, told.is_displayed, told.is_first, told.after, told.upto,
            now() - told.age_ms * interval '1 millisecond' AS at
@@ -30,6 +31,9 @@ WITH ack AS MATERIALIZED (
     INSERT INTO order_receipts AS known (restaurant_id, order_id, device, received_at, displayed_at)
     SELECT restaurant_id, order_id, device, min(at), min(at) FILTER (WHERE is_displayed)
       FROM covered
+     WHERE NOT EXISTS (SELECT 1 FROM order_receipts known
+                        WHERE known.order_id = covered.order_id AND known.device = covered.device
+                          AND (known.displayed_at IS NOT NULL OR NOT covered.is_displayed))
      GROUP BY restaurant_id, order_id, device
      ORDER BY order_id, device
     ON CONFLICT (order_id, device) DO UPDATE
