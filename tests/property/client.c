@@ -16,7 +16,13 @@
 #include "hub/topic.h"
 #include "tests/property/world.h"
 
-enum { TOKEN_LIFE_S = 600, FROM_NOW_ONE_IN = 6, FORGED_ONE_IN = 8, ANY_EVER_ONE_IN = 8 };
+enum {
+    TOKEN_MOST_S = 30,
+    LONG_S = 600,
+    FROM_NOW_ONE_IN = 6,
+    FORGED_ONE_IN = 8,
+    ANY_EVER_ONE_IN = 8
+};
 
 /* A socket and the client at its other end. */
 struct hub_socket {
@@ -37,6 +43,7 @@ struct hub_socket {
     uint64_t told;        /* number of the last position that the hub has named */
 };
 static struct hub_socket clients[CLIENTS];
+static int64_t token_life_s; /* of the next token */
 
 /* --- tokens --------------------------------------------------------------------------------- */
 
@@ -45,7 +52,7 @@ enum hub_grant_verdict hub_grants_check(struct hub_grants *grants, const char *t
                                         struct hub_grant *grant)
 {
     (void)grants, (void)token, (void)length, (void)target;
-    *grant = (struct hub_grant){.expires_at_s = now_s + TOKEN_LIFE_S};
+    *grant = (struct hub_grant){.expires_at_s = now_s + token_life_s};
     return HUB_GRANT_OK;
 }
 
@@ -251,8 +258,11 @@ bool hub_socket_send(struct hub_socket *client, struct hub_frame *frame)
         return true;
     if (frame->is_event && world.now_ms >= client->expires_ms)
         violated("client %d is sent an event after its token has expired", client->number);
-    return hub_outbox_push(&client->outbox, frame, (size_t)world.config.queue_messages,
-                           (size_t)world.config.queue_bytes);
+    bool ok = hub_outbox_push(&client->outbox, frame, (size_t)world.config.queue_messages,
+                              (size_t)world.config.queue_bytes);
+    if (client->outbox.count > (size_t)world.config.queue_messages)
+        violated("client %d does not read, and its queue grows", client->number);
+    return ok;
 }
 
 void hub_socket_send_latest(struct hub_socket *client, enum hub_latest_kind kind,
@@ -417,7 +427,8 @@ static void connect_again(struct hub_socket *client)
     client->is_cut = client->is_stalled = client->said_hello = client->is_live = false;
     client->has_resumed = false;
     client->is_connected = true;
-    client->expires_ms = world.now_ms / 1000 * 1000 + TOKEN_LIFE_S * 1000;
+    token_life_s = world.is_healed ? LONG_S : 1 + (int64_t)below(TOKEN_MOST_S);
+    client->expires_ms = (world.now_ms / 1000 + token_life_s) * 1000;
     trace("client %d connects: %d/%d", client->number, client->restaurant, client->order);
     hub_session_open(&client->session, &world.hub, client, &target, "token");
     if (world.is_healed || !one_in(4))
