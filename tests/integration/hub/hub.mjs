@@ -45,14 +45,14 @@ const PATIENT = {
   reject_after_s: null,
 };
 
-async function makePatient(restaurant) {
+export async function choose(restaurant, settings = {}) {
   const token = await api('token', '--role', 'owner', '--restaurant', restaurant);
-  await call('PUT', `/restaurants/me/settings?restaurant_id=${restaurant}`, PATIENT, token);
+  await call('PUT', '/restaurants/me/settings', { ...PATIENT, ...settings }, token);
 }
 
 async function makeRestaurants() {
   await api('seed', '--restaurants', String(2 * FILES.length));
-  await Promise.all([RESTAURANT, OTHER_RESTAURANT].map(makePatient));
+  await Promise.all([RESTAURANT, OTHER_RESTAURANT].map((restaurant) => choose(restaurant)));
 }
 
 let seeded;
@@ -318,5 +318,5 @@ export async function placeOrder(restaurant = RESTAURANT) {
 }
 
 export const acceptOrder = (orderId, token) => post(`/restaurants/me/orders/${orderId}/accept`, {}, token);
-export const orderPath = ({ order }) => `/ws/orders/${order.order_id}/status?r=${RESTAURANT}`;
+export const orderPath = ({ order }) => `/ws/orders/${order.order_id}/status?r=${order.restaurant_id}`;
 export const restaurantPath = (id = RESTAURANT) => `/ws/restaurants/${id}/orders`;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { Hub, OTHER_RESTAURANT, RESTAURANT, acceptOrder, mintToken, orderPath, placeOrder, restaurantPath, seed, staffToken, until } from './hub.mjs';
+import { Hub, OTHER_RESTAURANT, RESTAURANT, acceptOrder, choose, mintToken, orderPath, placeOrder, restaurantPath, seed, staffToken, until } from './hub.mjs';
 
 const SECONDS = 1000;
 let hub, token;
@@ -102,6 +102,48 @@ describe('a tablet', { timeout: 60 * SECONDS }, () => {
     const tablet = await hub.tablet(token, bytes.toString('base64url'));
     assert.equal((await tablet.next('reset')).reason, 'unknown_position');
     tablet.socket.close();
+  });
+});
+
+describe('an alert', { timeout: 60 * SECONDS }, () => {
+  test('reaches tablets and dashboards, live and replayed, and never the customer', async () => {
+    await choose(OTHER_RESTAURANT, { display_within_s: 1 });
+    const other = await mintToken('--role', 'staff', '--restaurant', OTHER_RESTAURANT);
+    const tablet = hub.connect(restaurantPath(OTHER_RESTAURANT), { token: other });
+    await tablet.opened;
+    tablet.say({ type: 'resume', position: null });
+    const { position } = (await tablet.through('caught_up')).at(-1);
+    const dashboard = await hub.dashboard(other, { [OTHER_RESTAURANT]: position });
+
+    const mine = await placeOrder(OTHER_RESTAURANT);
+    const customer = hub.connect(orderPath(mine), { token: mine.tracking_token });
+    await customer.opened;
+    customer.say({ type: 'resume', position: null });
+    await customer.through('caught_up');
+    const replayed = [];
+    for (const client of [tablet, dashboard]) {
+      let event;
+      do ({ event } = (await client.through('event')).at(-1));
+      while (event.type !== 'order.alerted' || event.subject !== mine.order.order_id);
+      assert.equal(event.data.version, 1);
+      assert.deepEqual([event.alert.step, event.alert.reason], [1, 'not_displayed']);
+      replayed.push(event);
+    }
+    await choose(OTHER_RESTAURANT);
+
+    const late = await hub.dashboard(other, { [OTHER_RESTAURANT]: position });
+    await late.through('caught_up');
+    assert.deepEqual(late.messages.findLast(({ event }) => event?.type === 'order.alerted').event, replayed[0]);
+    await acceptOrder(mine.order.order_id, other);
+    const { event } = (await customer.through('event')).at(-1);
+    assert.equal(event.type, 'order.accepted');
+    assert.ok(!customer.messages.some((message) => message.event?.type === 'order.alerted'));
+    const again = hub.connect(orderPath(mine), { token: mine.tracking_token });
+    await again.opened;
+    again.say({ type: 'resume', position: mine.position });
+    await again.through('caught_up');
+    assert.deepEqual(again.messages.filter(({ type }) => type === 'event').map((message) => message.event.type), ['order.accepted']);
+    for (const client of [tablet, dashboard, late, customer, again]) client.socket.close();
   });
 });
 
