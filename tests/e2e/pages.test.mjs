@@ -7,9 +7,11 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import {
   DESK,
+  PHONE,
   card,
   fillGuest,
   launchBrowser,
+  openDashboard,
   openDevice,
   openMenu,
   openTablet,
@@ -21,7 +23,7 @@ import {
   waitForTrackedStatus,
   waitUntilLive,
 } from './pages.mjs';
-import { busiestHub, control, mintToken, readStack, revokeTokens, sql, until } from './stack.mjs';
+import { busiestHub, control, makeRestaurant, mintToken, readStack, revokeTokens, sql, until } from './stack.mjs';
 
 let stack;
 let browser;
@@ -225,6 +227,52 @@ test('an order that nobody answers rings again and is marked, until somebody doe
   await tap(tablet, code, 'accept');
   await waitForCardStatus(tablet, code, 'ACCEPTED');
   assert.equal(await card(tablet, code).getAttribute('data-alert'), null);
+});
+
+test('the owner sees tablets come and go, and orders arrive and move on', async (t) => {
+  await changeRestaurant({ offline_after_s: 10 });
+  t.after(() => changeRestaurant({ offline_after_s: 'DEFAULT' }));
+  const dashboard = await openDashboard(t, browser, stack);
+  const tablet = await openTablet(t, browser, stack);
+  const device = await tablet.evaluate(() => localStorage.getItem('ordersync.device'));
+  await dashboard.locator(`.devices [data-device="${device}"]`).waitFor();
+  await dashboard.locator('.restaurant[data-reachable="yes"]').waitFor();
+
+  const { code } = await placeOrder(t, browser, stack);
+  await card(tablet, code).waitFor();
+  await dashboard.locator(`.events [data-code="${code}"][data-status="PENDING"]`).waitFor();
+  const waiting = await tablet.locator('[data-column="new"] .card').count();
+  await dashboard.locator(`.figures [data-status="PENDING"][data-count="${waiting}"]`).waitFor();
+  assert.match(await dashboard.locator('.oldest').innerText(), /Oldest waiting\s+\d+:\d\d/);
+  await tap(tablet, code, 'accept');
+  await dashboard.locator(`.events [data-code="${code}"][data-status="ACCEPTED"]`).waitFor();
+  await dashboard.locator(`.figures [data-status="PENDING"][data-count="${waiting - 1}"]`).waitFor();
+  await takePicture(dashboard, 'dashboard');
+
+  await tablet.close();
+  await dashboard.locator(`.devices [data-device="${device}"]`).waitFor({ state: 'detached' });
+  await dashboard.locator('.restaurant[data-reachable="no"]').waitFor();
+  assert.match(await dashboard.locator('.reach').innerText(), /^Offline since /);
+});
+
+test('an owner of two restaurants chooses which to see, also on a phone, and the choice is kept', async (t) => {
+  const second = await makeRestaurant(stack, 'Second Kitchen');
+  const restaurantIds = [stack.restaurantId, second];
+  const dashboard = await openDashboard(t, browser, stack, { language: 'ko-KR', device: PHONE, restaurantIds });
+  const shown = (id) => dashboard.locator(`.restaurant[data-restaurant="${id}"]`);
+  for (const id of restaurantIds) await shown(id).locator('.figures [data-count]').first().waitFor();
+  await shown(second).locator('.reach', { hasText: '연결된 적 없음' }).waitFor();
+  const width = await dashboard.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(width <= 0, `${width} px wider than the screen`);
+
+  await dashboard.locator('.chooser summary').click();
+  await dashboard.locator(`[data-choose="${stack.restaurantId}"]`).uncheck();
+  await shown(stack.restaurantId).waitFor({ state: 'detached' });
+  assert.equal(await dashboard.locator(`[data-choose="${second}"]`).isDisabled(), true, 'the last one stays');
+  await dashboard.reload();
+  await waitUntilLive(dashboard);
+  await shown(second).waitFor();
+  assert.equal(await shown(stack.restaurantId).count(), 0);
 });
 
 test('a tablet whose token is revoked shows no orders any more, and asks for another one', async (t) => {

@@ -202,15 +202,20 @@ describe('real traffic', TIMEOUT, () => {
   test('of a dashboard fits, from hello to error', async () => {
     const owner = await mintToken('--role', 'owner', '--restaurant', RESTAURANT, '--restaurant', OTHER_RESTAURANT);
     const dashboard = await hub.dashboard(owner, { [RESTAURANT]: null, [OTHER_RESTAURANT]: strangePosition() });
-    const expected = new Set(['caught_up', 'reset']);
+    const expected = new Set(['caught_up', 'reset', 'presence', 'figures']);
     while (expected.size > 0) for (const { type } of await dashboard.through([...expected][0])) expected.delete(type);
+    const tablet = hub.connect(restaurantPath(), { token });
+    await tablet.opened;
+    tablet.say({ type: 'resume', position: null, device: 'kitchen-1' });
+    while (!dashboard.messages.at(-1).devices?.length) await dashboard.through('presence');
+    tablet.socket.close();
     await placeOrder();
     await dashboard.through('event');
     dashboard.say({ type: 'ping', id: 1 });
     await dashboard.through('pong');
     dashboard.say({ type: 'resume', restaurants: [] });
     assert.equal((await dashboard.closed).code, 1008);
-    assertAllFit('dashboard', dashboard, 'hello', 'caught_up', 'reset', 'event', 'pong', 'error');
+    assertAllFit('dashboard', dashboard, 'hello', 'caught_up', 'reset', 'presence', 'figures', 'event', 'pong', 'error');
   });
 
   test('of a hub that goes away fits, and so do its heartbeats', async () => {
