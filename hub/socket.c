@@ -5,12 +5,13 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <utlist.h>
 
 #include "hub/bucket.h"
+#include "hub/descriptors.h"
 #include "hub/hub.h"
+#include "hub/listener.h"
 #include "hub/messages.h"
 #include "hub/outbox.h"
 #include "hub/reply.h"
@@ -34,9 +35,6 @@ enum {
     HANDSHAKE_S = 5,
     SNDBUF_BYTES = 65536,      /* an unread socket costs the kernel 0.3 MB instead of 4.3 */
     USER_TIMEOUT_MS = 10000,   /* unacknowledged bytes end the connection */
-    SPARE_CONNECTIONS = 1024,  /* beyond sockets_max: handshakes and refusals */
-    ADMIN_CONNECTIONS = 64,    /* of their own, so that no flood of sockets makes us look dead */
-    SPARE_DESCRIPTORS = 64,    /* for PostgreSQL, Redis and the loop */
     LWS_LINES_PER_SECOND = 10, /* of libwebsockets' own log */
     CLOSE_NOW = -1,            /* what a callback returns to end its connection */
     KEEP = 0,
@@ -72,11 +70,12 @@ struct hub_server {
     struct lws_vhost *sockets_vhost, *admin_vhost;
     uv_prepare_t before_sleep;
     char *origins; /* owned: config->allowed_origins and that of the public URL */
-    char sockets_host[256], admin_host[256]; /* libwebsockets keeps pointers to them */
-    struct hub_socket *sockets;              /* all that are established */
-    struct hub_socket *dirty;                /* those with something to do before the loop sleeps */
-    struct hub_socket *visit_next;           /* NULL: the walk has visited all that there were */
-    struct hub_bucket upgrades;              /* that are admitted */
+    struct hub_listener sockets_listener, admin_listener;
+    struct hub_descriptors descriptors;
+    struct hub_socket *sockets;    /* all that are established */
+    struct hub_socket *dirty;      /* those with something to do before the loop sleeps */
+    struct hub_socket *visit_next; /* NULL: the walk has visited all that there were */
+    struct hub_bucket upgrades;    /* that are admitted */
     size_t socket_count, connection_count, admin_connection_count, queued_bytes;
     unsigned char gathered[WRITE_BYTES];
 };
@@ -405,7 +404,7 @@ static bool has_place(const struct hub_server *server, struct hub_refusal *refus
         reason = "draining";
     else if (hub->is_blind)
         reason = "revocations_unknown";
-    else if (server->socket_count >= (size_t)hub->config->sockets_max)
+    else if (server->socket_count >= server->descriptors.sockets)
         reason = "full";
     *refusal = (struct hub_refusal){503, reason};
     return reason == NULL;
@@ -495,18 +494,6 @@ static int on_closed(struct hub_socket *socket)
     return KEEP;
 }
 
-/* A connection was accepted. Out of descriptors, libwebsockets would spin in accept: so we refuse first. */
-static int on_connection(struct hub_server *server, int descriptor)
-{
-    size_t most = (size_t)server->hub->config->sockets_max + SPARE_CONNECTIONS;
-    if (server->connection_count >= most)
-        return CLOSE_NOW;
-    int sndbuf = SNDBUF_BYTES, user_timeout = USER_TIMEOUT_MS;
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
-    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
-    return KEEP;
-}
-
 static int on_lws_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                         size_t length)
 {
@@ -514,10 +501,7 @@ static int on_lws_event(struct lws *wsi, enum lws_callback_reasons reason, void 
     struct hub_socket *socket = user;
     switch (reason) {
     case LWS_CALLBACK_WSI_CREATE: server->connection_count++; return KEEP;
-    case LWS_CALLBACK_WSI_DESTROY:
-        if (server->connection_count > 0) /* the listener was never counted */
-            server->connection_count--;
-        return KEEP;
+    case LWS_CALLBACK_WSI_DESTROY: server->connection_count--; return KEEP;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
     case LWS_CALLBACK_FILTER_HTTP_CONNECTION: return on_request(server, wsi);
     case LWS_CALLBACK_ESTABLISHED: return on_established(server, socket, wsi);
@@ -532,15 +516,6 @@ static int on_lws_event(struct lws *wsi, enum lws_callback_reasons reason, void 
     }
 }
 
-/* The first callback for a connection comes without a wsi of its own: `in` is its descriptor. */
-static int on_sockets_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                            size_t length)
-{
-    if (reason == LWS_CALLBACK_FILTER_NETWORK_CONNECTION)
-        return on_connection(server_of(wsi), (int)(intptr_t)in);
-    return on_lws_event(wsi, reason, user, in, length);
-}
-
 static int on_admin_request(struct hub_server *server, struct lws *wsi)
 {
     struct request request = {0};
@@ -552,23 +527,14 @@ static int on_admin_request(struct hub_server *server, struct lws *wsi)
     return answer(wsi, &reply);
 }
 
-static int on_admin_connection(const struct hub_server *server)
-{
-    return server->admin_connection_count < ADMIN_CONNECTIONS ? KEEP : CLOSE_NOW;
-}
-
 static int on_admin_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                           size_t length)
 {
     (void)user, (void)in, (void)length;
     struct hub_server *server = server_of(wsi);
     switch (reason) {
-    case LWS_CALLBACK_FILTER_NETWORK_CONNECTION: return on_admin_connection(server);
     case LWS_CALLBACK_WSI_CREATE: server->admin_connection_count++; return KEEP;
-    case LWS_CALLBACK_WSI_DESTROY:
-        if (server->admin_connection_count > 0) /* the listener was never counted */
-            server->admin_connection_count--;
-        return KEEP;
+    case LWS_CALLBACK_WSI_DESTROY: server->admin_connection_count--; return KEEP;
     case LWS_CALLBACK_FILTER_HTTP_CONNECTION: return on_admin_request(server, wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
     case LWS_CALLBACK_RAW_ADOPT:
@@ -581,7 +547,7 @@ static int on_admin_event(struct lws *wsi, enum lws_callback_reasons reason, voi
 
 static const struct lws_protocols socket_protocols[] = {
     {.name = HUB_SUBPROTOCOL,
-     .callback = on_sockets_event,
+     .callback = on_lws_event,
      .per_session_data_size = sizeof(struct hub_socket),
      .rx_buffer_size = RX_BUFFER_BYTES,
      .tx_packet_size = TX_PACKET_BYTES},
@@ -621,29 +587,56 @@ static void on_lws_line(int level, const char *line)
  */
 static const lws_retry_bo_t no_policy;
 
-/* libwebsockets keeps what host (256 bytes) and protocols point to. */
-static struct lws_vhost *listen_on(struct hub_server *server, const char *name, const char *address,
-                                   char *host, const struct lws_protocols *protocols,
-                                   struct osy_error *err)
+/* port: one of those that mean "none", as hub/listener.h accepts. Each host needs its own, because by it, and by
+ * the Host header only among those that share it, libwebsockets chooses the host of a request. */
+static struct lws_vhost *make_vhost(struct hub_server *server, const char *name, int port,
+                                    const struct lws_protocols *protocols, struct osy_error *err)
 {
-    uint16_t port;
-    if (!osy_address_parse(address, host, &port, err))
-        return NULL;
-    bool is_any = strcmp(host, "0.0.0.0") == 0;
-    struct lws_context_creation_info info = {
-        .port = port,
-        .iface = is_any ? NULL : host,
-        .protocols = protocols,
-        .vhost_name = name,
-        .alpn = "http/1.1",
-        .retry_and_idle_policy = &no_policy,
-    };
-    struct lws_vhost *vhost = lws_create_vhost(server->context, &info);
-    if (!vhost || lws_get_vhost_listen_port(vhost) <= 0) {
-        osy_error_set(err, OSY_ERR_IO, "cannot listen on %s", address);
-        return NULL;
-    }
+    struct lws_vhost *vhost =
+        lws_create_vhost(server->context, &(struct lws_context_creation_info){
+                                              .port = port,
+                                              .protocols = protocols,
+                                              .vhost_name = name,
+                                              .alpn = "http/1.1",
+                                              .retry_and_idle_policy = &no_policy,
+                                          });
+    if (!vhost)
+        osy_error_set(err, OSY_ERR_IO, "cannot create the libwebsockets host '%s'", name);
     return vhost;
+}
+
+/* Small writes go out at once: they are gathered already. */
+static void adopt(struct lws_vhost *vhost, int descriptor)
+{
+    int yes = 1;
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    (void)lws_adopt_socket_vhost(vhost, descriptor); /* closes it when it cannot */
+}
+
+/* libwebsockets' table of connections ends at the limit that we began with, also when it was raised since. */
+static void on_connection(void *context, int descriptor)
+{
+    struct hub_server *server = context;
+    if (server->connection_count >= server->descriptors.connections ||
+        (size_t)descriptor >= server->descriptors.limit || hub_descriptors_are_short(descriptor)) {
+        hub_metrics_count(server->hub->metrics.upgrades_refused, "descriptors");
+        hub_listener_turn_away(descriptor);
+        return;
+    }
+    int sndbuf = SNDBUF_BYTES, user_timeout = USER_TIMEOUT_MS;
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+    adopt(server->sockets_vhost, descriptor);
+}
+
+static void on_admin_connection(void *context, int descriptor)
+{
+    struct hub_server *server = context;
+    if (server->admin_connection_count >= HUB_DESCRIPTORS_ADMIN ||
+        (size_t)descriptor >= server->descriptors.limit)
+        hub_listener_turn_away(descriptor);
+    else
+        adopt(server->admin_vhost, descriptor);
 }
 
 /* The origin of a URL is what precedes its path. */
@@ -659,35 +652,8 @@ static char *join_origins(const struct hub_config *config)
     return osy_buffer_take(&origins, NULL);
 }
 
-/*
- * The soft limit becomes exactly what is wanted, also when it was higher: libwebsockets finds a connection
- * by its descriptor in a table as long as this limit, but when told to use fewer descriptors it searches
- * all connections instead, whenever one has something to read. It must never come to the end of the table
- * (accept would spin, or it would write beyond), so connections are counted: see on_connection and
- * on_admin_connection.
- */
-static bool set_descriptor_limit(size_t wanted, struct osy_error *err)
+static bool make_context(struct hub_server *server, struct osy_error *err)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return osy_error_set(err, OSY_ERR_IO, "getrlimit failed");
-    limit.rlim_cur = wanted;
-    if (limit.rlim_max < wanted)
-        limit.rlim_max = wanted; /* only root may */
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return osy_error_set(err, OSY_ERR_LIMIT,
-                             "ORDERSYNC_SOCKETS_MAX needs %zu file descriptors: raise ulimit -n",
-                             wanted);
-    return true;
-}
-
-static bool open_listeners(struct hub_server *server, struct osy_error *err)
-{
-    const struct hub_config *config = server->hub->config;
-    size_t descriptors =
-        (size_t)config->sockets_max + SPARE_CONNECTIONS + ADMIN_CONNECTIONS + SPARE_DESCRIPTORS;
-    if (!set_descriptor_limit(descriptors, err))
-        return false;
     void *loops[] = {server->hub->loop};
     lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_line);
     server->context = lws_create_context(&(struct lws_context_creation_info){
@@ -699,18 +665,36 @@ static bool open_listeners(struct hub_server *server, struct osy_error *err)
         .max_http_header_data = HEADER_BYTES,
         .timeout_secs = HANDSHAKE_S,
         .timeout_secs_ah_idle = HANDSHAKE_S,
-        .fd_limit_per_thread = (unsigned)descriptors,
+        .fd_limit_per_thread = (unsigned)server->descriptors.limit,
         .retry_and_idle_policy = &no_policy,
     });
     if (!server->context)
         return osy_error_set(err, OSY_ERR_IO, "cannot create the libwebsockets context");
-    server->admin_vhost =
-        listen_on(server, "admin", config->admin_listen, server->admin_host, admin_protocols, err);
-    if (!server->admin_vhost)
-        return false;
+    server->admin_vhost = make_vhost(server, "admin", CONTEXT_PORT_NO_LISTEN, admin_protocols, err);
     server->sockets_vhost =
-        listen_on(server, "sockets", config->listen, server->sockets_host, socket_protocols, err);
-    return server->sockets_vhost != NULL;
+        make_vhost(server, "sockets", CONTEXT_PORT_NO_LISTEN_SERVER, socket_protocols, err);
+    return server->admin_vhost && server->sockets_vhost;
+}
+
+static bool claim_descriptors(struct hub_server *server, struct osy_error *err)
+{
+    size_t wanted = (size_t)server->hub->config->sockets_max;
+    if (!hub_descriptors_claim(wanted, &server->descriptors, err))
+        return false;
+    if (server->descriptors.sockets < wanted)
+        OSY_WARN("sockets_limited_by_open_files", OSY_INT("open_files", server->descriptors.limit),
+                 OSY_INT("sockets", server->descriptors.sockets), OSY_INT("wanted", wanted));
+    return true;
+}
+
+static bool open_listeners(struct hub_server *server, struct osy_error *err)
+{
+    const struct hub_config *config = server->hub->config;
+    uv_loop_t *loop = server->hub->loop;
+    return hub_listener_open(&server->admin_listener, loop, config->admin_listen,
+                             on_admin_connection, server, err) &&
+           hub_listener_open(&server->sockets_listener, loop, config->listen, on_connection, server,
+                             err);
 }
 
 bool hub_server_create(struct hub *hub, struct osy_error *err)
@@ -723,7 +707,8 @@ bool hub_server_create(struct hub *hub, struct osy_error *err)
     uv_prepare_init(hub->loop, &server->before_sleep);
     server->before_sleep.data = server;
     uv_prepare_start(&server->before_sleep, on_before_sleep);
-    return open_listeners(server, err);
+    return claim_descriptors(server, err) && make_context(server, err) &&
+           open_listeners(server, err);
 }
 
 void hub_server_destroy(struct hub_server *server)
@@ -731,6 +716,8 @@ void hub_server_destroy(struct hub_server *server)
     if (!server)
         return;
     uv_close((uv_handle_t *)&server->before_sleep, NULL);
+    hub_listener_close(&server->admin_listener);
+    hub_listener_close(&server->sockets_listener);
     if (server->context)
         lws_context_destroy(server->context);
 }
@@ -753,12 +740,12 @@ size_t hub_server_socket_count(const struct hub_server *server)
 
 uint16_t hub_server_port(const struct hub_server *server)
 {
-    return (uint16_t)lws_get_vhost_listen_port(server->sockets_vhost);
+    return server->sockets_listener.port;
 }
 
 uint16_t hub_server_admin_port(const struct hub_server *server)
 {
-    return (uint16_t)lws_get_vhost_listen_port(server->admin_vhost);
+    return server->admin_listener.port;
 }
 
 void hub_server_visit_from_start(struct hub_server *server)

@@ -20,7 +20,7 @@ function readEnvFile() {
 
 export const stack = readEnvFile();
 /** Restaurants of those that `seed --restaurants` makes, two for each file of tests: files may run side by side. */
-const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate', 'freshness', 'dashboard'];
+const FILES = ['protocol', 'limits', 'faults', 'asyncapi', 'devices', 'revocation', 'gate', 'freshness', 'dashboard', 'descriptors'];
 const own = 2 * Math.max(0, FILES.indexOf(path.basename(process.argv[1]).split('.')[0]));
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 export const RESTAURANT = restaurantId(own);
@@ -89,11 +89,12 @@ export async function until(condition) {
 export class Hub {
   #exit;
 
-  /** Starts a hub on free ports; settings are environment variables. */
-  static async start(settings = {}) {
+  /** Starts a hub on free ports; settings are environment variables. command: what runs the program, in front of it. */
+  static async start(settings = {}, command = []) {
     const hub = new Hub();
     const ours = Object.fromEntries(Object.entries(stack).filter(([name]) => name.startsWith('ORDERSYNC_')));
-    hub.process = spawn(path.join(stack.BIN_DIR, 'ordersync-hub'), [], {
+    const [program, ...args] = [...command, path.join(stack.BIN_DIR, 'ordersync-hub')];
+    hub.process = spawn(program, args, {
       env: {
         ...process.env,
         ...ours,
