@@ -78,7 +78,7 @@ test('a hub whose descriptors are taken away turns callers away, serves its sock
   await until(() => hub.log.includes('descriptors_exhausted'));
   await limitTo(before.trim());
   await caller.opened;
-  await caller.next('hello');
+  await caller.through('hello');
   assert.equal(hub.log.split('descriptors_exhausted').length - 1, 1, 'said once, not for each caller or try');
   await hub.stop();
 });
