@@ -259,9 +259,10 @@ export class Client {
     return new Promise((resolve, reject) => this.readers.push({ resolve, reject }));
   }
 
-  /** The next message, which must be of that type. */
+  /** The next message, which must be of that type. Heartbeats come when they like: others are not held up by them. */
   async next(type) {
-    const message = await this.#read();
+    let message = await this.#read();
+    while (message.type === 'heartbeat' && type !== 'heartbeat') message = await this.#read();
     if (message.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(message)}`);
     return message;
   }
