@@ -14,12 +14,12 @@ import {
   OTHER_RESTAURANT,
   RESTAURANT,
   acceptOrder,
+  choose,
   mintToken,
   orderPath,
   placeOrder,
   restaurantPath,
   seed,
-  sql,
   stack,
   staffToken,
 } from './hub.mjs';
@@ -188,12 +188,11 @@ describe('real traffic', TIMEOUT, () => {
   });
 
   test('of an order that nobody answers fits: its restaurant is alerted', async () => {
-    const setPatience = (seconds) => sql(`UPDATE restaurants SET accept_within_s = ${seconds} WHERE id = '${RESTAURANT}'`);
-    await setPatience(1);
+    await choose(RESTAURANT, { accept_within_s: 1 });
     const tablet = await hub.tablet(token);
     const { order } = await placeOrder();
     while (tablet.messages.at(-1).event?.type !== 'order.alerted') await tablet.through('event');
-    await setPatience('DEFAULT');
+    await choose(RESTAURANT);
     assert.equal(tablet.messages.at(-1).event.subject, order.order_id);
     tablet.socket.close();
     assertAllFit('restaurantOrders', tablet, 'hello', 'event');
