@@ -401,8 +401,10 @@ void hub_session_drain(struct hub_session *session)
 
 void hub_session_give_up(struct hub_session *session)
 {
-    close_without_right(session, HUB_CLOSE_OVERLOAD, "REVOCATIONS_UNKNOWN",
-                        "nobody can tell whether the token is still good");
+    if (session->state == HUB_SESSION_CLOSING)
+        return;
+    hub_socket_drop_queue(session->socket); /* for the right to it may have ended */
+    hub_session_close(session, HUB_CLOSE_OVERLOAD, "revocations unknown");
 }
 
 /* --- rights --------------------------------------------------------------------------------- */

@@ -259,7 +259,7 @@ start_api() {
 }
 
 start_hub() {
-    # Beside its sockets a hub wants 1152 descriptors (hub/socket.c): handshakes, PostgreSQL, Redis.
+    # Beside its sockets a hub wants 1152 descriptors (hub/descriptors.c): handshakes, PostgreSQL, Redis.
     local sockets=$(($(ulimit -n) - 1152))
     (
         export_environment
