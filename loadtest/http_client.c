@@ -57,6 +57,7 @@ struct load_http {
 
 static void send_on(struct connection *connection, struct exchange *exchange);
 static void fail(struct connection *connection, const char *why);
+static void replace_connection(struct load_http *http);
 
 static void set_state(struct connection *connection, enum connection_state state)
 {
@@ -144,13 +145,16 @@ static void on_reply_complete(struct connection *connection, const struct load_h
     /* A reply that overtakes its request (413 and the like) leaves half a request on the wire. */
     bool reusable = reply->keep_alive && !connection->is_writing;
     connection->exchange = NULL;
-    exchange_finish(connection->http, exchange, reply, NULL);
+    struct load_http *http = connection->http;
+    exchange_finish(http, exchange, reply, NULL);
     if (connection->state == CONNECTION_CLOSING)
         return; /* the callback ended the pool */
-    if (reusable)
+    if (reusable) {
         serve_next(connection);
-    else
+    } else {
         close_connection(connection);
+        replace_connection(http);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
@@ -243,9 +247,15 @@ static void fail(struct connection *connection, const char *why)
     close_connection(connection);
     if (exchange)
         exchange_finish(http, exchange, NULL, why);
-    if (http->destroyed || !http->first || http->count >= http->max)
-        return;
+    replace_connection(http);
+}
+
+/* A connection has ended: somebody may have waited for it. */
+static void replace_connection(struct load_http *http)
+{
     struct exchange *waiting = http->first;
+    if (http->destroyed || !waiting || http->count >= http->max)
+        return;
     http->first = waiting->next;
     open_connection(http, waiting);
 }

@@ -14,27 +14,53 @@ const dashboards = ['--dashboards', '4']
 
 const cases = [
   { behaviour: 'honest', every: 1, good: true, says: (r) => r.delivered_to_tablets > 100 },
-  { name: 'acknowledged orders', behaviour: 'honest', every: 1, good: true, says: (r, { ids }) => new Set(ids).size === r.orders.accepted },
-  { name: 'devices that acknowledge', behaviour: 'honest', every: 1, good: true, options: ['--ack'], says: (r, { server }) => server.devicesThatShowAll() === 20 },
-  { name: 'dashboards', behaviour: 'honest', every: 1, good: true, options: dashboards, says: (r) => r.delivered_to_dashboards === r.delivered_to_tablets },
+  {
+    name: 'acknowledged orders', behaviour: 'honest', every: 1, good: true,
+    says: (r, { ids }) => new Set(ids).size === r.orders.accepted,
+  },
+  {
+    name: 'devices that acknowledge', behaviour: 'honest', every: 1, good: true, options: ['--ack'],
+    says: (r, { server }) => server.devicesThatShowAll() === 20,
+  },
+  {
+    name: 'dashboards', behaviour: 'honest', every: 1, good: true, options: dashboards,
+    says: (r) => r.delivered_to_dashboards === r.delivered_to_tablets,
+  },
   // What only the restaurant may know: it counts there, and never in the order's own versions.
   { behaviour: 'alert', every: 5, good: true, options: dashboards, says: (r) => r.alerts > 0 },
   { behaviour: 'alert_lose', every: 5, good: false, says: (r) => r.lost > 0 },
   { behaviour: 'alert_duplicate', every: 5, good: false, says: (r) => r.duplicated_after_filter > 0 },
   { behaviour: 'alert_leak', every: 5, good: false, says: (r) => r.leaked > 0 },
   // Cut connections, and what the coming back is measured by.
-  { name: 'jitter', behaviour: 'honest', every: 1, good: true, options: jitter, says: (r) => r.sockets.cuts > 0 && r.latency_ms.recovery.count > 0 },
+  {
+    name: 'jitter', behaviour: 'honest', every: 1, good: true, options: jitter,
+    says: (r) => r.sockets.cuts > 0 && r.latency_ms.recovery.count > 0,
+  },
   { behaviour: 'slow_replay', every: 1, good: true, options: jitter, says: (r) => r.latency_ms.replay.p50 >= 290 },
   { behaviour: 'mute', every: 1, good: false, options: jitter, says: (r) => r.sockets.current < r.sockets.followed },
   // Those that stop reading are not judged, but it is seen whether anybody lets them go.
-  { name: 'stalled and kept', behaviour: 'honest', every: 1, good: true, options: stalled, says: (r) => r.stalled.open === 10 },
-  { behaviour: 'evict', every: 1, good: true, options: stalled, says: (r) => r.stalled.closed === 10 && r.stalled.open === 0 },
+  {
+    name: 'stalled and kept', behaviour: 'honest', every: 1, good: true, options: stalled,
+    says: (r) => r.stalled.open === 10,
+  },
+  {
+    behaviour: 'evict', every: 1, good: true, options: stalled,
+    says: (r) => r.stalled.closed === 10 && r.stalled.open === 0,
+  },
   // Bad luck: everything has to arrive in spite of it.
   { behaviour: 'cut', every: 60, good: true, says: (r) => r.sockets.reconnects > 0 },
   { behaviour: 'drain', every: 60, good: true, says: (r) => r.sockets.closes['1012'] > 0 },
   { behaviour: 'reset', every: 4, good: true, says: (r) => r.sockets.resets > 0 },
   { behaviour: 'hang_up', every: 20, good: true, says: (r) => r.retries > 0 },
   { behaviour: 'fail', every: 20, good: true, says: (r) => r.retries > 0 },
+  // More requests than connections, each of which ends with its reply: those that wait get one of their own.
+  {
+    behaviour: 'slow_close',
+    every: 1,
+    good: true,
+    options: ['--rate', '600'],
+    says: (r) => r.orders.accepted > 600,
+  },
   { behaviour: 'refuse', every: 20, good: true, says: (r) => r.orders.refused['503'] > 0 },
   // Lies.
   { behaviour: 'lose', every: 100, good: false, says: (r) => r.lost > 0 },
@@ -44,8 +70,14 @@ const cases = [
   { behaviour: 'delay', every: 100, good: false, says: (r) => r.out_of_order > 0 },
   { behaviour: 'leak', every: 30, good: false, says: (r) => r.leaked > 0 },
   { behaviour: 'stray', every: 30, good: false, says: (r) => r.leaked > 0 },
-  { name: 'stray on a dashboard', behaviour: 'stray', every: 30, good: false, options: dashboards, says: (r) => r.leaked > 0 },
-  { name: 'lose on a dashboard', behaviour: 'dashboard_lose', every: 30, good: false, options: dashboards, says: (r) => r.lost > 0 },
+  {
+    name: 'stray on a dashboard', behaviour: 'stray', every: 30, good: false, options: dashboards,
+    says: (r) => r.leaked > 0,
+  },
+  {
+    name: 'lose on a dashboard', behaviour: 'dashboard_lose', every: 30, good: false, options: dashboards,
+    says: (r) => r.lost > 0,
+  },
   { behaviour: 'babble', every: 100, good: false, says: (r) => r.sockets.violations > 0 },
 ]
 
@@ -78,7 +110,9 @@ async function tryCase({ name, behaviour, every, good, options = [], says }, fol
     (good ? 30 : 2) // what a liar withholds never comes; what bad luck delays may take a backoff
   const { code, output } = await run(
     join(folder, 'ordersync-loadtest'),
-    [...args.split(' '), ...options, '--url', `http://${url}`, '--ws', `ws://${url}`, '--json', json, '--acknowledged', ids],
+    [...args.split(' '), ...options, '--url', `http://${url}`, '--ws', `ws://${url}`].concat(
+      ['--json', json, '--acknowledged', ids],
+    ),
     { PATH: process.env.PATH },
   )
   server.stop()

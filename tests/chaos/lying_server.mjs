@@ -7,6 +7,7 @@ import { createServer } from 'node:http'
 
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 const LATE_MS = 300
+const SLOW_MS = 1000
 
 /** Starts on a free port of the loopback. behaviour: one of the names used below, or 'honest'. */
 export async function startLyingServer(behaviour, every) {
@@ -145,8 +146,9 @@ class LyingServer {
       if (key && !refusal) this.#replies.set(key, reply)
       if (this.#does('hang_up')) return request.socket.destroy()
       const [status, body] = this.#does('fail') ? [500, {}] : reply
-      response.writeHead(status, { 'content-type': 'application/json' })
-      response.end(JSON.stringify(body))
+      const isSlow = this.#does('slow_close')
+      response.writeHead(status, { 'content-type': 'application/json', connection: isSlow ? 'close' : 'keep-alive' })
+      setTimeout(() => response.end(JSON.stringify(body)), isSlow ? SLOW_MS : 0)
     })
   }
 
