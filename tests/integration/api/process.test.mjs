@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { promisify } from 'node:util';
 import { PROGRAM, start } from './own.mjs';
 import { env, makeRestaurant, newOrder, sql } from './stack.mjs';
 
@@ -73,6 +74,31 @@ test('a second signal ends the process at once', async () => {
   await logged('stopping');
   child.kill('SIGTERM');
   assert.deepEqual(await ended, [128 + 15, null]);
+});
+
+test('without descriptors it closes what it cannot take, goes on with what it has, and recovers', { timeout: 30_000 }, async () => {
+  const { child, ended, port } = await serve();
+  const prlimit = (...args) => promisify(execFile)('prlimit', ['--pid', child.pid, ...args]);
+  const { stdout: before } = await prlimit('--nofile', '--noheadings', '--output', 'SOFT');
+  const kept = await dial(port);
+  const ask = async () => {
+    kept.socket.write('GET /health HTTP/1.1\r\nHost: test\r\n\r\n');
+    assert.match(await kept.received('{"status":"ok"}'), /^HTTP\/1\.1 200 /);
+  };
+  await ask();
+  await prlimit('--nofile=10:'); // fewer than it has open
+  for (let i = 0; i < 20; i++) {
+    const refused = connect(port, '127.0.0.1').on('error', () => {}).resume();
+    await new Promise((resolve) => refused.once('close', resolve));
+  }
+  await ask();
+  await prlimit(`--nofile=${before.trim()}:`);
+  const welcome = await dial(port);
+  welcome.socket.write('GET /health HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n');
+  await welcome.received('{"status":"ok"}');
+  kept.socket.destroy();
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
 });
 
 /** What --check-config says to this environment. */
