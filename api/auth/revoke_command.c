@@ -87,9 +87,10 @@ static bool read_reason(const char *given, char **reason, struct osy_error *err)
     if (!given)
         return true;
     json_t *root = json_pack("{s:s}", "--reason", given);
-    bool ok = root ? osy_json_read(root, "", fields, err) &&
-                         api_text_trim("--reason", checked, API_TEXT_ONE_LINE, &text, err)
-                   : osy_error_set(err, OSY_ERR_INVALID, "--reason must be valid UTF-8");
+    if (!root)
+        return osy_error_set(err, OSY_ERR_INVALID, "--reason must be valid UTF-8");
+    bool ok = osy_json_read(root, "", fields, err) &&
+              api_text_trim("--reason", checked, API_TEXT_ONE_LINE, &text, err);
     if (ok)
         *reason = osy_strndup(text.bytes, text.length);
     json_decref(root);
