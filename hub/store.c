@@ -124,10 +124,9 @@ static struct hub_event *read_event(const PGresult *rows, int row, struct osy_er
         .type = PQgetvalue(rows, row, 5),
         .time_ms = strtoll(PQgetvalue(rows, row, 6), NULL, 10),
         .traceparent = PQgetvalue(rows, row, 7),
-        .alert = PQgetvalue(rows, row, 8),
-        .data = PQgetvalue(rows, row, 9),
-        .data_length = (size_t)PQgetlength(rows, row, 9),
-        .previous_id = read_uuid(rows, row, 10),
+        .data = PQgetvalue(rows, row, 8),
+        .data_length = (size_t)PQgetlength(rows, row, 8),
+        .previous_id = read_uuid(rows, row, 9),
     };
     struct osy_buffer envelope = OSY_BUFFER_INIT;
     osy_event_write_envelope(&event, &envelope);

@@ -23,8 +23,6 @@ void osy_event_write_json(const struct osy_event *event, struct osy_buffer *out)
         osy_buffer_json_string(out, event->traceparent);
         osy_buffer_char(out, ',');
     }
-    if (event->alert && event->alert[0] != '\0')
-        osy_buffer_printf(out, "\"alert\":%s,", event->alert);
     osy_buffer_text(out, "\"datacontenttype\":\"application/json\",\"data\":");
     osy_buffer_append(out, event->data, event->data_length);
     osy_buffer_char(out, '}');
@@ -131,16 +129,6 @@ static bool ends_with_data(const struct cursor *cursor)
            memcmp(cursor->end - 2, "}}", 2) == 0;
 }
 
-/* A flat object, up to and with its closing brace; the opening one has been taken. */
-static bool take_flat_object(struct cursor *cursor)
-{
-    const char *end = memchr(cursor->at, '}', (size_t)(cursor->end - cursor->at));
-    if (!end || memchr(cursor->at, '{', (size_t)(end - cursor->at)))
-        return false;
-    cursor->at = end + 1;
-    return true;
-}
-
 static bool take_event(struct cursor *cursor, const struct osy_uuid *restaurant_id,
                        struct osy_envelope *envelope)
 {
@@ -156,8 +144,6 @@ static bool take_event(struct cursor *cursor, const struct osy_uuid *restaurant_
         !take_literal(cursor, ",\"time\":\"") || !take_time(cursor, &envelope->time_ms))
         return false;
     if (take_literal(cursor, ",\"traceparent\":\"") && !take_string(cursor, &ignored, &length))
-        return false;
-    if (take_literal(cursor, ",\"alert\":{") && !take_flat_object(cursor))
         return false;
     return take_literal(cursor, ",\"datacontenttype\":\"application/json\",\"data\":") &&
            ends_with_data(cursor);

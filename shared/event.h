@@ -31,8 +31,7 @@ struct osy_event {
     const char *type;        /* "order.created"; borrowed */
     int64_t time_ms;         /* wall time in the writing transaction */
     const char *traceparent; /* borrowed; NULL or "" when there is none */
-    const char *alert; /* JSON object of the attribute `alert`; NULL or "" when there is none */
-    const char *data;  /* JSON object of the order, borrowed; no raw control character */
+    const char *data;        /* JSON object, borrowed; no raw control character */
     size_t data_length;
 };
 

@@ -49,8 +49,10 @@ WITH moment AS MATERIALIZED (
       FROM ahead
      WHERE ahead.due_at <= ahead.at AND ahead.reject_at > ahead.at
 ), rung AS MATERIALIZED (
+    -- The order as it is, and as its last member why somebody should look at it. One line, like all data of events.
     SELECT taken.*, lag(event_id, 1, base_event_id) OVER (PARTITION BY restaurant_id ORDER BY seq) AS previous_event_id,
-           format('{"step":%s,"reason":"%s","waiting_ms":%s}', step, reason, waiting_ms) AS alert
+           left(data, -1) || format(',"alert":{"step":%s,"reason":"%s","waiting_ms":%s}}', step, reason, waiting_ms)
+               AS alerted_data
       FROM taken
      WHERE action = 'alert'
 ), numbered AS (
@@ -60,8 +62,8 @@ WITH moment AS MATERIALIZED (
               FROM rung ORDER BY restaurant_id, seq DESC) latest
      WHERE stream.restaurant_id = latest.restaurant_id
 ), new_events AS (
-    INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, alert, data)
-    SELECT restaurant_id, seq, order_id, NULL, event_id, 'order.alerted', at, traceparent, alert, data
+    INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, data)
+    SELECT restaurant_id, seq, order_id, NULL, event_id, 'order.alerted', at, traceparent, alerted_data
       FROM rung
 ), new_audit AS (
     INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id, trace_id)
@@ -86,10 +88,10 @@ WITH moment AS MATERIALIZED (
      WHERE watch.order_id = w.order_id
 )
 SELECT 'publish' AS what, restaurant_id, order_id, NULL::bigint AS version, seq, event_id,
-       floor(extract(epoch FROM at) * 1000)::bigint AS time_ms, traceparent, alert, data, previous_event_id
+       floor(extract(epoch FROM at) * 1000)::bigint AS time_ms, traceparent, alerted_data, previous_event_id
   FROM rung
 UNION ALL
-SELECT 'reject', restaurant_id, order_id, version, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT 'reject', restaurant_id, order_id, version, NULL, NULL, NULL, NULL, NULL, NULL
   FROM waiting
  WHERE reject_at <= at
  ORDER BY restaurant_id, seq;

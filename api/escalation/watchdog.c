@@ -47,7 +47,6 @@ enum {
     EFFECT_EVENT,
     EFFECT_TIME_MS,
     EFFECT_TRACEPARENT,
-    EFFECT_ALERT,
     EFFECT_DATA,
     EFFECT_PREVIOUS_EVENT,
 };
@@ -190,7 +189,6 @@ static void publish_alert(struct api_watchdog *watchdog, const PGresult *effects
         .type = "order.alerted",
         .time_ms = strtoll(PQgetvalue(effects, row, EFFECT_TIME_MS), NULL, 10),
         .traceparent = PQgetvalue(effects, row, EFFECT_TRACEPARENT),
-        .alert = PQgetvalue(effects, row, EFFECT_ALERT),
         .data = PQgetvalue(effects, row, EFFECT_DATA),
         .data_length = (size_t)PQgetlength(effects, row, EFFECT_DATA),
     };

@@ -251,14 +251,13 @@ static bool read_event(const PGresult *rows, int row, const struct osy_uuid *res
         .type = PQgetvalue(rows, row, 4),
         .time_ms = strtoll(PQgetvalue(rows, row, 5), NULL, 10),
         .traceparent = PQgetvalue(rows, row, 6),
-        .alert = PQgetvalue(rows, row, 7),
-        .data = PQgetvalue(rows, row, 8),
-        .data_length = (size_t)PQgetlength(rows, row, 8),
+        .data = PQgetvalue(rows, row, 7),
+        .data_length = (size_t)PQgetlength(rows, row, 7),
     };
-    bool is_first = PQgetisnull(rows, row, 9);
+    bool is_first = PQgetisnull(rows, row, 8);
     if (!osy_uuid_parse(PQgetvalue(rows, row, 1), 36, &event->order_id) ||
         !osy_uuid_parse(PQgetvalue(rows, row, 3), 36, &event->id) ||
-        (!is_first && !osy_uuid_parse(PQgetvalue(rows, row, 9), 36, &event->previous_id)))
+        (!is_first && !osy_uuid_parse(PQgetvalue(rows, row, 8), 36, &event->previous_id)))
         return osy_error_set(err, OSY_ERR_INVALID, "order_events has a row with a bad id");
     return true;
 }

@@ -81,7 +81,8 @@ class LyingServer {
 
   /** The order again, for its restaurant alone. Its version stays. */
   #alert(order, cause) {
-    const event = { ...cause, id: randomUUID(), type: 'order.alerted', alert: { step: 1, reason: 'not_accepted', waiting_ms: 1 } }
+    const alert = { step: 1, reason: 'not_accepted', waiting_ms: 1 }
+    const event = { ...cause, id: randomUUID(), type: 'order.alerted', data: { ...cause.data, alert } }
     this.#deliver(this.#restaurant(order.restaurantId), event)
     if (this.#does('alert_leak')) this.#deliver(order.stream, event)
   }

@@ -132,7 +132,6 @@ static void write_envelope(struct row *row)
         .type = row->version ? "order.created" : "order.alerted",
         .time_ms = 1769860800123,
         .traceparent = "",
-        .alert = row->version ? "" : "{\"step\":1}",
         .data = "{}",
         .data_length = 2,
     };

@@ -1,8 +1,5 @@
 -- Escalation: what happens to an order that nobody shows or accepts in time.
 
--- The extension attribute `alert` of an event of type order.alerted: a flat JSON object.
-ALTER TABLE order_events ADD COLUMN alert text;
-
 -- What the watchdog looks through: the few orders that nobody has taken on yet, oldest first.
 CREATE INDEX orders_pending ON orders (created_at) WHERE status = 'PENDING';
 

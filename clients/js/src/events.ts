@@ -70,9 +70,8 @@ export interface OrderEvent {
   subject: string;
   time: string;
   traceparent?: string;
-  data: Order;
-  /** Of `order.alerted` only, which changes nothing: `data` is the order as it is, its version stays. */
-  alert?: OrderAlert;
+  /** `alert` is of `order.alerted` only, which changes nothing: the order is as it was, its version stays. */
+  data: Order & { alert?: OrderAlert };
 }
 
 /** What was read breaks docs/protocol.md. */
@@ -89,7 +88,7 @@ export function parseOrderEvent(value: unknown): OrderEvent | null {
   const order = event.data;
   if (typeof order?.order_id !== 'string' || !Number.isSafeInteger(order.version) || !Array.isArray(order.items))
     throw new ProtocolError(`a ${event.type} event without its order`);
-  if (event.type === 'order.alerted' && !Number.isSafeInteger(event.alert?.step))
+  if (event.type === 'order.alerted' && !Number.isSafeInteger(order.alert?.step))
     throw new ProtocolError('an order.alerted event without its alert');
   return event as OrderEvent;
 }

@@ -146,7 +146,7 @@ export class Stream {
    * make it throw again, and keep every later order from the screen.
    */
   private deliver(event: OrderEvent): void | Promise<void> {
-    if (!this.versions.advance(event.data.order_id, event.data.version, event.alert?.step)) return;
+    if (!this.versions.advance(event.data.order_id, event.data.version, event.data.alert?.step)) return;
     try {
       const pending = this.owner.deliver(event);
       if (pending) return pending.catch((error) => this.owner.report(error));

@@ -193,7 +193,7 @@ test('an alert leaves the version as it is, and comes once; one of the past does
   const { connection, Socket, seen, handshake } = setUp({
     onEvent: (event) => {
       seen.events.push(event.id);
-      if (event.alert) alerts.push(event.alert);
+      if (event.data.alert) alerts.push(event.data.alert);
     },
   });
   connection.connect();

@@ -106,5 +106,6 @@ export function eventMessage(position, orderId, version, change) {
 
 export function alertMessage(position, orderId, version, step) {
   const alert = { step, reason: 'not_accepted', waiting_ms: 90_000 };
-  return { type: 'event', position, event: { ...orderEvent(orderId, version, 'alerted'), id: `${orderId}-${version}!${step}`, alert } };
+  const event = orderEvent(orderId, version, 'alerted');
+  return { type: 'event', position, event: { ...event, id: `${orderId}-${version}!${step}`, data: { ...event.data, alert } } };
 }

@@ -52,7 +52,7 @@ test('the latest events begin with the latest orders, and the newest comes first
   const restaurant = new Restaurant('r');
   restaurant.replace([order('B', 1, 'PENDING', '2026-01-31T12:00:01Z'), order('A', 2, 'ACCEPTED', '2026-01-31T12:00:02Z')]);
   restaurant.add({ data: order('B', 2, 'REJECTED', ''), time: '2026-01-31T12:00:03Z' });
-  restaurant.add({ data: order('C', 1, 'PENDING', ''), time: '2026-01-31T12:00:04Z', alert: { step: 1, reason: 'not_displayed' } });
+  restaurant.add({ data: { ...order('C', 1, 'PENDING', ''), alert: { step: 1, reason: 'not_displayed' } }, time: '2026-01-31T12:00:04Z' });
   assert.deepEqual(
     restaurant.entries.map(({ code, status, alert }) => [code, status, alert]),
     [

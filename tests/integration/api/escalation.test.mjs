@@ -47,7 +47,7 @@ async function assertWhole(restaurant) {
   const alerts = (table) =>
     ask(`SELECT count(*), count(DISTINCT (order_id, step)) FROM ${table} WHERE restaurant_id = '${restaurant.id}'`);
   assert.equal(
-    await alerts(`(SELECT *, alert::json ->> 'step' AS step FROM order_events WHERE type = 'order.alerted') e`),
+    await alerts(`(SELECT *, data::json -> 'alert' ->> 'step' AS step FROM order_events WHERE type = 'order.alerted') e`),
     await alerts(`(SELECT * FROM order_alerts WHERE action = 'alert') a`),
   );
 }
@@ -60,7 +60,7 @@ test('an order that nobody shows or accepts is alerted twice and then rejected, 
   await until('rejected', async () => (await statusOf(order)) === 'REJECTED');
   assert.equal(await ask(`SELECT stock FROM menu_items WHERE id = '${restaurant.counted}'`), '10');
   const events = await rows(
-    `SELECT seq, order_version, type, alert, data FROM order_events WHERE restaurant_id = '${restaurant.id}' ORDER BY seq`,
+    `SELECT seq, order_version, type, data FROM order_events WHERE restaurant_id = '${restaurant.id}' ORDER BY seq`,
   );
   assert.deepEqual(
     events.map(([seq, version, type]) => [seq, version, type]),
@@ -71,11 +71,12 @@ test('an order that nobody shows or accepts is alerted twice and then rejected, 
       ['4', '2', 'order.rejected'],
     ],
   );
-  const alerts = events.slice(1, 3).map(([, , , alert]) => JSON.parse(alert));
+  const states = events.map(([, , , data]) => JSON.parse(data));
+  const alerts = states.slice(1, 3).map(({ alert }) => alert);
   assert.deepEqual(alerts.map(({ step, reason }) => [step, reason]), [[1, 'not_displayed'], [2, 'not_accepted']]);
   assert.ok(alerts[0].waiting_ms >= 1000 && alerts[1].waiting_ms >= 2000);
-  assert.deepEqual(JSON.parse(events[1][4]), order); // an alert changes nothing
-  assert.match(JSON.parse(events[3][4]).reason, /in time/);
+  for (const [i, alert] of alerts.entries()) assert.deepEqual(states[i + 1], { ...order, alert }); // it changes nothing
+  assert.match(states[3].reason, /in time/);
   assert.equal(await ask(`SELECT changed_by FROM orders WHERE id = '${order.order_id}'`), 'system');
   assert.deepEqual(await rows(`SELECT actor_role, action FROM audit_logs WHERE subject_id = '${order.order_id}' ORDER BY at`), [
     ['guest', 'order.created'],
@@ -97,6 +98,28 @@ test('an order that is shown is not alerted for not being shown', async () => {
   const worker = await work();
   await until('alerted', async () => (await stepsOf(order)).includes('2 alert done'));
   assert.doesNotMatch(await stepsOf(order), /1 alert/);
+  await worker.stop();
+});
+
+test('an alert is in its own event alone, not in replies nor in the order’s next event', async () => {
+  const restaurant = await makeTimed({ accept: 1 });
+  const token = restaurant.staff;
+  const worker = await work();
+  const order = await place(restaurant);
+  await until('alerted', async () => (await stepsOf(order)).includes('2 alert done'));
+  const detail = (await request('GET', `/api/v1/orders/${order.order_id}`, { token, api })).body.order;
+  assert.deepEqual([detail.order_id, 'alert' in detail], [order.order_id, false]);
+  assert.deepEqual((await request('GET', '/api/v1/restaurants/me/orders', { token, api })).body.orders, [order]);
+  const early = await request('POST', `/api/v1/restaurants/me/orders/${order.order_id}/ready`, { token, api });
+  assert.deepEqual([early.status, early.body.order], [409, order]);
+  const accepted = (await accept(restaurant, order)).body.order;
+  assert.deepEqual(accepted, { ...order, status: 'ACCEPTED', version: 2, updated_at: accepted.updated_at });
+  const [[told, next]] = await rows(
+    `SELECT a.data, b.data FROM order_events a JOIN order_events b USING (order_id)
+      WHERE order_id = '${order.order_id}' AND a.type = 'order.alerted' AND b.type = 'order.accepted'`,
+  );
+  assert.deepEqual(Object.keys(JSON.parse(told)), [...Object.keys(order), 'alert']); // the last member
+  assert.deepEqual(JSON.parse(next), accepted);
   await worker.stop();
 });
 
@@ -165,8 +188,8 @@ test('a tablet hears of an alert in its stream, and of the rejection', async () 
   assert.deepEqual(events.map(({ type }) => type), ['order.created', 'order.alerted', 'order.rejected']);
   const alerted = events[1];
   assert.equal(alerted.subject, order.order_id);
-  assert.deepEqual(alerted.data, order);
-  assert.equal(alerted.alert.reason, 'not_displayed');
-  assert.equal(alerted.alert.step, 1);
+  const { alert, ...state } = alerted.data;
+  assert.deepEqual(state, order);
+  assert.deepEqual([alert.step, alert.reason], [1, 'not_displayed']);
   socket.close();
 });

@@ -126,7 +126,7 @@ describe('an alert', { timeout: 60 * SECONDS }, () => {
       do ({ event } = (await client.through('event')).at(-1));
       while (event.type !== 'order.alerted' || event.subject !== mine.order.order_id);
       assert.equal(event.data.version, 1);
-      assert.deepEqual([event.alert.step, event.alert.reason], [1, 'not_displayed']);
+      assert.deepEqual([event.data.alert.step, event.data.alert.reason], [1, 'not_displayed']);
       replayed.push(event);
     }
     await choose(OTHER_RESTAURANT);

@@ -29,8 +29,8 @@ export class Restaurant {
       .slice(0, MAX_ENTRIES);
   }
 
-  add({ data, time, alert }: OrderEvent): void {
-    this.entries = [entryOf(data, time, alert), ...this.entries].slice(0, MAX_ENTRIES);
+  add({ data, time }: OrderEvent): void {
+    this.entries = [entryOf(data, time, data.alert), ...this.entries].slice(0, MAX_ENTRIES);
   }
 }
 

@@ -126,7 +126,7 @@ class TabletPage {
 
   private onEvent(event: OrderEvent): void {
     this.apply(event.data);
-    if (event.alert) this.ringAgain(event.data, event.alert);
+    if (event.data.alert) this.ringAgain(event.data, event.data.alert);
     this.acknowledgeOnceSeen(event);
   }
 
