@@ -11,7 +11,6 @@ import { root, until } from './tools.mjs'
 const LOAD_SECONDS = 7200 // longer than any run: the load ends when the faults are through
 const SETTLE_SECONDS = 90
 const RAMP_WITHIN_MS = 10 * 60_000
-const CURRENT_WITHIN_MS = 120_000
 
 export class Load {
   #child
@@ -53,18 +52,19 @@ export class Load {
     if (this.#isOver) throw this.#hasEnded()
   }
 
-  /** Asks for a line of progress; how many sockets are live and up to date. */
-  async #live() {
+  /** Asks for a line of progress: { live, reconnects }; live: how many sockets are up to date. */
+  async progress() {
     if (this.#isOver) throw this.#hasEnded()
     const before = this.output.length
     this.#child.kill('SIGUSR2')
     await until('the load test answers', () => this.#isOver || this.output.indexOf('\n', before) >= 0, 30_000)
-    return Number(/.*  live (\d+) /.exec(this.output.slice(before))?.[1] ?? 0)
+    const [, live, reconnects] = /.*  live (\d+) .*  reconnects (\d+)/.exec(this.output.slice(before)) ?? [0, 0, 0]
+    return { live: Number(live), reconnects: Number(reconnects) }
   }
 
   /** Waits until every socket is open and has all that it missed. */
-  allCurrent() {
-    return until('all sockets are current', async () => (await this.#live()) >= this.#sockets, CURRENT_WITHIN_MS)
+  allCurrent(patienceMs) {
+    return until('all sockets are current', async () => (await this.progress()).live >= this.#sockets, patienceMs)
   }
 
   /** Sets or ends the mark: what reaches a socket in between has latencies of its own in the figures. */

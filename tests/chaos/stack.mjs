@@ -5,10 +5,9 @@ import { join } from 'node:path'
 
 import { root, run, until } from './tools.mjs'
 
-const HEALTHY_WITHIN_MS = 90_000
-
 export class Stack {
   kills = 0 // processes that we have killed, or that died at a failpoint
+  patienceMs = 120_000 // within so long all is to be well after a fault
   extraEnv = {} // for each kind of program ('api', 'hub', 'worker'): variables that it is started with
 
   /** envFile: what deploy/local/up wrote. */
@@ -82,7 +81,7 @@ export class Stack {
 
   /** Waits until every program says that it and all that it depends on are there. */
   healthy() {
-    return until('all parts are ready', () => this.#isHealthy(), HEALTHY_WITHIN_MS)
+    return until('all parts are ready', () => this.#isHealthy(), this.patienceMs)
   }
 
   /** The first value of a metric of a hub, 0 when it is not there (yet). */

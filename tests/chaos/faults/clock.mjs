@@ -34,11 +34,14 @@ const leap = (name) => async ({ stack, load, isQuick }) => {
     const maps = await readFile(`/proc/${await stack.pidOf(name)}/maps`, 'utf8')
     if (!maps.includes(env.LD_PRELOAD)) throw new Error('libfaketime was not loaded')
     await stack.healthy()
-    await load.allCurrent()
+    await load.allCurrent(stack.patienceMs)
+    const { reconnects } = await load.progress()
     for (const offset of ['+3600', '+0', '-3600', '+0']) {
       await writeFile(file, `${offset}\n`)
       await pause(isQuick ? 2500 : 6000)
     }
+    const cut = (await load.progress()).reconnects - reconnects
+    if (cut > 0) throw new Error(`${cut} sockets were closed because a clock leapt`)
   } finally {
     if (await stack.isRunning(name)) await stack.kill(name)
     await stack.start(name)

@@ -99,7 +99,7 @@ async function passAndHeal(context, failpoint, action) {
     if (await stack.isRunning(victim)) await stack.kill(victim)
     await stack.start(victim)
   }
-  if (!isPassed) throw new Error(`nothing has passed ${name} (before ${failpoint.where})`)
+  if (!isPassed) throw new Error(`nothing has passed ${name} (${failpoint.where})`)
 }
 
 const ACTIONS = ['kill', 'error', 'hang'] // a delay is what the slow links are
@@ -110,7 +110,7 @@ export async function failpointFaults(stack) {
   for (const failpoint of await listFailpoints(stack))
     for (const action of ACTIONS.filter((one) => failpoint.actions.includes(one)))
       faults[`${failpoint.name}=${action}`] = {
-        does: `${action} before ${failpoint.where}`,
+        does: `${action} ${failpoint.where}`,
         run: (context) => passAndHeal(context, failpoint, action),
       }
   return faults

@@ -1,10 +1,12 @@
-// All faults, by name, in groups. A fault: { does, run(context), leaveOut?() }.
+// All faults, by name, in groups. A fault: { does, run(context), size?, leaveOut?() }.
 //
 //   does      what happens, as a person would say it
 //   run       does it to the stack and puts the stack right again; healthy programs, not yet current clients, are
 //             what it leaves behind. context: { stack, load, random, isQuick }
+//   size      of a load of its own, if it needs one: options of the load test
 //   leaveOut  why it cannot be done on this machine, or undefined
 
+import { clientFaults } from './client.mjs'
 import { clockFaults } from './clock.mjs'
 import { failpointFaults } from './failpoints.mjs'
 import { freezeFaults } from './freeze.mjs'
@@ -21,6 +23,7 @@ export async function faultGroups(stack) {
     redis: redisFaults,
     postgres: postgresFaults,
     network: networkFaults,
+    client: clientFaults,
     clock: clockFaults,
     failpoint: await failpointFaults(stack),
   }

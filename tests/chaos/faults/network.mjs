@@ -14,10 +14,10 @@ async function withProxy({ stack, load }, name, server, work) {
     await stack.kill(name)
     await stack.start(name, through)
     await stack.healthy()
-    await load.allCurrent()
+    await load.allCurrent(stack.patienceMs)
     await work(proxy)
     await stack.healthy()
-    await load.allCurrent()
+    await load.allCurrent(stack.patienceMs)
   } finally {
     if (await stack.isRunning(name)) await stack.kill(name)
     await proxy.stop()
