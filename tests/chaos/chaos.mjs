@@ -25,7 +25,7 @@ const usage = `usage: tests/chaos/run [--quick | --full] [--seed N] [--faults NA
 
 Uses the stack whose environment file OSY_ENV_FILE names, or brings one up in ${ownState} and ends it.
 
-  --quick        200 tablets and 400 customers, each fault short (default)
+  --quick        200 tablets and 400 customers, most faults, each short, and some failpoints by chance (default)
   --full         10,000 sockets, each fault long, a load for each group of faults, then a storm of kills, then --bugs
   --seed N       repeats the order and the moments of a former run
   --faults LIST  only these, or these groups; none: no fault but the storm of --kills
@@ -45,16 +45,25 @@ const loads = {
 const FULL_KILLS = 120
 const BUG_PATIENCE_MS = 15_000 // a bug that stops a program is found when it does not come back so soon
 
-/** What is left out of the quick run: with it, it would take more than five minutes. */
-const isForFull = (group, name) => group === 'failpoint' && !name.endsWith('=kill')
+const QUICK_FAILPOINTS = 6
 
-/** [[group, [[name, fault]]]] of those that are wanted and can be done here; says which cannot. */
-async function chooseFaults(groups, wanted, isQuick) {
+/** The names of the quick run: all faults that are not too slow for it, and some of the failpoints, by chance. */
+function namesForQuick(groups, random) {
+  const kills = Object.keys(groups.failpoint).filter((name) => name.endsWith('=kill'))
+  const others = Object.values({ ...groups, failpoint: {} }).flatMap(Object.entries)
+  return [
+    ...others.filter(([, { isForFull }]) => !isForFull).map(([name]) => name),
+    ...shuffled(kills, random).slice(0, QUICK_FAILPOINTS),
+  ]
+}
+
+/** [[group, [[name, fault]]]] of those that are wanted (names; undefined: all) and can be done here; says which cannot. */
+async function chooseFaults(groups, wanted) {
   const chosen = []
   for (const [group, faults] of Object.entries(groups)) {
     const possible = []
     for (const [name, fault] of Object.entries(faults)) {
-      const isWanted = wanted ? wanted.includes(name) || wanted.includes(group) : !(isQuick && isForFull(group, name))
+      const isWanted = !wanted || wanted.includes(name) || wanted.includes(group)
       const reason = isWanted && (await fault.leaveOut?.())
       if (reason) console.log(`left out: ${name}: ${reason}`)
       else if (isWanted) possible.push([name, fault])
@@ -87,7 +96,7 @@ async function runFaults(report, stack, values) {
   const groups = await faultGroups(stack)
   const wanted = values.faults === 'none' ? [] : values.faults?.split(',')
   await checkNames(groups, wanted)
-  const chosen = await chooseFaults(groups, wanted, isQuick)
+  const chosen = await chooseFaults(groups, wanted ?? (isQuick ? namesForQuick(groups, random) : undefined))
   const ordinary = chosen.map(([group, faults]) => [group, faults.filter(([, { size }]) => !size)])
   const special = chosen.flatMap(([, faults]) => faults.filter(([, { size }]) => size))
   const kills = Number(values.kills ?? (isQuick ? 0 : FULL_KILLS))

@@ -43,7 +43,7 @@ async function twoHubs({ stack, random }) {
 export const killFaults = {
   redis: { does: 'Redis is killed and comes back without its data', run: killAndStart('redis') },
   hub: { does: 'a hub is killed', run: killAndStart('hub-1') },
-  hub_twice: { does: 'a hub is killed, again on its return, and then both are', run: twoHubs },
+  hub_twice: { does: 'a hub is killed, again on its return, and then both are', run: twoHubs, isForFull: true },
   api: { does: 'an API is killed', run: killAndStart('api-1') },
   worker: { does: 'the worker is killed', run: killAndStart('worker-1') },
   postgres: { does: 'PostgreSQL is killed', run: killAndStart('postgres') },
