@@ -6,28 +6,33 @@ import { chooseOne, pause, run } from '../tools.mjs'
 
 const portOf = { redis: (stack) => stack.redisPort(), postgres: (stack) => stack.postgresPort() }
 
-/** Runs work(proxy) while the program reaches the server only through the proxy. */
-async function withProxy({ stack, load }, name, server, work) {
+/** Those that meet the server at the proxy: all hubs, for a socket may be at any of them, or one API of several. */
+const victimsOf = async (stack, kind) => (kind === 'hub' ? stack.namesOf('hub') : ['api-1'])
+
+/** Runs work(proxy) while the programs of that kind reach the server only through the proxy. */
+async function withProxy({ stack, load }, kind, server, work) {
   const proxy = await Proxy.start({ host: '127.0.0.1', port: await portOf[server](stack) })
   const through = server === 'redis' ? { redisPort: proxy.port } : { postgresPort: proxy.port }
+  const victims = await victimsOf(stack, kind)
+  const restart = async (name, options) => {
+    if (await stack.isRunning(name)) await stack.kill(name)
+    await stack.start(name, options)
+  }
   try {
-    await stack.kill(name)
-    await stack.start(name, through)
+    for (const name of victims) await restart(name, through)
     await stack.healthy()
     await load.allCurrent(stack.patienceMs)
     await work(proxy)
     await stack.healthy()
-    await load.allCurrent(stack.patienceMs)
   } finally {
-    if (await stack.isRunning(name)) await stack.kill(name)
+    for (const name of victims) await restart(name)
     await proxy.stop()
-    await stack.start(name)
   }
 }
 
 /** Both ways, then one way and the other. */
-const cut = (name, server) => (context) =>
-  withProxy(context, name, server, async (proxy) => {
+const cut = (kind, server) => (context) =>
+  withProxy(context, kind, server, async (proxy) => {
     const ways = [[UP, DOWN], [UP], [DOWN]]
     for (const directions of context.isQuick ? [chooseOne(ways, context.random)] : ways) {
       proxy.cut(...directions)
@@ -37,8 +42,8 @@ const cut = (name, server) => (context) =>
     }
   })
 
-const slow = (name, server) => (context) =>
-  withProxy(context, name, server, async (proxy) => {
+const slow = (kind, server) => (context) =>
+  withProxy(context, kind, server, async (proxy) => {
     for (const mostMs of context.isQuick ? [400] : [50, 400, 1500]) {
       proxy.delay(() => mostMs * context.random())
       await pause(context.isQuick ? 3000 : 6000)
@@ -46,15 +51,15 @@ const slow = (name, server) => (context) =>
     proxy.delay(() => 0)
   })
 
-const lossy = (name) => (context) =>
-  withProxy(context, name, 'redis', async (proxy) => {
+const lossy = (kind) => (context) =>
+  withProxy(context, kind, 'redis', async (proxy) => {
     proxy.loseMessages(() => context.random() < 0.2)
     await pause(context.isQuick ? 3000 : 10_000)
     proxy.heal()
   })
 
-const resets = (name, server) => (context) =>
-  withProxy(context, name, server, async (proxy) => {
+const resets = (kind, server) => (context) =>
+  withProxy(context, kind, server, async (proxy) => {
     for (let i = 0; i < (context.isQuick ? 5 : 20); i++) {
       proxy.reset()
       await pause(300 * context.random())
@@ -96,17 +101,17 @@ async function noPackets() {
 }
 
 export const networkFaults = {
-  cut_hub_redis: { does: 'the link between a hub and Redis is cut, both ways and one way', run: cut('hub-1', 'redis') },
-  cut_hub_postgres: { does: 'the link between a hub and PostgreSQL is cut', run: cut('hub-1', 'postgres') },
-  cut_api_redis: { does: 'the link between an API and Redis is cut', run: cut('api-1', 'redis'), isForFull: true },
-  cut_api_postgres: { does: 'the link between an API and PostgreSQL is cut, also within commits', run: cut('api-1', 'postgres') },
-  slow_hub_redis: { does: 'a hub and Redis hear each other late, messages and answers overtake each other', run: slow('hub-1', 'redis') },
-  slow_hub_postgres: { does: 'a hub and PostgreSQL hear each other late', run: slow('hub-1', 'postgres'), isForFull: true },
-  slow_api_redis: { does: 'an API and Redis hear each other late', run: slow('api-1', 'redis'), isForFull: true },
-  slow_api_postgres: { does: 'an API and PostgreSQL hear each other late', run: slow('api-1', 'postgres'), isForFull: true },
-  lossy_hub_redis: { does: 'a fifth of the messages that Redis publishes never reaches a hub', run: lossy('hub-1') },
-  reset_hub_redis: { does: "a hub's connections to Redis are reset again and again", run: resets('hub-1', 'redis'), isForFull: true },
-  reset_api_postgres: { does: "an API's connections to PostgreSQL are reset again and again", run: resets('api-1', 'postgres'), isForFull: true },
+  cut_hub_redis: { does: 'the link between the hubs and Redis is cut, both ways and one way', run: cut('hub', 'redis') },
+  cut_hub_postgres: { does: 'the link between the hubs and PostgreSQL is cut', run: cut('hub', 'postgres') },
+  cut_api_redis: { does: 'the link between an API and Redis is cut', run: cut('api', 'redis'), isForFull: true },
+  cut_api_postgres: { does: 'the link between an API and PostgreSQL is cut, also within commits', run: cut('api', 'postgres') },
+  slow_hub_redis: { does: 'the hubs and Redis hear each other late, messages and answers overtake each other', run: slow('hub', 'redis') },
+  slow_hub_postgres: { does: 'the hubs and PostgreSQL hear each other late', run: slow('hub', 'postgres'), isForFull: true },
+  slow_api_redis: { does: 'an API and Redis hear each other late', run: slow('api', 'redis'), isForFull: true },
+  slow_api_postgres: { does: 'an API and PostgreSQL hear each other late', run: slow('api', 'postgres'), isForFull: true },
+  lossy_hub_redis: { does: 'a fifth of the messages that Redis publishes never reaches the hubs', run: lossy('hub') },
+  reset_hub_redis: { does: "the hubs' connections to Redis are reset again and again", run: resets('hub', 'redis'), isForFull: true },
+  reset_api_postgres: { does: "an API's connections to PostgreSQL are reset again and again", run: resets('api', 'postgres'), isForFull: true },
   drop_redis: { does: 'packets to and from Redis are dropped for everybody', run: dropFor('redis'), leaveOut: noPackets },
   drop_postgres: { does: 'packets to and from PostgreSQL are dropped for everybody', run: dropFor('postgres'), leaveOut: noPackets, isForFull: true },
 }
