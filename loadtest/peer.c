@@ -19,7 +19,7 @@ struct question {
 /* Both addresses of fd, the other end's view: its own address is our remote one. */
 static bool turn_around(int fd, struct inet_diag_sockid *id)
 {
-    struct sockaddr_in ours, theirs;
+    struct sockaddr_in ours = {0}, theirs = {0};
     socklen_t our_length = sizeof(ours), their_length = sizeof(theirs);
     if (getsockname(fd, (struct sockaddr *)&ours, &our_length) ||
         getpeername(fd, (struct sockaddr *)&theirs, &their_length) || ours.sin_family != AF_INET)
