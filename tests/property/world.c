@@ -6,7 +6,13 @@
 #include "shared/backoff.h"
 #include "shared/log.h"
 
-enum { UNPUBLISHED_MAX = 64, CHECK_INTERVAL_MS = 5000, SETTLE_ROUNDS = 120, SETTLE_STEP_MS = 300 };
+enum {
+    UNPUBLISHED_MAX = 64,
+    CHECK_INTERVAL_MS = 5000,
+    SETTLE_ROUNDS = 120,
+    SETTLE_STEP_MS = 300,
+    ANSWERS_MOST = 20000
+};
 
 struct world world;
 static uint64_t chance;
@@ -212,8 +218,12 @@ void world_step(uint64_t seed, int step)
 static void settle_round(void)
 {
     clients_go_on();
-    while (database_answer_one() || redis_answer_one() || redis_deliver_one())
+    for (int answers = 0; database_answer_one() || redis_answer_one() || redis_deliver_one();
+         answers++) {
         turn_loop();
+        if (answers == ANSWERS_MOST)
+            violated("the hub asks without end");
+    }
     pass_time(SETTLE_STEP_MS);
     turn_loop();
 }
