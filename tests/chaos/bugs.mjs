@@ -7,7 +7,7 @@ import { faultGroups } from './faults/index.mjs'
 import { Proxy } from './proxy.mjs'
 import { pause, run } from './tools.mjs'
 
-const small = { tablets: 40, customers: 60, restaurants: 20, rate: 60, settle: 8 }
+const small = { tablets: 40, customers: 60, restaurants: 20, rate: 60, settle: 30 }
 
 /** Everything that the API would publish is left to the reconciler, and everything after that to the hubs' check. */
 const unpublished = {
@@ -26,11 +26,11 @@ const noAlerts = 'UPDATE restaurants SET display_within_s = 3600, accept_within_
 
 /** As long as the round lasts, a hub misses what of what Redis publishes, the last events above all. */
 const deaf = {
-  does: 'no message reaches a hub, until the end',
+  does: 'no published event reaches a hub, until the end',
   run: async ({ stack }) => {
     await stack.query(noAlerts)
     const proxy = await Proxy.start({ host: '127.0.0.1', port: await stack.redisPort() })
-    proxy.loseMessages(() => true)
+    proxy.loseEvents(() => true)
     for (const name of await stack.namesOf('hub')) {
       await stack.kill(name)
       await stack.start(name, { redisPort: proxy.port })

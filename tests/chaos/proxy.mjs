@@ -1,5 +1,5 @@
 // A TCP proxy of the tests' own, to do to a link what the machine cannot: bytes vanish in one direction or both (the
-// connection stays open, as when a cable is cut), arrive late, or single published messages of Redis get lost.
+// connection stays open, as when a cable is cut), arrive late, or single events that Redis publishes get lost.
 // Bytes of one connection keep their order, as TCP's do; two connections of one link overtake each other.
 
 import { connect, createServer } from 'node:net'
@@ -45,8 +45,8 @@ export class Proxy {
     this.#delayMs = milliseconds
   }
 
-  /** Drops each message published on Redis for which isLost says so. */
-  loseMessages(isLost) {
+  /** Drops each event that Redis publishes for which isLost says so; the probes of the link itself arrive. */
+  loseEvents(isLost) {
     this.#isLost = isLost
   }
 
@@ -64,7 +64,7 @@ export class Proxy {
     const server = connect(this.#target)
     const pair = [client, server]
     this.#pairs.add(pair)
-    const fromServer = new RespFilter((message) => this.#isLost(message))
+    const fromServer = new RespFilter(() => this.#isLost())
     this.#forward(pair, client, server, UP, (bytes) => bytes)
     this.#forward(pair, server, client, DOWN, (bytes) => fromServer.pass(bytes))
   }
@@ -93,7 +93,7 @@ export class Proxy {
 }
 
 /**
- * Leaves messages out of the server's side of a Redis connection. A message is the array ["message", channel, text];
+ * Leaves events out of the server's side of a Redis connection. One is the array ["message", "os:{...}:live", text];
  * everything else passes as it is. A connection that does not begin like Redis' (PostgreSQL) passes untouched.
  */
 class RespFilter {
@@ -113,14 +113,19 @@ class RespFilter {
     for (let end = endOfReply(this.#unread, 0); end > 0; end = endOfReply(this.#unread, 0)) {
       const reply = this.#unread.subarray(0, end)
       this.#unread = this.#unread.subarray(end)
-      if (!(isMessage(reply) && this.#isLost(reply.toString('latin1')))) kept.push(reply)
+      if (!(isEvent(reply) && this.#isLost())) kept.push(reply)
     }
     return Buffer.concat(kept)
   }
 }
 
 const MESSAGE = '*3\r\n$7\r\nmessage\r\n'
-const isMessage = (reply) => reply.subarray(0, MESSAGE.length).toString('latin1') === MESSAGE
+const CHANNEL_WITHIN = 100 // bytes: what comes before the text
+
+function isEvent(reply) {
+  const head = reply.subarray(0, CHANNEL_WITHIN).toString('latin1')
+  return head.startsWith(MESSAGE) && head.includes('}:live\r\n')
+}
 
 /** Where the reply that begins at start ends; -1: it is not all there. */
 function endOfReply(bytes, start) {

@@ -1,21 +1,7 @@
 // Clients that break the rules, or whose rights end while the hub cannot see it.
 
-import { join } from 'node:path'
-
-import { Probe } from '../probe.mjs'
-import { pause, run, until } from '../tools.mjs'
-
-/** The restaurant that the load test uses first: those of `seed --restaurants`. */
-const RESTAURANT = '01890000-0000-7000-8000-000000010000'
-const PATH = `/ws/restaurants/${RESTAURANT}/orders`
-
-async function staffToken(stack, ttlSeconds) {
-  const env = await stack.env()
-  const args = ['token', '--role', 'staff', '--restaurant', RESTAURANT, '--ttl', String(ttlSeconds)]
-  return (await run(join(env.BIN_DIR, 'ordersync-api'), args, { env })).trim()
-}
-
-const hubUrl = async (stack) => (await stack.env()).HUB_URLS.split(' ')[0]
+import { openProbe } from '../restaurant.mjs'
+import { pause, until } from '../tools.mjs'
 
 /** A restaurant's position of that number with an id that no event has; example: a true one. */
 function forge(example, number) {
@@ -27,15 +13,13 @@ function forge(example, number) {
 
 /** Positions prove themselves: one that is made up gets a `reset` and not one event. */
 async function forgePositions({ stack }) {
-  const token = await staffToken(stack, 600)
-  const url = await hubUrl(stack)
-  const first = await Probe.connect(url, PATH, token)
+  const first = await openProbe(stack, 600, true)
   const { position } = await first.message('hello')
   first.end()
   const last = Number(Buffer.from(position, 'base64url').readBigUInt64BE(1))
   // Beyond what the hub remembers, within what it would fetch; the newest; and one that is still to come.
   for (const number of [Math.max(1, last - 200), Math.max(1, last - 60), last, last + 1000]) {
-    const probe = await Probe.connect(url, PATH, token)
+    const probe = await openProbe(stack, 600, true)
     probe.send({ type: 'resume', position: forge(position, number) })
     await until('the hub answers', () => probe.messages.some(({ type }) => type === 'reset' || type === 'caught_up') || probe.closeCode)
     const answers = probe.messages.map(({ type }) => type).filter((type) => type !== 'hello' && type !== 'heartbeat')
@@ -48,9 +32,7 @@ async function forgePositions({ stack }) {
 async function expireWhileFrozen({ stack }) {
   const ttlSeconds = 4
   const began = Date.now()
-  const probe = await Probe.connect(await hubUrl(stack), PATH, await staffToken(stack, ttlSeconds))
-  probe.send({ type: 'resume', position: null })
-  await probe.message('caught_up')
+  const probe = await openProbe(stack, ttlSeconds)
   await stack.ctl('pause', 'hub-1')
   await pause(began + ttlSeconds * 1000 + 1500 - Date.now())
   const before = probe.messages.length

@@ -53,7 +53,7 @@ const slow = (kind, server) => (context) =>
 
 const lossy = (kind) => (context) =>
   withProxy(context, kind, 'redis', async (proxy) => {
-    proxy.loseMessages(() => context.random() < 0.2)
+    proxy.loseEvents(() => context.random() < 0.2)
     await pause(context.isQuick ? 3000 : 10_000)
     proxy.heal()
   })
