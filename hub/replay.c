@@ -204,16 +204,18 @@ static void hand_out(struct hub_topic *topic, const struct hub_answer *answer)
 static void on_fetch(void *context, const struct hub_answer *answer)
 {
     struct hub_topic *topic = context;
-    topic->is_fetching = false;
     if (!hub_topic_land(topic))
         return;
     if (answer->err) {
+        topic->is_fetching = false;
         OSY_DEBUG("replay_failed", OSY_ERR(answer->err));
         hub_topic_retry_later(topic);
         return;
     }
     osy_backoff_reset(&topic->backoff);
     hand_out(topic, answer);
+    /* Not before: whoever falls behind in there would begin the next fetch. */
+    topic->is_fetching = false;
     hub_replay_answer_all(topic);
 }
 
