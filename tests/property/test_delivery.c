@@ -34,7 +34,7 @@
 enum { STEPS = 900, CORPUS_RUNS = 6000 };
 
 /* Runs that once broke a promise. */
-static const uint64_t corpus[] = {127, 793, 1012, 5018};
+static const uint64_t corpus[] = {127, 793, 1012, 5018, 118197};
 
 /* --- one run -------------------------------------------------------------------------------- */
 
