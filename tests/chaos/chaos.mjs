@@ -29,7 +29,7 @@ Uses the stack whose environment file OSY_ENV_FILE names, or brings one up in ${
   --full         10,000 sockets, each fault long, a load for each group of faults, then a storm of kills, then --bugs
   --seed N       repeats the order and the moments of a former run
   --faults LIST  only these, or these groups; none: no fault but the storm of --kills
-  --kills N      kills in the storm (--quick 0, --full 120)
+  --kills N      kills in the storm (--quick 0, --full 200)
   --bugs         the rig's own proof: each bug that the preset bugs seeds has to be found
   --only LIST    only these bugs
   --preset NAME  of the stack that it brings up (dev; for --full failpoints, the release build with them)
@@ -40,9 +40,9 @@ Uses the stack whose environment file OSY_ENV_FILE names, or brings one up in ${
 
 const loads = {
   quick: { tablets: 200, customers: 400, restaurants: 50, rate: 50 },
-  full: { tablets: 2000, customers: 8000, restaurants: 200, rate: 60 },
+  full: { tablets: 2000, customers: 8000, restaurants: 200, rate: 100 },
 }
-const FULL_KILLS = 120
+const FULL_KILLS = 200
 const BUG_PATIENCE_MS = 15_000 // a bug that stops a program is found when it does not come back so soon
 
 const QUICK_FAILPOINTS = 6

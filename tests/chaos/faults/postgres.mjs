@@ -34,7 +34,17 @@ async function terminate({ stack, random, isQuick }) {
   await until('PostgreSQL answers', () => stack.query('SELECT 1').then(() => true, () => false))
 }
 
+/** An event that no frame can carry would hold up its whole stream: PostgreSQL has to refuse it. */
+async function writePoison({ stack }) {
+  for (const data of ["E'{\\n}'", "repeat('x', 70000)"]) {
+    const write = `UPDATE order_events SET data = ${data} WHERE seq = (SELECT min(seq) FROM order_events)`
+    const error = await stack.query(`BEGIN; ${write}; ROLLBACK`).then(() => null, (refused) => refused)
+    if (!error?.message.includes('order_events_fit_frames')) throw new Error(`PostgreSQL takes an event whose data is ${data}`)
+  }
+}
+
 export const postgresFaults = {
+  rows_poisoned: { does: 'somebody writes events that no frame can carry', run: writePoison },
   commits_fail: { does: 'a third of all commits fails at the very end', run: failCommits },
   locks_held: { does: 'the rows that every order needs are locked by somebody else', run: holdLocks },
   backends_terminated: { does: "PostgreSQL ends the connections of all programs, again and again", run: terminate },
