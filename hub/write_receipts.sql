@@ -3,7 +3,9 @@
 -- $5 and $6 bigint[]: behind which event, and up to which; $7 uuid[]: the latter's id; $8 bigint[]: how long ago, ms.
 -- An ack whose event does not exist under that id has no effect. One row: how many acks did prove themselves.
 -- An ack covers the orders created in its range. Acks before a socket's first one may have been lost with the socket
--- before, so that one covers the restaurant's open orders, too. Of each order and device the first time is kept.
+-- before, and a tablet that has just loaded its orders shows them all, so that one covers the restaurant's newest open
+-- orders, too; no more than 100 of them, because ten thousand tablets may come back at once. Of each order and device
+-- the first time is kept.
 -- What is known already is left out beforehand: ON CONFLICT would lock, and so write, its row to find that out.
 WITH ack AS MATERIALIZED (
     SELECT told.restaurant_id, told.device, told.is_displayed, told.is_first, told.after, told.upto,
@@ -19,21 +21,28 @@ WITH ack AS MATERIALIZED (
       JOIN order_events created
         ON created.restaurant_id = ack.restaurant_id AND created.seq > ack.after AND created.seq <= ack.upto
      WHERE created.type = 'order.created'
+       AND NOT EXISTS (SELECT 1 FROM order_receipts known
+                        WHERE known.order_id = created.order_id AND known.device = ack.device
+                          AND (known.displayed_at IS NOT NULL OR NOT ack.is_displayed))
     UNION ALL
     SELECT ack.restaurant_id, o.id, ack.device, ack.is_displayed, greatest(ack.at, created.time)
       FROM ack
-      JOIN orders o
-        ON o.restaurant_id = ack.restaurant_id AND o.status IN ('PENDING', 'ACCEPTED', 'PREPARING', 'READY')
+     CROSS JOIN LATERAL (
+           SELECT id FROM orders
+            WHERE restaurant_id = ack.restaurant_id AND status IN ('PENDING', 'ACCEPTED', 'PREPARING', 'READY')
+            ORDER BY id DESC
+            LIMIT 100
+           ) o
       JOIN order_events created
         ON created.order_id = o.id AND created.order_version = 1 AND created.seq <= ack.upto
      WHERE ack.is_first
+       AND NOT EXISTS (SELECT 1 FROM order_receipts known
+                        WHERE known.order_id = o.id AND known.device = ack.device
+                          AND (known.displayed_at IS NOT NULL OR NOT ack.is_displayed))
 ), written AS (
     INSERT INTO order_receipts AS known (restaurant_id, order_id, device, received_at, displayed_at)
     SELECT restaurant_id, order_id, device, min(at), min(at) FILTER (WHERE is_displayed)
       FROM covered
-     WHERE NOT EXISTS (SELECT 1 FROM order_receipts known
-                        WHERE known.order_id = covered.order_id AND known.device = covered.device
-                          AND (known.displayed_at IS NOT NULL OR NOT covered.is_displayed))
      GROUP BY restaurant_id, order_id, device
      ORDER BY order_id, device
     ON CONFLICT (order_id, device) DO UPDATE
