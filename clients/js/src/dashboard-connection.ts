@@ -24,7 +24,15 @@ export interface DashboardOptions extends LinkOptions {
 
 export class DashboardConnection {
   private readonly link: Link;
+  /* The choice. */
   private streams: ReadonlyMap<string, Stream> = new Map();
+  /*
+   * What the hub sends: the choice that it was told last on this socket. A restaurant that was left out goes on until
+   * the hub knows, because one that is chosen again before then never stopped for the hub: it would say nothing.
+   */
+  private followed: ReadonlyMap<string, Stream> = new Map();
+  /* Under way, by restaurant. */
+  private readonly loads = new Map<string, Promise<Snapshot>>();
 
   constructor(private readonly options: DashboardOptions) {
     this.link = new Link(options, {
@@ -32,7 +40,7 @@ export class DashboardConnection {
       onOpen: () => void this.resume(),
       onHello: () => {},
       onMessage: (message) => this.onMessage(message),
-      onGone: () => this.streams.forEach((stream) => stream.stop()),
+      onGone: () => this.follow(new Map()),
     });
   }
 
@@ -42,14 +50,14 @@ export class DashboardConnection {
 
   /**
    * Chooses the restaurants, 1 to MAX_WATCHED; each call names the whole choice. Those that stay go on undisturbed,
-   * a restaurant that is left out is forgotten.
+   * a restaurant that is left out is forgotten. Its news may come until the hub was told, which waits for what has
+   * to be loaded of the new ones.
    */
   watch(restaurantIds: readonly string[]): void {
     const ids = [...new Set(restaurantIds)];
     if (ids.length < 1 || ids.length > MAX_WATCHED) throw new RangeError(`choose 1 to ${MAX_WATCHED} restaurants`);
-    const before = this.streams;
-    this.streams = new Map(ids.map((id) => [id, before.get(id) ?? this.createStream(id)]));
-    before.forEach((stream, id) => this.streams.has(id) || stream.stop());
+    const { streams, followed } = this;
+    this.streams = new Map(ids.map((id) => [id, streams.get(id) ?? followed.get(id) ?? this.createStream(id)]));
     this.updateState();
     if (this.isOpen) void this.resume();
   }
@@ -79,7 +87,7 @@ export class DashboardConnection {
     return new Stream({
       positions: positions?.(restaurantId) ?? memoryPositionStore(),
       deliver: (event) => onEvent(event),
-      reload: onReset && ((reason) => onReset(restaurantId, reason)),
+      reload: onReset && ((reason) => this.load(restaurantId, () => onReset(restaurantId, reason))),
       onReached: () => {},
       onCaughtUp: () => this.updateState(),
       report: (error) => this.link.report(error),
@@ -87,8 +95,24 @@ export class DashboardConnection {
     });
   }
 
+  /*
+   * One at a time, also of a restaurant that was left out and is chosen again meanwhile: a second load might end first,
+   * and then the application would take the state of the first one for newer.
+   */
+  private load(restaurantId: string, start: () => Promise<Snapshot>): Promise<Snapshot> {
+    const load = this.loads.get(restaurantId) ?? start().finally(() => this.loads.delete(restaurantId));
+    this.loads.set(restaurantId, load);
+    return load;
+  }
+
+  /* A load that fails for a choice which was replaced meanwhile, perhaps for that very reason, keeps nobody. */
   private async prepare(): Promise<void> {
-    await Promise.all(Array.from(this.streams.values(), (stream) => stream.prepare()));
+    const { streams } = this;
+    try {
+      await Promise.all(Array.from(streams.values(), (stream) => stream.prepare()));
+    } catch (error) {
+      if (streams === this.streams) throw error;
+    }
   }
 
   /* A choice made while the state of another one still loads replaces it: only the last is sent. */
@@ -97,12 +121,18 @@ export class DashboardConnection {
     try {
       await this.prepare();
     } catch (error) {
-      if (streams === this.streams && this.isOpen) this.link.fail(error);
+      if (this.isOpen) this.link.fail(error);
       return;
     }
     if (streams !== this.streams || !this.isOpen) return;
     const restaurants = Array.from(streams, ([id, { position }]) => ({ id, position }));
     this.link.send({ type: 'resume', restaurants });
+    this.follow(streams);
+  }
+
+  private follow(streams: ReadonlyMap<string, Stream>): void {
+    this.followed.forEach((stream, id) => streams.has(id) || stream.stop());
+    this.followed = streams;
   }
 
   private onMessage(message: ServerMessage): void {
@@ -110,12 +140,12 @@ export class DashboardConnection {
       case 'event':
       case 'caught_up':
       case 'reset':
-        return this.streams.get(message.restaurant_id ?? '')?.take(message);
+        return this.followed.get(message.restaurant_id ?? '')?.take(message);
       case 'presence':
-        if (this.streams.has(message.restaurant_id)) this.options.onPresence?.(message);
+        if (this.followed.has(message.restaurant_id)) this.options.onPresence?.(message);
         return;
       case 'figures':
-        if (this.streams.has(message.restaurant_id)) this.options.onFigures?.(message);
+        if (this.followed.has(message.restaurant_id)) this.options.onFigures?.(message);
         return;
     }
   }

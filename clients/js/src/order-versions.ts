@@ -1,7 +1,8 @@
 /**
  * The newest of each order that the application has seen. A position is stored after its event was
  * handled, so a connection that breaks in between replays the event; this is what keeps the application from
- * seeing it twice. An alert leaves the order's version as it is, and is known by its step.
+ * seeing it twice. An alert leaves the order's version as it is, and is known by its step, which
+ * counts the order's alerts.
  */
 const MAX_ORDERS = 10_000;
 

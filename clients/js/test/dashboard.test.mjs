@@ -134,6 +134,88 @@ test('of choices made while one still loads only the last is sent', async () => 
   );
 });
 
+test('a restaurant that is chosen again before the hub knew that it was left out goes on undisturbed', async () => {
+  const loads = new Map();
+  const { dashboard, Socket, seen, resumes, open } = setUp({
+    onReset: (restaurant) => new Promise((resolve) => loads.set(restaurant, resolve)),
+    positions: (restaurant) => memoryPositionStore({ r1: 'p1', r2: 'q1' }[restaurant] ?? null),
+  });
+  dashboard.watch(['r1', 'r2']);
+  dashboard.connect();
+  await open();
+  Socket.last.receive(caughtUp('r1', 'p1'), caughtUp('r2', 'q1'));
+  dashboard.watch(['r1', 'r3']);
+  const presence = { type: 'presence', restaurant_id: 'r2', reachable: true, since: null, devices: [] };
+  Socket.last.receive(event('r2', 'q2', 'b', 1), presence);
+  dashboard.watch(['r1', 'r2']);
+  assert.equal(dashboard.state, 'live', 'the hub never stopped and will not say again that r2 has caught up');
+  Socket.last.receive(event('r2', 'q3', 'b', 2, 'accepted'));
+  await settle();
+  assert.deepEqual(seen.events, ['b-1', 'b-2'], 'no hole');
+  assert.deepEqual(seen.presence, [presence]);
+  assert.deepEqual([...loads.keys()], ['r3'], 'a load would bring what the events have overtaken');
+  assert.deepEqual(resumes().at(-1), [
+    { id: 'r1', position: 'p1' },
+    { id: 'r2', position: 'q3' },
+  ]);
+});
+
+test('a restaurant that is chosen again after the hub knew begins anew', async () => {
+  const { dashboard, Socket, seen, resumes, open } = setUp();
+  dashboard.watch(['r1', 'r2']);
+  dashboard.connect();
+  await open();
+  Socket.last.receive(caughtUp('r1', 'p1'), caughtUp('r2', 'q1'));
+  dashboard.watch(['r1']);
+  await settle();
+  dashboard.watch(['r1', 'r2']);
+  await settle();
+  assert.equal(dashboard.state, 'replaying');
+  assert.deepEqual(resumes().at(-1)[1], { id: 'r2', position: null });
+  Socket.last.receive(caughtUp('r2', 'q5'), event('r2', 'q6', 'b', 1));
+  assert.equal(dashboard.state, 'live');
+  assert.deepEqual(seen.events, ['b-1']);
+});
+
+test('a restaurant that is chosen again while it still loads is not loaded twice', async () => {
+  const loads = [];
+  const { dashboard, resumes, open } = setUp({
+    onReset: (restaurant) => new Promise((resolve) => loads.push({ restaurant, resolve })),
+    positions: (restaurant) => memoryPositionStore(restaurant === 'r1' ? 'p1' : null),
+  });
+  dashboard.watch(['r1']);
+  dashboard.connect();
+  await open();
+  for (const choice of [['r1', 'r2'], ['r1'], ['r1', 'r2']]) {
+    dashboard.watch(choice);
+    await settle();
+  }
+  assert.deepEqual(loads.map(({ restaurant }) => restaurant), ['r2']);
+  loads[0].resolve({ position: 'q1' });
+  await settle();
+  assert.deepEqual(resumes().at(-1), [
+    { id: 'r1', position: 'p1' },
+    { id: 'r2', position: 'q1' },
+  ]);
+});
+
+test('a restaurant that cannot be loaded can be left out: the others go on at once', async () => {
+  const { dashboard, Socket, seen, resumes, open } = setUp({
+    onReset: async (restaurant) => {
+      if (restaurant !== 'r2') return { position: 'p1' };
+      dashboard.watch(['r1']);
+      throw new Error('no such restaurant');
+    },
+  });
+  dashboard.watch(['r1', 'r2']);
+  dashboard.connect();
+  await open();
+  assert.deepEqual(resumes(), [[{ id: 'r1', position: 'p1' }]]);
+  Socket.last.receive(caughtUp('r1', 'p1'));
+  assert.deepEqual(seen.states, ['connecting', 'authenticating', 'replaying', 'live'], 'no backoff');
+  assert.deepEqual(seen.errors, []);
+});
+
 test('a load that fails renews the socket and is tried again', async () => {
   let loads = 0;
   const { dashboard, clock, seen } = setUp({

@@ -35,9 +35,10 @@ test('versions only grow, and the order not touched for longest is forgotten fir
   assert.equal(versions.advance('b', 1), true);
 });
 
-test('an alert counts at its own version, once per step', () => {
+test('an order’s alerts count one after the other at its version, each once', () => {
   const versions = new OrderVersions();
   assert.equal(versions.advance('a', 1), true);
+  assert.equal(versions.advance('a', 1, 1), true);
   assert.equal(versions.advance('a', 1, 2), true);
   assert.equal(versions.advance('a', 1, 2), false);
   assert.equal(versions.advance('a', 1, 1), false);
