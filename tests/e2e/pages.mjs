@@ -68,13 +68,17 @@ async function interceptSockets(page) {
   return (message) => last.send(JSON.stringify(message));
 }
 
+/** Opens the link that sets a page up. */
+export async function openLink(page, stack, path, fragment) {
+  await page.goto(`${stack.edgeUrl}${path}#${new URLSearchParams(fragment)}`);
+}
+
 /** A tablet that is live, with its sound on; sayAsHub(message) speaks to it as its hub would. */
 export async function openTablet(t, browser, stack, { language = 'en-US', subject } = {}) {
   const page = await openDevice(t, browser, TABLET, language);
   await page.addInitScript(listenToBell);
   page.sayAsHub = await interceptSockets(page);
-  const fragment = new URLSearchParams({ token: await mintToken(stack, 'staff', { subject }), restaurant: stack.restaurantId });
-  await page.goto(`${stack.edgeUrl}/tablet/#${fragment}`);
+  await openLink(page, stack, '/tablet/', { token: await mintToken(stack, 'staff', { subject }), restaurant: stack.restaurantId });
   await waitUntilLive(page);
   await page.locator('.sound-gate').click();
   await page.locator('body[data-sound="on"]').waitFor();
@@ -84,8 +88,7 @@ export async function openTablet(t, browser, stack, { language = 'en-US', subjec
 /** The owner's dashboard, live. */
 export async function openDashboard(t, browser, stack, { language = 'en-US', device = DESK, restaurantIds } = {}) {
   const page = await openDevice(t, browser, device, language);
-  const fragment = new URLSearchParams({ token: await mintToken(stack, 'owner', { restaurantIds }) });
-  await page.goto(`${stack.edgeUrl}/dashboard/#${fragment}`);
+  await openLink(page, stack, '/dashboard/', { token: await mintToken(stack, 'owner', { restaurantIds }) });
   await waitUntilLive(page);
   return page;
 }

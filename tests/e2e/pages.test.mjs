@@ -13,6 +13,7 @@ import {
   launchBrowser,
   openDashboard,
   openDevice,
+  openLink,
   openMenu,
   openTablet,
   orderDishes,
@@ -273,6 +274,36 @@ test('an owner of two restaurants chooses which to see, also on a phone, and the
   await waitUntilLive(dashboard);
   await shown(second).waitFor();
   assert.equal(await shown(stack.restaurantId).count(), 0);
+});
+
+test('a dashboard says which restaurants it cannot show, and shows the others', async (t) => {
+  const foreign = await makeRestaurant(stack, 'Not Yours');
+  const strange = [foreign, randomUUID(), 'no-uuid'];
+  const dashboard = await openDevice(t, browser, DESK, 'en-US');
+  const token = await mintToken(stack, 'owner');
+  await openLink(dashboard, stack, '/dashboard/', { token, restaurants: [...strange, stack.restaurantId].join() });
+  await waitUntilLive(dashboard);
+  const notice = dashboard.locator('.problem');
+  for (const id of strange) await notice.filter({ hasText: id }).waitFor();
+  await dashboard.locator(`.restaurant[data-restaurant="${stack.restaurantId}"] .figures [data-count]`).first().waitFor();
+  assert.equal(await dashboard.locator('.restaurant').count(), 1);
+  await dashboard.locator('[data-language="ko"]').click();
+  await notice.filter({ hasText: '볼 수 없는 매장' }).waitFor();
+});
+
+test('a page of which no restaurant is left says so, instead of trying for ever', async (t) => {
+  const [tablet, dashboard] = [await openDevice(t, browser, DESK, 'en-US'), await openDevice(t, browser, DESK, 'en-US')];
+  const foreign = await makeRestaurant(stack, 'Not Yours');
+  const token = await mintToken(stack, 'staff');
+  for (const restaurant of [foreign, randomUUID(), 'no-uuid']) {
+    for (const page of [tablet, dashboard]) await page.goto('about:blank');
+    await openLink(tablet, stack, '/tablet/', { token, restaurant });
+    await openLink(dashboard, stack, '/dashboard/', { token, restaurants: restaurant });
+    for (const page of [tablet, dashboard]) {
+      await page.locator('.problem', { hasText: 'There is nothing here' }).waitFor();
+      await page.locator('[name="token"]').waitFor();
+    }
+  }
 });
 
 test('a tablet whose token is revoked shows no orders any more, and asks for another one', async (t) => {

@@ -46,6 +46,19 @@ test('a choice of restaurants that are gone, or unreadable, is all of them, and 
   assert.equal(choice.mayToggle('r39'), false);
 });
 
+test('a restaurant that is not there leaves the choice; when none is left of it, the others are shown', () => {
+  const kept = storage('["b","c"]');
+  const choice = new Choice(['a', 'b', 'c'], kept);
+  choice.leaveOut('b');
+  choice.leaveOut('b');
+  assert.deepEqual([choice.all, choice.ids, choice.leftOut], [['a', 'c'], ['c'], ['b']]);
+  choice.leaveOut('c');
+  assert.deepEqual([choice.ids, choice.mayToggle('a')], [['a'], false]);
+  assert.equal(kept.stored, '["b","c"]', 'the next visit asks again');
+  choice.leaveOut('a');
+  assert.deepEqual([choice.ids, choice.leftOut], [[], ['b', 'c', 'a']]);
+});
+
 const order = (code, version, status, updatedAt) => ({ order_id: code, code, version, status, updated_at: updatedAt });
 
 test('the latest events begin with the latest orders, and the newest comes first', () => {

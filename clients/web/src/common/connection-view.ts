@@ -5,6 +5,7 @@
  */
 import type { ConnectionStatus, FreshnessStatus } from '@ordersync/client';
 import { h, setText } from './dom.js';
+import { describeEnding } from './ending.js';
 import { t } from './language.js';
 import { formatDuration } from './time.js';
 
@@ -91,13 +92,7 @@ export class ConnectionView {
   }
 
   private endMessage(): string {
-    switch (this.status.reason) {
-      case 'forbidden':
-        return t().endedForbidden;
-      case 'not_found':
-        return t().endedNotFound;
-      default:
-        return t().endedUnauthorized;
-    }
+    const { reason } = this.status;
+    return describeEnding(reason && reason !== 'application' ? reason : 'unauthorized');
   }
 }

@@ -1,5 +1,6 @@
 /**
- * Which of the restaurants are shown. Remembered on this device, and never empty or more than a dashboard may follow.
+ * Which of the restaurants are shown. Remembered on this device; never more than a dashboard may follow, and never
+ * none while there is one to show.
  */
 import { MAX_WATCHED } from '@ordersync/client';
 
@@ -7,13 +8,23 @@ const STORAGE_KEY = 'ordersync.dashboard.choice';
 
 export class Choice {
   private chosen: Set<string>;
+  private readonly missing: string[] = [];
 
   constructor(
-    readonly all: readonly string[],
+    private readonly wanted: readonly string[],
     private readonly storage: Pick<Storage, 'getItem' | 'setItem'> = localStorage,
   ) {
-    const known = this.read().filter((id) => all.includes(id));
-    this.chosen = new Set((known.length > 0 ? known : all).slice(0, MAX_WATCHED));
+    this.chosen = this.chooseFrom(this.read());
+  }
+
+  /** Those that may be chosen. */
+  get all(): readonly string[] {
+    return this.wanted.filter((id) => !this.missing.includes(id));
+  }
+
+  /** Those that leaveOut took away. */
+  get leftOut(): readonly string[] {
+    return this.missing;
   }
 
   /** In the order of all. */
@@ -38,6 +49,18 @@ export class Choice {
     } catch {
       /* Private windows refuse; then the choice lasts as long as the page. */
     }
+  }
+
+  /** There is no such restaurant to show. What is remembered stays as it is: it may come to be. */
+  leaveOut(id: string): void {
+    if (!this.all.includes(id)) return;
+    this.missing.push(id);
+    this.chosen = this.chooseFrom([...this.chosen]);
+  }
+
+  private chooseFrom(ids: readonly string[]): Set<string> {
+    const known = ids.filter((id) => this.all.includes(id));
+    return new Set((known.length > 0 ? known : this.all).slice(0, MAX_WATCHED));
   }
 
   private read(): string[] {

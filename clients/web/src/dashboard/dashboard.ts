@@ -3,7 +3,6 @@
  * brings only the names and, at the start or after a reset, the latest orders.
  */
 import {
-  ApiError,
   DashboardConnection,
   MAX_WATCHED,
   OrderSyncApi,
@@ -14,7 +13,8 @@ import {
   type Presence,
 } from '@ordersync/client';
 import { ConnectionView } from '../common/connection-view.js';
-import { app, arrange, h, show, type Child } from '../common/dom.js';
+import { app, arrange, h, setText, show, type Child } from '../common/dom.js';
+import { describeEnding, endingOf, type Ending } from '../common/ending.js';
 import { languageSwitch, startLanguage, t } from '../common/language.js';
 import { drawSignIn } from '../common/sign-in.js';
 import { learnServerTime } from '../common/time.js';
@@ -34,6 +34,7 @@ class DashboardPage {
   private readonly connectionView = new ConnectionView(() => this.connection.wake(), (age) => t().stale(age));
   private readonly grid = h('main', { class: 'restaurants' });
   private readonly chooser = h('details', { class: 'chooser' });
+  private readonly notice = h('p', { class: 'problem', role: 'alert' });
 
   constructor(
     session: Session,
@@ -75,10 +76,22 @@ class DashboardPage {
       this.change(restaurantId, (restaurant) => restaurant.replace(orders));
       return { orders, position };
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) this.end(t().endedUnauthorized);
-      if (error instanceof ApiError && error.status === 403) this.end(t().endedForbidden);
+      const ending = endingOf(error);
+      if (ending === 'not_found') this.leaveOut(restaurantId);
+      else if (ending) this.end(ending);
       throw error;
     }
+  }
+
+  /* One that does not exist, or is somebody else's, must not keep the others from the screen. */
+  private leaveOut(restaurantId: string): void {
+    this.choice.leaveOut(restaurantId);
+    if (this.choice.ids.length === 0) return this.end('not_found');
+    this.cards.delete(restaurantId);
+    this.connection.watch(this.choice.ids);
+    this.drawNotice();
+    this.drawChooser();
+    this.drawCards();
   }
 
   private async loadName(restaurant: Restaurant): Promise<void> {
@@ -122,14 +135,12 @@ class DashboardPage {
 
   private onState(status: ConnectionStatus): void {
     this.connectionView.update(status);
-    if (status.reason === 'unauthorized') this.end(t().endedUnauthorized);
-    if (status.reason === 'forbidden') this.end(t().endedForbidden);
-    if (status.reason === 'not_found') this.end(t().endedNotFound);
+    if (status.reason && status.reason !== 'application') this.end(status.reason);
   }
 
-  private end(problem: string): void {
+  private end(ending: Ending): void {
     this.connection.close();
-    this.onSessionEnded(problem);
+    this.onSessionEnded(describeEnding(ending));
   }
 
   /* ---- drawing ---- */
@@ -139,14 +150,22 @@ class DashboardPage {
     this.cards.clear();
     document.title = t().dashboardTitle;
     const bar = h('header', { class: 'bar' }, h('h1', {}, t().dashboardTitle), languageSwitch(), this.connectionView.element);
-    show(app(), bar, this.choice.all.length > 1 && this.chooser, this.grid);
+    show(app(), bar, this.notice, this.chooser, this.grid);
     this.connectionView.render();
+    this.drawNotice();
     this.drawChooser();
     this.drawCards();
   }
 
+  private drawNotice(): void {
+    const { leftOut } = this.choice;
+    this.notice.hidden = leftOut.length === 0;
+    setText(this.notice, leftOut.length === 0 ? '' : t().restaurantsLeftOut(leftOut.join(', ')));
+  }
+
   private drawChooser(): void {
     const { all, ids } = this.choice;
+    this.chooser.hidden = all.length < 2;
     show(
       this.chooser,
       h('summary', {}, t().chosenRestaurants(ids.length, all.length)),

@@ -3,10 +3,10 @@
  * tapped. Orders enter the board from three sides (list, events, replies); the board sorts out which is newest.
  */
 import {
-  ApiError,
   Connection,
   OrderSyncApi,
   restaurantSocketUrl,
+  type ApiError,
   type ConnectionStatus,
   type Order,
   type OrderAction,
@@ -16,6 +16,7 @@ import {
 } from '@ordersync/client';
 import { ConnectionView } from '../common/connection-view.js';
 import { app, arrange, h, setText, show } from '../common/dom.js';
+import { describeEnding, endingOf, type Ending } from '../common/ending.js';
 import { languageSwitch, startLanguage, t } from '../common/language.js';
 import { drawSignIn } from '../common/sign-in.js';
 import { formatTime, learnServerTime, serverNow } from '../common/time.js';
@@ -110,7 +111,8 @@ class TabletPage {
       this.acknowledgeOnceSeen(list);
       return list;
     } catch (error) {
-      if (error instanceof ApiError && [401, 403].includes(error.status)) this.end(t().endedUnauthorized);
+      const ending = endingOf(error);
+      if (ending) this.end(ending);
       throw error;
     }
   }
@@ -181,7 +183,7 @@ class TabletPage {
   }
 
   private onFailed(order: Order, error: ApiError): void {
-    if (error.status === 401) return this.end(t().endedUnauthorized);
+    if (error.status === 401) return this.end('unauthorized');
     const refused = error.status >= 400 && error.status < 500;
     this.notices.show(refused ? t().actionRefused(order.code, error.problem.detail) : t().actionFailed(order.code), 'warning');
   }
@@ -190,16 +192,14 @@ class TabletPage {
 
   private onState(status: ConnectionStatus): void {
     this.connectionView.update(status);
-    if (status.reason === 'unauthorized') this.end(t().endedUnauthorized);
-    if (status.reason === 'forbidden') this.end(t().endedForbidden);
-    if (status.reason === 'not_found') this.end(t().endedNotFound);
+    if (status.reason && status.reason !== 'application') this.end(status.reason);
   }
 
-  private end(problem: string): void {
+  private end(ending: Ending): void {
     this.connection.close();
     this.chime.setRinging(false);
     document.body.dataset['ringing'] = 'false';
-    this.onSessionEnded(problem);
+    this.onSessionEnded(describeEnding(ending));
   }
 
   /* ---- drawing ---- */
