@@ -43,7 +43,7 @@ const loads = {
   full: { tablets: 2000, customers: 8000, restaurants: 200, rate: 100 },
 }
 const FULL_KILLS = 200
-const BUG_PATIENCE_MS = 15_000 // a bug that stops a program is found when it does not come back so soon
+const BUG_PATIENCE_MS = 30_000 // longer than a backoff; a bug that stops a program is found after it
 
 const QUICK_FAILPOINTS = 6
 
