@@ -27,6 +27,9 @@ struct osy_revocation_feed {
     bool is_asking, ask_again, is_destroyed, is_timer_closed;
     bool is_complete, is_stale;
     int64_t heard_ms; /* when a source could be asked last */
+    /* The subscription's confirmations: how many there were, of them when the query began, and when the
+     * last one began that was answered (0: none since the subscription was down). */
+    uint64_t confirmed, confirmed_at_query, covered;
 
     int64_t since_s;              /* of the query: from then on */
     struct osy_revocation *found; /* by the query; owned */
@@ -81,10 +84,18 @@ static void free_when_done(struct osy_revocation_feed *feed)
     free(feed);
 }
 
+/* Whether every revocation has been heard of that is not on its way. */
+static bool is_fed_by_redis(struct osy_revocation_feed *feed)
+{
+    if (!feed->redis || !osy_redis_subscriptions_up(feed->redis))
+        feed->covered = 0;
+    return feed->covered > 0 && feed->covered == feed->confirmed;
+}
+
 static void judge_age(struct osy_revocation_feed *feed)
 {
     int64_t now_ms = osy_clock_monotonic_ms();
-    if (feed->redis && osy_redis_subscriptions_up(feed->redis))
+    if (is_fed_by_redis(feed))
         feed->heard_ms = now_ms;
     bool is_stale = now_ms - feed->heard_ms >= feed->options.max_age_ms;
     if (is_stale == feed->is_stale)
@@ -108,6 +119,7 @@ static void take_answer(struct osy_revocation_feed *feed)
 {
     int64_t now_s = osy_clock_wall_ms() / 1000;
     feed->is_complete = true;
+    feed->covered = feed->confirmed_at_query;
     feed->heard_ms = osy_clock_monotonic_ms();
     for (size_t i = 0; i < feed->found_count; i++) {
         take(feed, &feed->found[i]);
@@ -140,6 +152,7 @@ static void begin_query(struct osy_revocation_feed *feed)
     if (feed->is_asking)
         return;
     feed->has_answer = false;
+    feed->confirmed_at_query = feed->confirmed;
     feed->is_asking = uv_queue_work(feed->timer.loop, &feed->query, ask, on_asked) == 0;
 }
 
@@ -214,6 +227,7 @@ bool osy_revocation_feed_on_subscribed(struct osy_revocation_feed *feed, const c
 {
     if (!is_ours(channel, channel_length))
         return false;
+    feed->confirmed++;
     begin_query(feed); /* what was said while nobody listened */
     return true;
 }

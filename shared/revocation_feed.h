@@ -4,7 +4,9 @@
  * costs seconds and a lost Redis nothing else. It is also asked whenever the subscription is (re)made.
  *
  * The feed is stale when for max_age_ms neither source could be asked: then nobody can tell whether a token
- * is still good, and its owner serves nobody by one. Before the first answer of PostgreSQL it is not complete.
+ * is still good, and its owner serves nobody by one. Redis counts only while it and PostgreSQL leave no hole
+ * between them: since its subscription was last confirmed, PostgreSQL must have told what had come before.
+ * Before the first answer of PostgreSQL the feed is not complete.
  *
  * Queries run on libuv's thread pool, one at a time; everything else on the loop's thread.
  */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { Hub, mintToken, orderPath, placeOrder, restaurantPath, revoke, seed, staffToken, until } from './hub.mjs';
+import { Hub, mintToken, orderPath, placeOrder, restaurantPath, revoke, seed, stack, staffToken, until } from './hub.mjs';
+import { Link } from './link.mjs';
 
 const TIMEOUT = { timeout: 120_000 };
 const NOWHERE = { ORDERSYNC_REDIS_URL: 'redis://127.0.0.1:1/0' };
@@ -174,4 +175,29 @@ test('a hub that has never known who is revoked is not ready', TIMEOUT, async ()
   assert.equal(response.status, 503);
   assert.equal((await response.json()).revocations, 'unknown');
   await hub.stop();
+});
+
+const QUICK = { ORDERSYNC_REVOCATION_POLL_MS: '100', ORDERSYNC_REVOCATION_MAX_AGE_MS: '1000' };
+const isBlind = async (hub) => (await hub.metric('revocations_stale')) === 1;
+
+test('Redis alone does not tell a hub who was revoked before it started', TIMEOUT, async () => {
+  const hub = await Hub.start({ ...QUICK, ...NO_DATABASE });
+  await until(() => isBlind(hub));
+  await hub.stop();
+});
+
+test('nor who was revoked while Redis was away', TIMEOUT, async () => {
+  const [database, redis] = [await Link.to(stack.ORDERSYNC_DATABASE_URL), await Link.to(stack.ORDERSYNC_REDIS_URL)];
+  const hub = await Hub.start({ ...QUICK, ORDERSYNC_DATABASE_URL: database.url, ORDERSYNC_REDIS_URL: redis.url });
+  const ready = async () => (await fetch(`${hub.adminUrl}/ready`)).json();
+  await until(async () => (await ready()).redis === 'ok' && (await ready()).revocations === 'ok');
+  redis.cut();
+  await until(async () => (await ready()).redis === 'down');
+  database.cut();
+  redis.restore();
+  await until(() => isBlind(hub));
+  database.restore();
+  await until(async () => !(await isBlind(hub)));
+  await hub.stop();
+  for (const link of [database, redis]) link.close();
 });
