@@ -76,16 +76,24 @@ static void note_change(struct hub_devices *devices, struct entry *entry)
     }
 }
 
+/* NULL: there is no room. */
+static struct entry *add(struct hub_devices *devices, const struct hub_device *device)
+{
+    if (HASH_COUNT(devices->entries) >= devices->most)
+        return NULL;
+    struct entry *entry = osy_alloc(sizeof *entry);
+    entry->state.device = *device;
+    HASH_ADD(hh, devices->entries, state.device, sizeof *device, entry);
+    return entry;
+}
+
 bool hub_devices_come(struct hub_devices *devices, const struct hub_device *device, int64_t now_ms)
 {
     struct entry *entry = find(devices, device);
-    if (!entry) {
-        if (HASH_COUNT(devices->entries) >= devices->most)
-            return false;
-        entry = osy_alloc(sizeof *entry);
-        entry->state.device = *device;
-        HASH_ADD(hh, devices->entries, state.device, sizeof *device, entry);
-    }
+    if (!entry)
+        entry = add(devices, device);
+    if (!entry)
+        return false;
     entry->sockets++;
     entry->state.connected_ms = now_ms;
     entry->state.left_ms = 0;
@@ -109,6 +117,20 @@ void hub_devices_repeat(struct hub_devices *devices)
     HASH_ITER(hh, devices->entries, entry, following) {
         note_change(devices, entry);
     }
+}
+
+bool hub_devices_doubt(struct hub_devices *devices, const struct hub_device *device,
+                       int64_t connected_ms, int64_t now_ms)
+{
+    if (find(devices, device)) /* with a socket, or with a leave that waits to be said */
+        return true;
+    struct entry *entry = add(devices, device);
+    if (!entry)
+        return false;
+    entry->state.connected_ms = connected_ms;
+    entry->state.left_ms = now_ms;
+    note_change(devices, entry);
+    return true;
 }
 
 size_t hub_devices_take(struct hub_devices *devices, struct hub_device_state *states, size_t most)

@@ -46,6 +46,10 @@ void hub_devices_leave(struct hub_devices *devices, const struct hub_device *dev
                        int64_t now_ms);
 /* Everything about devices with a socket is to be said again: PostgreSQL has forgotten it. */
 void hub_devices_repeat(struct hub_devices *devices);
+/* PostgreSQL takes the device for one with a socket here since connected_ms: unless it has one, it is to be
+ * said that it has left. False: so many devices are known that this one is left out. */
+OSY_MUST_CHECK bool hub_devices_doubt(struct hub_devices *devices, const struct hub_device *device,
+                                      int64_t connected_ms, int64_t now_ms);
 
 /* Hands out up to `most` of what waits, oldest first. hub_devices_settle must follow. */
 size_t hub_devices_take(struct hub_devices *devices, struct hub_device_state *states, size_t most);

@@ -42,7 +42,8 @@ struct program {
     uv_loop_t loop;
     uv_timer_t wheel_timer, check_timer, drain_timer;
     uv_signal_t on_term, on_int;
-    int64_t turned_ms; /* when the wheel was last turned */
+    int64_t turned_ms;       /* when the wheel was last turned, or its turn was skipped */
+    bool has_skipped_a_turn; /* the last one */
     struct hub_sweep sweep;
     int64_t drain_deadline_ms;
     bool is_stopped;
@@ -187,10 +188,13 @@ static void on_wheel_tick(uv_timer_t *timer)
     int64_t now_ms = osy_clock_monotonic_ms();
     int64_t gap_ms = now_ms - program->turned_ms;
     program->turned_ms = now_ms;
-    /* Whatever has come meanwhile, pongs and events above all, is read before timers judge its absence. */
+    hub_reports_beat(program->hub.reports);
+    /* Whatever has come meanwhile, pongs and events above all, is read before timers judge its absence. Once:
+     * a loop whose every turn takes that long has read it, and its timers have waited enough. */
+    program->has_skipped_a_turn = gap_ms >= FROZEN_MS && !program->has_skipped_a_turn;
     if (gap_ms >= FROZEN_MS)
         OSY_WARN("hub_frozen", OSY_INT("ms", gap_ms));
-    else
+    if (!program->has_skipped_a_turn)
         hub_wheel_turn(&program->hub.wheel, now_ms);
 }
 

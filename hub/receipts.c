@@ -53,6 +53,13 @@ static bool is_further(const struct hub_receipt *receipt, const struct hub_recei
     return receipt->at_ms < than->at_ms;
 }
 
+static void cut(struct hub_receipt *receipt)
+{
+    uint64_t upto = receipt->upto.number;
+    if (upto > HUB_RECEIPT_EVENTS_MAX && receipt->after < upto - HUB_RECEIPT_EVENTS_MAX)
+        receipt->after = upto - HUB_RECEIPT_EVENTS_MAX;
+}
+
 static void merge(struct hub_receipt *kept, const struct hub_receipt *other)
 {
     if (is_further(other, kept)) {
@@ -62,6 +69,7 @@ static void merge(struct hub_receipt *kept, const struct hub_receipt *other)
     if (other->after < kept->after)
         kept->after = other->after;
     kept->is_first = kept->is_first || other->is_first;
+    cut(kept);
 }
 
 bool hub_receipts_add(struct hub_receipts *receipts, const struct hub_receipt *receipt)
@@ -79,6 +87,7 @@ bool hub_receipts_add(struct hub_receipts *receipts, const struct hub_receipt *r
     entry = osy_alloc(sizeof *entry);
     entry->key = key;
     entry->receipt = *receipt;
+    cut(&entry->receipt);
     HASH_ADD(hh, receipts->entries, key, sizeof entry->key, entry);
     return true;
 }

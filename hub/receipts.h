@@ -8,6 +8,8 @@
 #include "hub/devices.h"
 #include "shared/position.h"
 
+#define HUB_RECEIPT_EVENTS_MAX 1000 /* that one covers: whoever writes it looks at each of them */
+
 /* A device has received, or shows, every event behind number `after` up to and including `upto`. */
 struct hub_receipt {
     struct hub_device device;
@@ -23,8 +25,9 @@ struct hub_receipts;
 struct hub_receipts *hub_receipts_create(size_t most);
 void hub_receipts_destroy(struct hub_receipts *receipts); /* NULL is fine */
 /*
- * In whatever order receipts are added, the outcome is the same: their ranges become one, and the furthest
- * ack's time counts for all of it (later than some of it was true, never earlier). False: there is no room.
+ * In whatever order receipts are added, the outcome is the same: their ranges become one, cut at its
+ * beginning to what one may cover, and the furthest ack's time counts for all of it (later than some of it
+ * was true, never earlier). False: there is no room.
  */
 OSY_MUST_CHECK bool hub_receipts_add(struct hub_receipts *receipts,
                                      const struct hub_receipt *receipt);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,6 @@
 enum {
     BATCH_MAX = 1000,
     COLUMNS_MAX = 8,
-    ACK_EVENTS_MAX = 1000, /* that one ack covers */
     RETRY_MS = 1000,
     TEXT_FORMAT = 0,
     BINARY_FORMAT = 1,
@@ -39,11 +39,14 @@ struct hub_reports {
     struct hub_metrics *metrics;
     hub_reports_fn on_presence;
     void *context;
+    atomic_int_least64_t beaten_ms; /* monotonic; when the loop was last known to run */
 
     /* of the thread alone */
     struct osy_uuid incarnation;
     struct osy_pg *pg;
+    uint64_t told_connection; /* number of the one on which all devices were told; 0: none */
     int64_t lease_due_ms;
+    size_t receipts_most; /* that are written at once */
     bool is_failing;
     union {
         struct hub_device_state states[BATCH_MAX];
@@ -92,10 +95,24 @@ static void begin_columns(struct hub_reports *reports, const enum osy_pg_type *t
 
 /* --- on the thread: the lease ------------------------------------------------------------------- */
 
+static bool is_loop_running(struct hub_reports *reports)
+{
+    int64_t silence_ms = osy_clock_monotonic_ms() - atomic_load(&reports->beaten_ms);
+    return silence_ms < reports->lease_ms / 3;
+}
+
+static bool knows_devices(const struct hub_reports *reports)
+{
+    return reports->told_connection == osy_pg_connection_number(reports->pg);
+}
+
+/* A new connection may lead to a PostgreSQL that has no lease of ours: there it is due at once. */
 static bool renew_lease(struct hub_reports *reports, struct osy_error *err)
 {
     int64_t now_ms = osy_clock_monotonic_ms();
-    if (now_ms < reports->lease_due_ms)
+    if (!osy_pg_connection(reports->pg, err))
+        return false;
+    if (now_ms < reports->lease_due_ms && knows_devices(reports))
         return true;
     char incarnation[OSY_UUID_TEXT_BYTES], lease_ms[24];
     osy_uuid_format(&reports->incarnation, incarnation);
@@ -107,11 +124,8 @@ static bool renew_lease(struct hub_reports *reports, struct osy_error *err)
     bool is_new = strcmp(PQgetvalue(row, 0, 0), "t") == 0;
     PQclear(row);
     reports->lease_due_ms = now_ms + reports->lease_ms / 3;
-    if (is_new) { /* what was said under a lease that ended has been taken back */
-        uv_mutex_lock(&reports->lock);
-        hub_devices_repeat(reports->devices);
-        uv_mutex_unlock(&reports->lock);
-    }
+    if (is_new) /* what was said under a lease that ended has been taken back */
+        reports->told_connection = 0;
     return true;
 }
 
@@ -144,6 +158,46 @@ static void note_changed(struct hub_reports *reports, const PGresult *rows)
     }
     if (changed->count > 0)
         uv_async_send(&reports->wake);
+}
+
+/* Under the lock. Returns how many there was no room for. */
+static size_t doubt_devices(struct hub_reports *reports, const PGresult *rows)
+{
+    int64_t now_ms = osy_clock_monotonic_ms();
+    size_t dropped = 0;
+    for (int row = 0; row < PQntuples(rows); row++) {
+        struct osy_uuid id;
+        if (!osy_uuid_parse(PQgetvalue(rows, row, 0), (size_t)PQgetlength(rows, row, 0), &id))
+            continue; /* never: the column's type is uuid */
+        struct hub_device device = hub_device_make(&id, PQgetvalue(rows, row, 1));
+        int64_t connected_ms = now_ms - strtoll(PQgetvalue(rows, row, 2), NULL, 10);
+        if (!hub_devices_doubt(reports->devices, &device, connected_ms, now_ms))
+            dropped++;
+    }
+    return dropped;
+}
+
+/* Whoever answers on a connection that is new may know of fewer devices than it has been told, or of some
+ * that have left since. */
+static bool repeat_devices(struct hub_reports *reports, struct osy_error *err)
+{
+    if (knows_devices(reports))
+        return true;
+    uint64_t connection = osy_pg_connection_number(reports->pg);
+    char incarnation[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&reports->incarnation, incarnation);
+    PGresult *rows =
+        osy_pg_query(reports->pg, sql_find_devices, 1, (const char *[]){incarnation}, err);
+    if (!rows)
+        return false;
+    uv_mutex_lock(&reports->lock);
+    hub_devices_repeat(reports->devices);
+    size_t dropped = doubt_devices(reports, rows);
+    uv_mutex_unlock(&reports->lock);
+    PQclear(rows);
+    count_dropped(reports, "device", dropped);
+    reports->told_connection = connection;
+    return true;
 }
 
 static PGresult *write_states(struct hub_reports *reports, size_t count, struct osy_error *err)
@@ -220,22 +274,26 @@ static void keep_for_later(struct hub_reports *reports, size_t count)
     count_dropped(reports, "receipt", dropped);
 }
 
+/* Fewer at once after a failure, which may have been the statement's timeout: what is retried must shrink. */
 static bool write_receipts(struct hub_reports *reports, bool *more, struct osy_error *err)
 {
+    size_t most = reports->receipts_most;
     uv_mutex_lock(&reports->lock);
-    size_t count = hub_receipts_take(reports->receipts, reports->batch.receipts, BATCH_MAX);
+    size_t count = hub_receipts_take(reports->receipts, reports->batch.receipts, most);
     uv_mutex_unlock(&reports->lock);
     if (count == 0)
         return true;
     PGresult *row = write_batch(reports, count, err);
     if (!row) {
         keep_for_later(reports, count);
+        reports->receipts_most = count > 1 ? count / 2 : 1;
         return false;
     }
+    reports->receipts_most = most < BATCH_MAX / 2 ? 2 * most : BATCH_MAX;
     size_t proven = strtoul(PQgetvalue(row, 0, 0), NULL, 10);
     PQclear(row);
     count_dropped(reports, "unproven", count - proven);
-    *more = *more || count == BATCH_MAX;
+    *more = *more || count == most;
     return true;
 }
 
@@ -246,8 +304,10 @@ static bool write_round(struct hub_reports *reports, bool *more, struct osy_erro
 {
     *more = false;
     OSY_FAILPOINT("hub.reports.round", "a batch of presence and receipts is written");
-    return renew_lease(reports, err) && write_devices(reports, more, err) &&
-           write_receipts(reports, more, err);
+    if (!is_loop_running(reports))
+        return true;
+    return renew_lease(reports, err) && repeat_devices(reports, err) &&
+           write_devices(reports, more, err) && write_receipts(reports, more, err);
 }
 
 static bool write_all(struct hub_reports *reports)
@@ -320,7 +380,9 @@ struct hub_reports *hub_reports_create(uv_loop_t *loop, const struct hub_reports
     reports->metrics = options->metrics;
     reports->on_presence = options->on_presence;
     reports->context = options->context;
+    atomic_init(&reports->beaten_ms, osy_clock_monotonic_ms());
     reports->incarnation = osy_uuid_v4();
+    reports->receipts_most = BATCH_MAX;
     reports->devices = hub_devices_create(options->most);
     reports->receipts = hub_receipts_create(2 * options->most); /* received and displayed */
     uv_async_init(loop, &reports->wake, on_wake);
@@ -348,10 +410,16 @@ static void on_handle_closed(uv_handle_t *handle)
     free(reports);
 }
 
+void hub_reports_beat(struct hub_reports *reports)
+{
+    atomic_store(&reports->beaten_ms, osy_clock_monotonic_ms());
+}
+
 void hub_reports_destroy(struct hub_reports *reports)
 {
     if (!reports)
         return;
+    hub_reports_beat(reports);
     uv_mutex_lock(&reports->lock);
     reports->is_stopping = true;
     uv_cond_signal(&reports->stop);
@@ -396,11 +464,6 @@ void hub_reporter_leave(struct hub_reporter *reporter, struct hub_reports *repor
     uv_mutex_unlock(&reports->lock);
 }
 
-static uint64_t greater(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
 void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports,
                       const struct osy_uuid *restaurant_id, const char *name,
                       const struct osy_position *position, bool is_displayed)
@@ -420,7 +483,7 @@ void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports
         .device = reporter->device,
         .is_displayed = is_displayed,
         .is_first = is_first,
-        .after = greater(after, upto > ACK_EVENTS_MAX ? upto - ACK_EVENTS_MAX : 0),
+        .after = after,
         .upto = *position,
         .at_ms = osy_clock_monotonic_ms(),
     };

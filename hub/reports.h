@@ -2,10 +2,12 @@
  * The hub's writer to PostgreSQL: which devices are here and what they have acknowledged, and a lease that
  * says the hub itself still runs. The loop only notes; a thread with a connection of its own writes what
  * was noted, in sets, a few times a second, never a write per message. While PostgreSQL is away only the
- * latest of each device is kept, and written when it is back.
+ * latest of each device is kept, and written when it is back. What is behind a new connection may be a
+ * promoted standby or a restored copy: all devices are told again, and those that it has too many are ended.
  *
  * A hub is known by its incarnation, one random id per run. When it dies its lease runs out, and its
- * devices count as seen until then; when it stops it says that they have left and gives the lease back.
+ * devices count as seen until then; when it stops it says that they have left and gives the lease back. A
+ * hub whose loop hangs is as good as dead: nothing is written, its lease least of all.
  */
 #pragma once
 #include <stdbool.h>
@@ -33,6 +35,8 @@ struct hub_reports_options {
 };
 
 struct hub_reports *hub_reports_create(uv_loop_t *loop, const struct hub_reports_options *options);
+/* The loop runs: to be said more often than a third of the lease. */
+void hub_reports_beat(struct hub_reports *reports);
 /* Tries once to write what is left, and gives the lease back. The memory goes when libuv has closed the
  * handle. NULL is fine. */
 void hub_reports_destroy(struct hub_reports *reports);

@@ -19,6 +19,7 @@ struct osy_pg {
     char *application_name;     /* owned */
     char connect_timeout_s[12];
     PGconn *connection; /* owned; NULL until the first use and after a failure */
+    uint64_t connections_made;
     const char *
         *prepared; /* the array is owned, the statements live for ever; s<index> is their name */
     size_t prepared_count, prepared_capacity;
@@ -127,6 +128,7 @@ static bool connect_now(struct osy_pg *pg, struct osy_error *err)
     pg->connection = PQconnectdbParams(parameters.keywords, parameters.values, 0);
     if (PQstatus(pg->connection) == CONNECTION_OK) {
         PQsetNoticeReceiver(pg->connection, ignore_notice, NULL);
+        pg->connections_made++;
         return true;
     }
     osy_pg_error(pg->connection, NULL, err);
@@ -150,6 +152,11 @@ PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err)
     if (!pg->connection && !connect_now(pg, err))
         return NULL;
     return pg->connection;
+}
+
+uint64_t osy_pg_connection_number(const struct osy_pg *pg)
+{
+    return pg->connections_made;
 }
 
 /* ---- errors ---- */

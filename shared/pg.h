@@ -42,6 +42,9 @@ PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count,
 /* The live libpq connection for what the above cannot do (pipelines, migrations): NULL when it
  * cannot be made. Statements prepared through osy_pg_prepare are known to it. */
 PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err);
+/* How many connections have been made so far: another number is another connection, and perhaps another
+ * server behind the same address, which need not know what the one before was told. */
+uint64_t osy_pg_connection_number(const struct osy_pg *pg);
 /* The name under which sql is prepared on the present connection; prepares it when it is not yet.
  * NULL on failure. Borrowed until the next call. */
 const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct osy_error *err);

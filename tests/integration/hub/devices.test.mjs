@@ -159,6 +159,26 @@ describe('while PostgreSQL is away from a hub', TIMEOUT, () => {
 });
 
 describe('presence', TIMEOUT, () => {
+  test('is told again to a PostgreSQL that came back with less, or with more, than it was told', async () => {
+    const link = await Link.to(stack.ORDERSYNC_DATABASE_URL);
+    const hub = await Hub.start({ ...FAST, ORDERSYNC_DATABASE_URL: link.url });
+    const [here, ghost] = [newDevice(), newDevice()];
+    const client = await tablet(hub, here);
+    await until(() => isHere(here));
+    const { incarnation } = await presence(here);
+    link.cut();
+    await until(async () => (await hub.metric('reports_up')) === 0);
+    // The hub's lease is there: nothing but the connection tells that this is another PostgreSQL.
+    await sql(`DELETE FROM devices WHERE device = '${here}'`);
+    await sql(`INSERT INTO devices VALUES ('${RESTAURANT}', '${ghost}', '${incarnation}', now() - interval '1 minute', NULL)`);
+    link.restore();
+    await until(() => isHere(here));
+    await until(() => hasLeft(ghost));
+    client.socket.close();
+    await hub.stop();
+    link.close();
+  });
+
   test('lasts while a device has a socket', async () => {
     const hub = await Hub.start(FAST);
     const device = newDevice();
@@ -214,6 +234,23 @@ describe('presence', TIMEOUT, () => {
     for (const client of [moved, next]) client.socket.close();
     await Promise.all([slow.stop(), quick.stop()]);
     link.close();
+  });
+
+  test('ends when a hub hangs: its lease is not renewed', async () => {
+    const id = newDevice();
+    const held = () => rows(`SELECT FROM hub_leases WHERE hub_id = '${id}' AND expires_at > now()`);
+    const hub = await Hub.start({
+      ...FAST,
+      ORDERSYNC_HUB_ID: id,
+      ORDERSYNC_LEASE_MS: '1000',
+      OSY_FAILPOINTS: 'topic.subscribed=hang',
+    });
+    await until(async () => (await held()).length === 1);
+    const client = hub.connect(restaurantPath(), { token });
+    await until(async () => (await held()).length === 0);
+    hub.process.kill('SIGKILL');
+    await hub.exited;
+    await client.closed;
   });
 
   test('ends in order when a hub is asked to stop: no device stays, and no lease', async () => {

@@ -158,6 +158,26 @@ static void all_that_are_here_can_be_said_again(void **state)
     hub_devices_destroy(devices);
 }
 
+static void a_device_that_is_only_believed_to_be_here_is_said_to_have_left(void **state)
+{
+    struct hub_device_state states[ROOM];
+    struct hub_device here = device("here"), ghost = device("ghost"), late = device("late");
+    struct hub_devices *devices = hub_devices_create(2);
+    (void)state;
+    come(devices, "here", 10);
+    expect_written(devices, "here", 10, 0);
+    assert_true(hub_devices_doubt(devices, &here, 10, 30));
+    assert_true(hub_devices_doubt(devices, &ghost, 20, 30));
+    assert_false(hub_devices_doubt(devices, &late, 20, 30));
+    expect_written(devices, "ghost", 20, 30);
+    come(devices, "ghost", 40);
+    assert_true(hub_devices_doubt(devices, &ghost, 20, 50));
+    assert_int_equal(hub_devices_take(devices, states, ROOM), 1);
+    assert_int_equal(states[0].connected_ms, 40);
+    assert_int_equal(states[0].left_ms, 0);
+    hub_devices_destroy(devices);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_device_that_left_and_was_written_makes_room),
         cmocka_unit_test(batches_are_bounded_and_oldest_first),
         cmocka_unit_test(all_that_are_here_can_be_said_again),
+        cmocka_unit_test(a_device_that_is_only_believed_to_be_here_is_said_to_have_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,25 @@ static void the_order_of_adding_does_not_matter(void **state)
     }
 }
 
+static void one_covers_so_many_events_and_no_more_however_it_has_grown(void **state)
+{
+    enum { STEP = HUB_RECEIPT_EVENTS_MAX / 2 };
+    struct hub_receipt out[ROOM], all = receipt("b", 0, 10 * STEP, 1);
+    struct hub_receipts *receipts = hub_receipts_create(MOST);
+    (void)state;
+    for (uint64_t after = 0; after < 10 * STEP; after += STEP) {
+        struct hub_receipt one = receipt("a", after, after + STEP, 1);
+        add(receipts, &one);
+    }
+    add(receipts, &all);
+    assert_int_equal(hub_receipts_take(receipts, out, ROOM), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(out[i].upto.number, 10 * STEP);
+        assert_int_equal(out[i].after, 10 * STEP - HUB_RECEIPT_EVENTS_MAX);
+    }
+    hub_receipts_destroy(receipts);
+}
+
 static void memory_is_bounded_but_known_devices_go_on(void **state)
 {
     struct hub_receipt a = receipt("a", 0, 1, 1), b = receipt("b", 0, 1, 1),
@@ -124,6 +143,7 @@ int main(void)
         cmocka_unit_test(acks_of_a_device_become_one),
         cmocka_unit_test(received_and_displayed_are_kept_apart),
         cmocka_unit_test(the_order_of_adding_does_not_matter),
+        cmocka_unit_test(one_covers_so_many_events_and_no_more_however_it_has_grown),
         cmocka_unit_test(memory_is_bounded_but_known_devices_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
