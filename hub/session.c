@@ -73,13 +73,14 @@ static void close_with_error(struct hub_session *session, uint16_t close_code, c
     hub_session_close(session, close_code, code);
 }
 
-/* What was queued for a right that has ended must not go out any more. */
+/* What was queued for a right that has ended must not go out any more, also when a close has begun that would
+ * have let it. */
 static void close_without_right(struct hub_session *session, uint16_t close_code, const char *code,
                                 const char *detail)
 {
+    hub_socket_drop_queue(session->socket);
     if (session->state == HUB_SESSION_CLOSING)
         return;
-    hub_socket_drop_queue(session->socket);
     close_with_error(session, close_code, code, detail);
 }
 
@@ -130,8 +131,10 @@ static int64_t next_deadline(const struct hub_session *session)
 {
     const struct hub_config *config = session->hub->config;
     int64_t due = earlier(or_never(session->state_deadline_ms), data_deadline_ms(session));
-    if (session->state == HUB_SESSION_AWAIT_AUTH || session->state == HUB_SESSION_CLOSING)
+    if (session->state == HUB_SESSION_AWAIT_AUTH)
         return due;
+    if (session->state == HUB_SESSION_CLOSING)
+        return earlier(due, or_never(session->expires_ms));
     due = earlier(due, or_never(session->heartbeat_due_ms));
     due = earlier(due, session->pinged_ms ? session->pinged_ms + config->pong_timeout_ms
                                           : ping_due_ms(session));
@@ -297,6 +300,15 @@ static void check_expiry(struct hub_session *session, int64_t now_ms)
     }
 }
 
+/* What is queued before the close frame may still go out, but not by a token that has ended. */
+static void check_expiry_while_closing(struct hub_session *session, int64_t now_ms)
+{
+    if (!session->expires_ms || now_ms < session->expires_ms)
+        return;
+    session->expires_ms = 0;
+    expire(session);
+}
+
 static void on_timer(struct hub_wheel_timer *timer)
 {
     struct hub_session *session =
@@ -307,7 +319,9 @@ static void on_timer(struct hub_wheel_timer *timer)
         on_state_timeout(session);
     } else if (now_ms >= data_deadline_ms(session)) {
         hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
-    } else if (session->state != HUB_SESSION_AWAIT_AUTH && session->state != HUB_SESSION_CLOSING) {
+    } else if (session->state == HUB_SESSION_CLOSING) {
+        check_expiry_while_closing(session, now_ms);
+    } else if (session->state != HUB_SESSION_AWAIT_AUTH) {
         check_liveness(session, now_ms);
         if (session->state != HUB_SESSION_CLOSING)
             check_expiry(session, now_ms);
@@ -435,7 +449,6 @@ static bool covers(const struct hub_session *session, const struct osy_uuid *res
 
 void hub_session_revoke(struct hub_session *session)
 {
-    session->is_revoked = true;
     close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED", revoked_detail);
 }
 
@@ -445,10 +458,8 @@ bool hub_session_allows(struct hub_session *session, const struct osy_uuid *rest
 {
     if (session->state == HUB_SESSION_CLOSING)
         return false;
-    if (session->is_revoked)
-        hub_session_revoke(session);
-    else if (osy_clock_monotonic_ms() >= session->expires_ms &&
-             !OSY_BUG("expiry_unchecked", "events are sent by a token that has expired"))
+    if (osy_clock_monotonic_ms() >= session->expires_ms &&
+        !OSY_BUG("expiry_unchecked", "events are sent by a token that has expired"))
         expire(session);
     else if (!covers(session, restaurant_id, event))
         close_without_right(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",

@@ -60,9 +60,9 @@ struct hub_session {
     enum hub_session_state state;
     struct hub_target target;
     struct hub_grant grant;
-    int64_t expires_ms; /* monotonic; of the token */
+    int64_t
+        expires_ms; /* monotonic; of the token; 0: none is shown yet, or its end has been seen to */
     bool warned_of_expiry;
-    bool is_revoked;                      /* its token is */
     struct hub_bearer_links bearer;       /* by whom it is found when that happens */
     struct hub_subscription subscription; /* to the target's stream; unused on a dashboard */
     struct hub_dashboard *dashboard;      /* owned; NULL elsewhere, and before authentication */
@@ -101,7 +101,8 @@ void hub_session_drain(struct hub_session *session);
 /* Nobody can tell whether its token is still good: closes with 1013. */
 void hub_session_give_up(struct hub_session *session);
 
-/* Its token is known to be revoked: says so and closes with 4401; what is queued is not sent. */
+/* Its token is known to be revoked: says so and closes with 4401, unless it is closing already; what is queued
+ * is not sent. */
 void hub_session_revoke(struct hub_session *session);
 
 /* --- for subscriptions --- */
