@@ -39,12 +39,9 @@ void hub_panel_join(struct hub_topic *topic)
     hub_panel_check(topic);
 }
 
-void hub_panel_leave(struct hub_topic *topic)
+static void stop_watching(struct hub_topic *topic)
 {
     struct osy_redis *redis = topic->hub->source.redis;
-    assert(topic->panel.watchers > 0);
-    if (--topic->panel.watchers > 0)
-        return;
     if (redis) {
         char channel[HUB_REDIS_NAME_BYTES];
         hub_source_presence_channel(&topic->restaurant_id, channel);
@@ -53,6 +50,20 @@ void hub_panel_leave(struct hub_topic *topic)
     hub_wheel_cancel(&topic->panel.figures_timer);
     forget(&topic->panel.presence);
     forget(&topic->panel.figures);
+}
+
+/* The last of a topic that has ended must not take the channel from the one that has followed it. */
+void hub_panel_leave(struct hub_topic *topic)
+{
+    assert(topic->panel.watchers > 0);
+    if (--topic->panel.watchers == 0 && topic->state != HUB_TOPIC_ENDED)
+        stop_watching(topic);
+}
+
+void hub_panel_end(struct hub_topic *topic)
+{
+    if (topic->panel.watchers > 0)
+        stop_watching(topic);
 }
 
 /* --- showing -------------------------------------------------------------------------------- */
@@ -94,12 +105,12 @@ static void take_state(struct hub_topic *topic, enum hub_latest_kind kind,
 {
     bool is_presence = kind == HUB_LATEST_PRESENCE;
     struct hub_exhibit *exhibit = is_presence ? &topic->panel.presence : &topic->panel.figures;
-    if (exhibit->state && strcmp(exhibit->state, answer->json) == 0)
-        return;
+    bool is_known = exhibit->state && strcmp(exhibit->state, answer->json) == 0;
     forget(exhibit);
     exhibit->state = osy_strdup(answer->json);
     exhibit->frame = build_frame(is_presence ? "presence" : "figures", answer->json, answer->as_of);
-    show_to_all(topic, kind, exhibit->frame);
+    if (!is_known)
+        show_to_all(topic, kind, exhibit->frame);
 }
 
 /* --- asking --------------------------------------------------------------------------------- */

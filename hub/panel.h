@@ -3,7 +3,7 @@
  * topic has one, which does something only while a dashboard watches. Both are states that PostgreSQL
  * knows; they are asked for at each position check, presence soon after a message that it has
  * changed, and figures after events, at most once a second. What does not differ from what was last
- * sent is not sent again. Loop thread only.
+ * sent is not sent again, but a dashboard that joins later is shown it with its new time. Loop thread only.
  */
 #pragma once
 #include <stdbool.h>
@@ -33,6 +33,8 @@ struct hub_panel {
 /* A dashboard's subscription has come, or goes. */
 void hub_panel_join(struct hub_topic *topic);
 void hub_panel_leave(struct hub_topic *topic);
+/* The topic ends, perhaps before its watchers are gone: what follows it may be another of the restaurant. */
+void hub_panel_end(struct hub_topic *topic);
 /* It has caught up: it is shown what is known. */
 void hub_panel_show(struct hub_topic *topic, struct hub_subscription *subscription);
 void hub_panel_check(struct hub_topic *topic);         /* asks for both */

@@ -318,3 +318,8 @@ bool hub_source_is_full(const struct hub_source *source)
 {
     return hub_store_is_full(source->store);
 }
+
+bool hub_source_is_busy(const struct hub_source *source)
+{
+    return hub_store_is_busy(source->store);
+}

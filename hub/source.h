@@ -53,6 +53,8 @@ void hub_source_find_recent(struct hub_source *source, const struct osy_uuid *re
                             hub_answer_fn fn, void *context);
 /* Too many questions wait for PostgreSQL. */
 bool hub_source_is_full(const struct hub_source *source);
+/* So many wait that what can wait should. */
+bool hub_source_is_busy(const struct hub_source *source);
 /* PostgreSQL knows; while it is down the last entry in Redis must do. */
 void hub_source_find_head(struct hub_source *source, const struct osy_uuid *restaurant_id,
                           hub_store_head_fn fn, void *context);

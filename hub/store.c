@@ -463,6 +463,14 @@ bool hub_store_is_full(struct hub_store *store)
     return is_full;
 }
 
+bool hub_store_is_busy(struct hub_store *store)
+{
+    uv_mutex_lock(&store->lock);
+    bool is_busy = store->queued > store->max_queued / 2;
+    uv_mutex_unlock(&store->lock);
+    return is_busy;
+}
+
 bool hub_store_is_up(const struct hub_store *store)
 {
     return atomic_load(&store->is_up);

@@ -67,5 +67,7 @@ void hub_store_find_figures(struct hub_store *store, const struct osy_uuid *rest
                             hub_store_state_fn fn, void *context);
 /* Whether one more request would fail with OSY_ERR_LIMIT. */
 bool hub_store_is_full(struct hub_store *store);
+/* Whether more than half of the requests wait that may. */
+bool hub_store_is_busy(struct hub_store *store);
 /* Whether the last query got an answer. True before the first. */
 bool hub_store_is_up(const struct hub_store *store);

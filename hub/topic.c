@@ -148,6 +148,7 @@ static void end_topic(struct hub_topic *topic)
         hub_source_channel(&topic->restaurant_id, channel);
         osy_redis_unsubscribe(hub->source.redis, channel);
     }
+    hub_panel_end(topic);
     hub_wheel_cancel(&topic->retry_timer);
     hub_wheel_cancel(&topic->grace_timer);
     hub_wheel_cancel(&topic->suspect_timer);
@@ -665,6 +666,17 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Behind the heads, and only when there is room: no tablet waits for what a dashboard shows. */
+static void check_panels(struct hub *hub)
+{
+    struct hub_topic *topic, *following;
+    HASH_ITER(hh, hub->topics, topic, following) {
+        if (hub_source_is_busy(&hub->source))
+            return;
+        hub_panel_check(topic);
+    }
+}
+
 void hub_topics_check(struct hub *hub, bool at_once)
 {
     struct hub_topic *topic, *following;
@@ -672,7 +684,6 @@ void hub_topics_check(struct hub *hub, bool at_once)
         return;
     int64_t worst_age_ms = 0;
     HASH_ITER(hh, hub->topics, topic, following) {
-        hub_panel_check(topic);
         if (topic->state != HUB_TOPIC_OPEN)
             continue;
         worst_age_ms = later(worst_age_ms, hub_topic_view_age_ms(topic));
@@ -681,6 +692,7 @@ void hub_topics_check(struct hub *hub, bool at_once)
         hub_topic_ask_for_head(topic);
     }
     osy_metric_set(hub->metrics.view_age_seconds, (double)worst_age_ms / 1e3);
+    check_panels(hub);
 }
 
 void hub_topics_end(struct hub *hub)

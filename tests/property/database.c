@@ -76,6 +76,12 @@ bool hub_store_is_full(struct hub_store *store)
     return false;
 }
 
+bool hub_store_is_busy(struct hub_store *store)
+{
+    (void)store;
+    return false;
+}
+
 bool hub_store_is_up(const struct hub_store *store)
 {
     (void)store;

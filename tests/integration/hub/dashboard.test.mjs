@@ -241,6 +241,21 @@ describe('what a dashboard shows besides events', TIMEOUT, () => {
     await quick.stop();
   });
 
+  test('that joins later is shown the figures of now, though nothing has changed', async () => {
+    const quick = await Hub.start({ ORDERSYNC_CHECK_INTERVAL_MS: '100' });
+    const first = await quick.dashboard(owner, { [RESTAURANT]: null });
+    const { as_of: then } = await shown(first, 'figures', () => true);
+    await until(async () => {
+      const next = await quick.dashboard(owner, { [RESTAURANT]: null });
+      const { as_of: now } = await shown(next, 'figures', () => true);
+      next.socket.close();
+      return now > then;
+    });
+    assert.equal(ofType(first.messages, 'figures').length, 1);
+    first.socket.close();
+    await quick.stop();
+  });
+
   test('never waits twice for a reader that stalls, and never counts against its queue', async () => {
     const beating = await Hub.start({ ORDERSYNC_HEARTBEAT_MS: '200', ORDERSYNC_QUEUE_MESSAGES: '64' });
     const first = await beating.dashboard(owner, { [OTHER_RESTAURANT]: null });

@@ -52,6 +52,9 @@ static int64_t now_ms;
 static char hub_id[] = "hub-1";
 static bool is_database_down;
 static bool is_healed; /* nothing fails any more */
+static bool is_busy;   /* the database is */
+static bool may_close; /* else nothing in this world is worth that */
+static size_t dropped_queues;
 static size_t heartbeat_count;
 
 static uint64_t random_state;
@@ -443,7 +446,8 @@ bool hub_socket_has_room(const struct hub_socket *socket)
 void hub_socket_close(struct hub_socket *socket, uint16_t code, const char *reason, bool drop_queue)
 {
     (void)socket, (void)drop_queue;
-    fail_msg("closed with %u: %s", code, reason); /* nothing in this world is worth that */
+    if (!may_close)
+        fail_msg("closed with %u: %s", code, reason);
 }
 
 bool hub_source_is_full(const struct hub_source *source)
@@ -452,10 +456,18 @@ bool hub_source_is_full(const struct hub_source *source)
     return false;
 }
 
+bool hub_source_is_busy(const struct hub_source *source)
+{
+    (void)source;
+    return is_busy;
+}
+
 void hub_socket_drop_queue(struct hub_socket *socket)
 {
     (void)socket;
-    fail_msg("a right was taken away"); /* nor does that happen here */
+    if (!may_close)
+        fail_msg("a right was taken away");
+    dropped_queues++;
 }
 
 void hub_socket_kill(struct hub_socket *socket)
@@ -578,7 +590,8 @@ static void begin_world(uint64_t seed)
 {
     random_state = seed * 0x9e3779b97f4a7c15ULL + 1;
     row_count = asked_count = live_count = 0;
-    is_healed = is_database_down = false;
+    is_healed = is_database_down = is_busy = may_close = false;
+    dropped_queues = 0;
     now_ms = 1000000;
     memset(order_versions, 0, sizeof order_versions);
     memset(sockets, 0, sizeof sockets);
@@ -772,12 +785,62 @@ static void a_reconnect_within_moments_needs_no_fetch(void **state)
     end_world();
 }
 
+static void heads_are_asked_for_before_panels_and_panels_only_when_there_is_room(void **state)
+{
+    struct hub_target target = {.kind = OSY_POSITION_RESTAURANT, .is_dashboard = true};
+    (void)state;
+    begin_world(1);
+    is_healed = true;
+    sockets[0] = (struct hub_socket){.is_used = true, .has_room = true};
+    sockets[0].session.target = target;
+    hub_session_open(&sockets[0].session, &hub, &sockets[0], &target, "token");
+    say_resume(&sockets[0], NULL);
+    while (asked_count > 0)
+        answer_one();
+    pass_time(2000); /* figures are due again */
+    hub_topics_check(&hub, false);
+    assert_int_equal(asked_count, 3);
+    assert_int_equal(asked[0].question, ASK_HEAD);
+    while (asked_count > 0)
+        answer_one();
+    pass_time(2000);
+    is_busy = true;
+    hub_topics_check(&hub, false);
+    assert_int_equal(asked_count, 1);
+    assert_int_equal(asked[0].question, ASK_HEAD);
+    end_world();
+}
+
+/* Whatever closes the socket would let out what is queued. */
+static void a_token_that_ends_while_its_socket_closes_takes_the_queue_with_it(void **state)
+{
+    (void)state;
+    begin_world(1);
+    is_healed = may_close = true;
+    for (int i = 0; i < 2; i++)
+        open_tablet(&sockets[i], NULL);
+    answer_one();
+    sockets[1].session.expires_ms = now_ms + 1000;
+    for (int i = 0; i < 2; i++)
+        hub_session_close(&sockets[i].session, HUB_CLOSE_FAILED, "stream was restored");
+    assert_int_equal(dropped_queues, 0);
+    hub_session_revoke(&sockets[0].session);
+    assert_int_equal(dropped_queues, 1);
+    pass_time(1500);
+    assert_int_equal(dropped_queues, 2);
+    pass_time(1500);
+    assert_int_equal(dropped_queues, 2);
+    end_world();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tablets_that_come_back_together_share_one_fetch),
         cmocka_unit_test(a_position_too_far_behind_is_reset),
         cmocka_unit_test(a_reconnect_within_moments_needs_no_fetch),
+        cmocka_unit_test(heads_are_asked_for_before_panels_and_panels_only_when_there_is_room),
+        cmocka_unit_test(a_token_that_ends_while_its_socket_closes_takes_the_queue_with_it),
         cmocka_unit_test(every_client_gets_every_event_once_and_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
