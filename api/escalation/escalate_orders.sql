@@ -48,13 +48,19 @@ WITH moment AS MATERIALIZED (
                                                ORDER BY ahead.due_at, ahead.order_id, ahead.step) AS seq
       FROM ahead
      WHERE ahead.due_at <= ahead.at AND ahead.reject_at > ahead.at
-), rung AS MATERIALIZED (
-    -- The order as it is, and as its last member why somebody should look at it. One line, like all data of events.
-    SELECT taken.*, lag(event_id, 1, base_event_id) OVER (PARTITION BY restaurant_id ORDER BY seq) AS previous_event_id,
-           left(data, -1) || format(',"alert":{"step":%s,"reason":"%s","waiting_ms":%s}}', step, reason, waiting_ms)
-               AS alerted_data
+), counted AS MATERIALIZED (
+    -- Which of the order's alerts each is. The ladder's numbers would not do: its steps are taken as they are due.
+    SELECT taken.*, row_number() OVER (PARTITION BY order_id ORDER BY seq)
+           + (SELECT count(*) FROM order_alerts earlier
+               WHERE earlier.order_id = taken.order_id AND earlier.action = 'alert') AS alert_number
       FROM taken
      WHERE action = 'alert'
+), rung AS MATERIALIZED (
+    -- The order as it is, and as its last member why somebody should look at it. One line, like all data of events.
+    SELECT counted.*, lag(event_id, 1, base_event_id) OVER (PARTITION BY restaurant_id ORDER BY seq) AS previous_event_id,
+           left(data, -1) || format(',"alert":{"step":%s,"reason":"%s","waiting_ms":%s}}', alert_number, reason, waiting_ms)
+               AS alerted_data
+      FROM counted
 ), numbered AS (
     UPDATE restaurant_streams stream
        SET seq = latest.seq, last_event_id = latest.event_id, updated_at = latest.at

@@ -123,6 +123,21 @@ test('an alert is in its own event alone, not in replies nor in the order’s ne
   await worker.stop();
 });
 
+test('an order’s alerts are numbered as they come, whichever steps of the ladder they are', async () => {
+  const restaurant = await makeTimed({ display: 2, accept: 1 });
+  const worker = await work();
+  const order = await place(restaurant);
+  await until('both', async () => /^1 alert done, 2 alert done/.test(await stepsOf(order)));
+  assert.deepEqual(
+    await rows(
+      `SELECT data::json #>> '{alert,step}', data::json #>> '{alert,reason}' FROM order_events
+        WHERE order_id = '${order.order_id}' AND type = 'order.alerted' ORDER BY seq`,
+    ),
+    [['1', 'not_accepted'], ['2', 'not_displayed']],
+  );
+  await worker.stop();
+});
+
 test('two workers share the orders, and each step is taken once', async () => {
   const restaurant = await makeTimed({ display: 1, accept: 1, reject: 4 });
   const workers = await Promise.all([work(), work()]);
