@@ -10,6 +10,9 @@
 
 #define CONNECT_TIMEOUT_S    3
 #define STATEMENT_TIMEOUT_MS 5000
+/* No transaction of ours waits for anything but PostgreSQL. One that does belongs to a process that is frozen
+ * or whose host is lost, and its locks are given back to the others. */
+#define IDLE_TIMEOUT_MS      5000
 #define STATEMENT_NAME_BYTES 24
 #define PARAMETERS_MAX       64 /* libpq knows some forty */
 
@@ -49,8 +52,10 @@ struct osy_pg *osy_pg_create(const struct osy_pg_options *options)
     snprintf(pg->connect_timeout_s, sizeof pg->connect_timeout_s, "%u",
              connect_timeout_s ? connect_timeout_s : CONNECT_TIMEOUT_S);
     own = url_value(pg, "options");
-    osy_buffer_printf(&pg->settings, "%s%s-c statement_timeout=%u", own ? own : "", own ? " " : "",
-                      statement_timeout_ms ? statement_timeout_ms : STATEMENT_TIMEOUT_MS);
+    osy_buffer_printf(
+        &pg->settings, "%s%s-c statement_timeout=%u -c idle_in_transaction_session_timeout=%u",
+        own ? own : "", own ? " " : "",
+        statement_timeout_ms ? statement_timeout_ms : STATEMENT_TIMEOUT_MS, IDLE_TIMEOUT_MS);
     if (options->read_only)
         osy_buffer_text(&pg->settings, " -c default_transaction_read_only=on");
     if (options->settings)
@@ -174,6 +179,7 @@ static enum osy_error_code classify(const char *sqlstate)
         {"55P03", OSY_ERR_CONFLICT}, /* lock not available */
         {"08", OSY_ERR_IO},          /* connection exceptions */
         {"25006", OSY_ERR_IO},       /* read-only transaction: see needs_new_connection */
+        {"25P03", OSY_ERR_IO},       /* the transaction was idle for too long, and is over */
         {"26000", OSY_ERR_IO},       /* unknown statement name: the same */
         {"0A000", OSY_ERR_IO},       /* a plan that a migration has made stale: the same */
         {"53", OSY_ERR_IO},          /* disk full, out of memory, too many connections */

@@ -2,7 +2,8 @@
  * PostgreSQL for code that blocks: one connection, one thread at a time, prepared statements by
  * name, reconnects on next use after a failure. libpq is met here and in api/db/ alone. The text
  * of a statement is prepared once per connection, keyed by its address (statements are embedded
- * files with static life).
+ * files with static life). A transaction that is left idle for 5 s is ended by the server, with its
+ * session: whoever freezes or vanishes in one holds nobody else up for longer.
  */
 #pragma once
 #include <libpq-fe.h>

@@ -31,8 +31,8 @@ async function place(restaurant, item = restaurant.dish, where = api) {
   return body.order;
 }
 
-const accept = (restaurant, order) =>
-  request('POST', `/api/v1/restaurants/me/orders/${order.order_id}/accept`, { token: restaurant.staff, api });
+const accept = (restaurant, order, key) =>
+  request('POST', `/api/v1/restaurants/me/orders/${order.order_id}/accept`, { token: restaurant.staff, key, api });
 const statusOf = (order) => ask(`SELECT status FROM orders WHERE id = '${order.order_id}'`);
 const stepsOf = (order) => ask(`SELECT string_agg(step || ' ' || action || ' ' || outcome, ', ' ORDER BY step) FROM order_alerts WHERE order_id = '${order.order_id}'`);
 
@@ -185,6 +185,19 @@ for (const point of ['claimed', 'before_commit', 'committed', 'before_publish', 
     await heir.stop();
   });
 }
+
+test('a worker that freezes while it holds a restaurant does not keep its orders', async () => {
+  const restaurant = await makeTimed({ accept: 1 });
+  const order = await place(restaurant);
+  const frozen = await work({ OSY_FAILPOINTS: 'watchdog.before_commit=hang' });
+  const isHeld = async () => (await ask(`SELECT 1 FROM restaurant_streams WHERE restaurant_id = '${restaurant.id}' FOR UPDATE SKIP LOCKED`)) === '';
+  await until('held', isHeld);
+  await until('accepted', async () => (await accept(restaurant, order, 'accept-once')).status === 200); // 503 until PostgreSQL frees it
+  assert.equal(await stepsOf(order), ''); // its steps went with the transaction
+  frozen.child.kill('SIGKILL');
+  await frozen.ended;
+  await assertWhole(restaurant);
+});
 
 test('a tablet hears of an alert in its stream, and of the rejection', async () => {
   const restaurant = await makeTimed({ display: 1, accept: 3600, reject: 2 }, env.DATABASE_URL);

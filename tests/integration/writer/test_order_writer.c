@@ -434,7 +434,9 @@ static struct osy_pg *hold_stream(struct fixture *f)
     struct osy_error err = {0};
     char id[OSY_UUID_TEXT_BYTES];
     struct osy_pg *holder = osy_pg_create(
-        &(struct osy_pg_options){.url = database_url(), .application_name = "holder"});
+        &(struct osy_pg_options){.url = database_url(),
+                                 .application_name = "holder",
+                                 .settings = "-c idle_in_transaction_session_timeout=0"});
     osy_uuid_format(&f->restaurant_id, id);
     PQclear(osy_pg_query(holder, "BEGIN", 0, NULL, &err));
     PQclear(osy_pg_query(
