@@ -89,14 +89,18 @@ static void finish(struct api_sender *sender, struct try *try, const char *outco
     free(try);
 }
 
+/* Ends a try that came to nothing: the next one may do better, while there are any left. */
+static void fail(struct api_sender *sender, struct try *try, const char *detail)
+{
+    finish(sender, try, try->attempts < TRIES_MAX ? "waiting" : "failed", detail);
+}
+
 static void on_sent(void *context, void *tag, bool is_delivered, const char *detail)
 {
-    struct api_sender *sender = context;
-    struct try *try = tag;
     if (is_delivered)
-        finish(sender, try, "done", detail);
+        finish(context, tag, "done", detail);
     else
-        finish(sender, try, try->attempts < TRIES_MAX ? "waiting" : "failed", detail);
+        fail(context, tag, detail);
 }
 
 /* ---- channels ---- */
@@ -140,10 +144,15 @@ static void send_webhook(struct api_sender *sender, const PGresult *messages, in
         finish(sender, try, "skipped", "the restaurant has no webhook");
         return;
     }
-    if (!api_webhook_check_url(url, sender->config->webhook_allow_private, &err) ||
-        !decrypt_secret(sender, messages, row, &secret, &err)) {
+    if (!api_webhook_check_url(url, sender->config->webhook_allow_private, &err)) {
         OSY_ERROR("webhook_not_usable", OSY_STR("order_id", try->order), OSY_ERR(&err));
         finish(sender, try, "failed", err.message);
+        return;
+    }
+    /* Its key may be newer than this worker: another one, or this one started anew, can read it. */
+    if (!decrypt_secret(sender, messages, row, &secret, &err)) {
+        OSY_ERROR("webhook_secret_unreadable", OSY_STR("order_id", try->order), OSY_ERR(&err));
+        fail(sender, try, err.message);
         return;
     }
     assert(secret.length == API_WEBHOOK_SECRET_BYTES);

@@ -190,6 +190,21 @@ test('steps without a provider or a webhook are skipped with the reason, and the
   await worker.stop();
 });
 
+test('a secret that cannot be read yet is one failed try, and the message goes out once it can be', async () => {
+  const receiver = await receive(say(200));
+  const restaurant = await makeLaddered(ONE_WEBHOOK, receiver.url);
+  const flip = () => ask(`UPDATE webhooks SET secret = set_byte(secret, 20, get_byte(secret, 20) # 1) WHERE restaurant_id = '${restaurant.id}'`);
+  await flip();
+  const worker = await work({ ORDERSYNC_WEBHOOK_RETRY_MS: '500' });
+  const order = await place(restaurant);
+  await until('a failed try', async () => (await column(order, "outcome || ' ' || (detail <> '')")) === 'waiting true');
+  await flip();
+  await finished(order);
+  assert.equal(await column(order, 'outcome'), 'done');
+  assert.equal(receiver.requests.length, 1);
+  await worker.stop();
+});
+
 test('a name that leads to this machine is refused where the connection is made', async () => {
   const restaurant = await makeLaddered(ONE_WEBHOOK);
   const reply = await request('PUT', WEBHOOK, { token: restaurant.owner, body: { url: 'https://localhost:8443/hook' }, api: strict });
