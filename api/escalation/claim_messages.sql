@@ -4,10 +4,15 @@
 -- messages under way: a receiver that hangs takes its own share only; $4 integer: ms after which another worker
 -- may try if nothing has been heard of this one.
 -- A row per message. url and secret are null where the restaurant has no webhook.
-WITH late AS (
-    UPDATE order_alerts
-       SET outcome = 'failed', detail = coalesce(detail, 'was not sent within an hour'), next_at = NULL, finished_at = now()
+WITH late AS MATERIALIZED (
+    SELECT order_id, step FROM order_alerts
      WHERE next_at <= now() AND at <= now() - interval '1 hour'
+       FOR UPDATE SKIP LOCKED
+), given_up AS (
+    UPDATE order_alerts a
+       SET outcome = 'failed', detail = coalesce(a.detail, 'was not sent within an hour'), next_at = NULL, finished_at = now()
+      FROM late
+     WHERE a.order_id = late.order_id AND a.step = late.step
 ), due AS MATERIALIZED (
     SELECT order_id, step, next_at, row_number() OVER (PARTITION BY restaurant_id ORDER BY next_at) AS n
       FROM order_alerts
