@@ -2,6 +2,7 @@
 -- any restaurant has; orders that are accepted sooner cost nothing.
 -- $1 text: since, as returned before, or null for all orders; $2 integer: at most so many.
 -- One row: how far the look has come, and how many orders it has found. Any number of workers may enrol.
+-- Each minimum is one probe of an index.
 WITH upto AS MATERIALIZED (
     SELECT now() - make_interval(secs => least(
                (SELECT least(min(display_within_s), min(accept_within_s), min(reject_after_s)) FROM restaurants),

@@ -19,6 +19,12 @@ VALUES (NULL, 1, 'not_displayed', 'alert'),
        (NULL, 2, 'not_accepted', 'alert'),
        (NULL, 3, 'not_accepted', 'webhook');
 
+-- The shortest limit of all is asked for twice a second.
+CREATE INDEX restaurants_display_within ON restaurants (display_within_s);
+CREATE INDEX restaurants_accept_within ON restaurants (accept_within_s);
+CREATE INDEX restaurants_reject_after ON restaurants (reject_after_s);
+CREATE INDEX escalation_steps_after ON escalation_steps (after_s);
+
 -- The timers: an order that was still PENDING when the shortest limit of all had passed, and when to look at
 -- it next. No foreign key: checking it would lock the order's row, which only holders of a stream's row may.
 CREATE TABLE order_watches (
