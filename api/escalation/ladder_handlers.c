@@ -107,13 +107,25 @@ static const struct action *find_action(const char *text)
     return NULL;
 }
 
-/* Checks one step; path is "steps[2].". */
+/* Checks the target, where there is one, and leaves in the step what was checked. */
+static bool trim_target(json_t *step, const char *path, const char *target, struct osy_error *err)
+{
+    char field[64];
+    struct api_text trimmed;
+    if (!target)
+        return true;
+    snprintf(field, sizeof field, "%starget", path);
+    if (!api_text_trim(field, target, API_TEXT_ONE_LINE, &trimmed, err))
+        return false;
+    json_object_set_new(step, "target", json_stringn(trimmed.bytes, trimmed.length));
+    return true;
+}
+
+/* Checks one step, and trims its target; path is "steps[2].". */
 static bool check_step(json_t *step, const char *path, struct osy_error *err)
 {
     const char *reason = NULL, *action_name = NULL, *target = NULL;
     int64_t after_s = 0;
-    struct api_text trimmed;
-    char field[64];
     const struct osy_json_field fields[] = {
         {"reason", OSY_JSON_STRING, false, 1, 20, &reason},
         {"after_s", OSY_JSON_INTEGER, true, 1, AFTER_S_MAX, &after_s},
@@ -133,8 +145,7 @@ static bool check_step(json_t *step, const char *path, struct osy_error *err)
     if (action->has_target != (target != NULL))
         return osy_error_set(err, OSY_ERR_INVALID, "'%starget' %s with the action '%s'", path,
                              action->has_target ? "is required" : "must be absent", action->name);
-    snprintf(field, sizeof field, "%starget", path);
-    return !target || api_text_trim(field, target, API_TEXT_ONE_LINE, &trimmed, err);
+    return trim_target(step, path, target, err);
 }
 
 static bool check_steps(json_t *steps, struct osy_error *err)
@@ -161,6 +172,24 @@ static bool read_steps(json_t *root, json_t **steps, struct osy_error *err)
     return root && osy_json_read(root, "", fields, err) && check_steps(*steps, err);
 }
 
+static bool run(struct osy_pg *pg, const char *sql, int count, const char *const *values,
+                struct osy_error *err)
+{
+    PGresult *result = osy_pg_query(pg, sql, count, values, err);
+    PQclear(result);
+    return result != NULL;
+}
+
+/* values: of put_ladder.sql; the restaurant comes first. */
+static bool replace_ladder(struct osy_pg *pg, const char *const *values, struct osy_error *err)
+{
+    if (run(pg, "BEGIN", 0, NULL, err) && run(pg, sql_lock_ladder, 1, values, err) &&
+        run(pg, sql_put_ladder, 4, values, err) && run(pg, "COMMIT", 0, NULL, err))
+        return true;
+    osy_pg_reset(pg); /* ends the transaction */
+    return false;
+}
+
 static void store(struct api_worker *worker, struct api_request *request,
                   const struct osy_uuid *restaurant_id, const json_t *steps)
 {
@@ -170,15 +199,13 @@ static void store(struct api_worker *worker, struct api_request *request,
     char *text = json_dumps(steps, JSON_COMPACT);
     osy_uuid_format(restaurant_id, id);
     osy_uuid_format(&principal->claims.subject, actor);
-    PGresult *row =
-        osy_pg_query(worker->pg, sql_put_ladder, 4,
-                     (const char *const[]){id, text, api_principal_role(principal), actor}, &err);
+    bool ok = replace_ladder(
+        worker->pg, (const char *const[]){id, text, api_principal_role(principal), actor}, &err);
     free(text);
-    if (row)
+    if (ok)
         find_and_reply(worker, request, id);
     else
         api_reply_database_error(request, &err);
-    PQclear(row);
 }
 
 void api_handle_put_ladder(struct api_worker *worker, struct api_request *request)

@@ -1,4 +1,5 @@
 -- api/escalation/put_ladder.sql: gives a restaurant steps of its own; none: back to the common ones.
+-- Runs after lock_ladder.sql, in its transaction: what it removes is what it saw when it began.
 -- $1 uuid: restaurant; $2 json: array of objects of reason, after_s, action and target, in order; $3 text and
 -- $4 uuid: who. One row, or none for a restaurant that does not exist.
 WITH restaurant AS MATERIALIZED (

@@ -286,6 +286,25 @@ test('a restaurant has the common ladder until it has its own, and again when it
   assert.equal((await request('PUT', LADDER, { token: staff, body: { steps }, api })).status, 403);
 });
 
+test('what is kept of a target is what was checked', async () => {
+  const restaurant = await makeLaddered([{ reason: 'not_accepted', action: 'call', target: ' +82 2-000-0000\u3000' }]);
+  assert.equal(await ask(`SELECT target FROM escalation_steps WHERE restaurant_id = '${restaurant.id}'`), '+82 2-000-0000');
+});
+
+test('of ladders that are set at once one is set, not a mixture', async () => {
+  const restaurant = await makeRestaurant(database);
+  const owner = await mintToken('owner', restaurant.id);
+  const ladders = [1, 4, 7, 10].map((count) => Array(count).fill({ reason: 'not_accepted', after_s: count, action: 'alert' }));
+  const put = (steps) => request('PUT', LADDER, { token: owner, body: { steps }, api });
+  for (let round = 0; round < 30; round++) {
+    const replies = await Promise.all(ladders.map(put));
+    assert.ok(replies.every(({ status }) => status === 200));
+    const { steps } = (await request('GET', LADDER, { token: owner, api })).body;
+    assert.ok(steps.every(({ after_s: after }) => after === steps.length), JSON.stringify(steps));
+    await put([]);
+  }
+});
+
 test('bad steps are refused by name', async () => {
   const restaurant = await makeRestaurant(database);
   const owner = await mintToken('owner', restaurant.id);
