@@ -22,11 +22,11 @@ const unpublished = {
 }
 
 /**
- * Orders that nobody accepts are not alerted. An alert is published by the worker, and every event that reaches a hub
- * tells it of all that it has missed before: alerts of old orders would hide the bugs.
+ * Orders that nobody accepts are neither alerted nor rejected. The worker publishes such events, and every event that
+ * reaches a hub tells it of all that it has missed before: old orders would hide the bugs.
  */
-const noAlerts = 'UPDATE restaurants SET display_within_s = 3600, accept_within_s = 3600'
-const alerts = 'UPDATE restaurants SET display_within_s = DEFAULT, accept_within_s = DEFAULT'
+const noAlerts = 'UPDATE restaurants SET display_within_s = 3600, accept_within_s = 3600, reject_after_s = NULL'
+const alerts = 'UPDATE restaurants SET display_within_s = DEFAULT, accept_within_s = DEFAULT, reject_after_s = DEFAULT'
 
 /** As long as the round lasts, a hub misses what of what Redis publishes, the last events above all. */
 const deaf = {
@@ -62,6 +62,18 @@ const slowReplays = {
   },
 }
 
+/** Customers' orders move on while their hubs hang; then the hubs die, and everybody resumes from before that. */
+const hangAndDie = {
+  does: 'all hubs hang, and then die',
+  run: async ({ stack }) => {
+    const hubs = await stack.namesOf('hub')
+    for (const name of hubs) await stack.ctl('pause', name)
+    await pause(1500)
+    for (const name of hubs) await stack.kill(name)
+    for (const name of hubs) await stack.start(name)
+  },
+}
+
 /** Some moments are seldom: the same again and again. */
 const often = (name, times) => ({
   does: `${times} times ${name}`,
@@ -80,7 +92,7 @@ const reveals = {
   gap_accepted: 'lossy_hub_redis',
   holes_accepted: often('redis_holes', 4),
   live_lost: slowReplays,
-  last_repeated: 'hub_twice',
+  last_repeated: hangAndDie,
   position_unproven: 'positions_forged',
   queue_unbounded: 'stalled_readers',
   expiry_unchecked: 'expired_while_frozen',

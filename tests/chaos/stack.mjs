@@ -138,9 +138,13 @@ async function isReady(url) {
   }
 }
 
-/** Brings a stack of our own up. options: preset, state (a folder of the checkout), portBase, apis, bin. */
+/**
+ * Brings a stack of our own up, without the data of a former run, whose orders would be alerted and rejected in this
+ * one. options: preset, state (a folder of the checkout), portBase, apis.
+ */
 export async function bringUp({ preset, state, portBase, apis = 2, env = {} }) {
   console.log(`bringing up a stack (${preset}) in ${state}`)
+  await run('deploy/local/down', ['--state', state, '--purge'])
   const args = ['--detach', '--no-install', '--preset', preset, '--state', state]
   await run('deploy/local/up', [...args, '--port-base', String(portBase), '--apis', String(apis)], {
     env,
