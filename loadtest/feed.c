@@ -47,6 +47,7 @@ struct load_feed {
     enum feed_state state;
     struct load_socket *socket; /* ours until its on_close; NULL while WAITING or REFUSED */
     uv_timer_t timer;           /* WAITING: until it connects; LIVE: until it is cut, if ever */
+    uv_timer_t ack_timer;       /* active while something is left to acknowledge */
     char *path, *bearer;        /* owned */
     struct stream *streams;     /* owned */
     size_t stream_count, current_count;
@@ -257,12 +258,35 @@ static void complete(struct load_feed *feed, struct stream *stream,
         go_live(feed);
 }
 
+static void send_ack(void *context, const char *text, size_t length)
+{
+    struct load_feed *feed = context;
+    load_socket_send(feed->socket, text, length);
+}
+
+static void on_ack_timer(uv_timer_t *timer)
+{
+    struct load_feed *feed = timer->data;
+    if (feed->state == FEED_LIVE)
+        load_acks_turn(feed->acks, send_ack, feed);
+    if (load_acks_are_due(feed->acks))
+        uv_timer_start(timer, on_ack_timer, ACK_MS, 0);
+}
+
+/* Each feed has a timer of its own: tablets that all speak in one turn would be a burst of our making. */
+static void acknowledge(struct load_feed *feed, const char *position)
+{
+    load_acks_note(feed->acks, position);
+    if (!uv_is_active((uv_handle_t *)&feed->ack_timer))
+        uv_timer_start(&feed->ack_timer, on_ack_timer, ACK_MS, 0);
+}
+
 static void on_event(struct load_feed *feed, size_t stream, const struct load_message *message,
                      uint64_t now_ns)
 {
     memcpy(feed->streams[stream].position, message->position, LOAD_POSITION_BYTES);
     if (feed->acks)
-        load_acks_note(feed->acks, message->position);
+        acknowledge(feed, message->position);
     feed->handler->on_event(feed->context, stream, message, now_ns);
 }
 
@@ -444,34 +468,13 @@ static void on_sweep(uv_timer_t *timer)
         check_feed(feed, now);
 }
 
-static void send_ack(void *context, const char *text, size_t length)
-{
-    struct load_feed *feed = context;
-    load_socket_send(feed->socket, text, length);
-}
-
-static void on_ack_timer(uv_timer_t *timer)
-{
-    struct load_feeds *feeds = timer->data;
-    for (struct load_feed *feed = feeds->first; feed; feed = feed->next)
-        if (feed->acks && feed->state == FEED_LIVE)
-            load_acks_turn(feed->acks, send_ack, feed);
-}
-
-static void start_timer(struct load_feeds *feeds, uv_timer_t *timer, uv_timer_cb on_timeout,
-                        uint64_t every_ms)
-{
-    uv_timer_init(feeds->loop, timer);
-    timer->data = feeds;
-    uv_timer_start(timer, on_timeout, every_ms, every_ms);
-}
-
 void load_feeds_init(struct load_feeds *feeds, uv_loop_t *loop,
                      const struct load_endpoint *endpoint, struct load_stats *stats)
 {
     *feeds = (struct load_feeds){.loop = loop, .endpoint = endpoint, .stats = stats};
-    start_timer(feeds, &feeds->sweep, on_sweep, SWEEP_MS);
-    start_timer(feeds, &feeds->acks, on_ack_timer, ACK_MS);
+    uv_timer_init(loop, &feeds->sweep);
+    feeds->sweep.data = feeds;
+    uv_timer_start(&feeds->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 }
 
 void load_feeds_deinit(struct load_feeds *feeds)
@@ -479,7 +482,6 @@ void load_feeds_deinit(struct load_feeds *feeds)
     while (feeds->first)
         load_feed_destroy(feeds->first);
     uv_close((uv_handle_t *)&feeds->sweep, NULL);
-    uv_close((uv_handle_t *)&feeds->acks, NULL);
 }
 
 void load_feeds_cut(struct load_feeds *feeds, uint32_t every_ms, uint32_t for_ms)
@@ -527,6 +529,8 @@ struct load_feed *load_feed_create(struct load_feeds *feeds, const struct load_f
     feed->backoff = (struct osy_backoff){.first_ms = BACKOFF_FIRST_MS, .most_ms = BACKOFF_MOST_MS};
     uv_timer_init(feeds->loop, &feed->timer);
     feed->timer.data = feed;
+    uv_timer_init(feeds->loop, &feed->ack_timer);
+    feed->ack_timer.data = feed;
     feed->next = feeds->first;
     if (feeds->first)
         feeds->first->previous = feed;
@@ -536,7 +540,7 @@ struct load_feed *load_feed_create(struct load_feeds *feeds, const struct load_f
     return feed;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_timers_closed(uv_handle_t *handle)
 {
     struct load_feed *feed = handle->data;
     free(feed->path);
@@ -544,6 +548,12 @@ static void on_timer_closed(uv_handle_t *handle)
     free(feed->streams);
     free(feed->acks);
     free(feed);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct load_feed *feed = handle->data;
+    uv_close((uv_handle_t *)&feed->ack_timer, on_timers_closed);
 }
 
 void load_feed_destroy(struct load_feed *feed)

@@ -22,7 +22,7 @@ struct load_feeds {
     uv_loop_t *loop;
     const struct load_endpoint *endpoint; /* borrowed */
     struct load_stats *stats;             /* borrowed */
-    uv_timer_t sweep, acks;
+    uv_timer_t sweep;
     struct load_feed *first;
     size_t count;
     size_t live;                   /* feeds whose streams are all up to date */
