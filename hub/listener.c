@@ -107,17 +107,6 @@ static void on_readable(uv_poll_t *handle, int status, int events)
     }
 }
 
-static bool find_address(const char *text, struct sockaddr_storage *address, struct osy_error *err)
-{
-    char host[256];
-    uint16_t port;
-    if (!osy_address_parse(text, host, &port, err))
-        return false;
-    return uv_ip4_addr(host, port, (struct sockaddr_in *)address) == 0 ||
-           uv_ip6_addr(host, port, (struct sockaddr_in6 *)address) == 0 ||
-           osy_error_set(err, OSY_ERR_INVALID, "'%s' is not an IP address", host);
-}
-
 static socklen_t size_of(const struct sockaddr_storage *address)
 {
     return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
@@ -155,7 +144,7 @@ bool hub_listener_open(struct hub_listener *listener, uv_loop_t *loop, const cha
                        hub_accept_fn on_accept, void *context, struct osy_error *err)
 {
     struct sockaddr_storage found = {0};
-    if (!find_address(address, &found, err))
+    if (!osy_address_to_listen(address, &found, err))
         return false;
     int descriptor = listen_on(&found);
     if (descriptor < 0)

@@ -24,7 +24,7 @@ struct hub_listener {
     void *context;
 };
 
-/* address: "host:port", host an IPv4 or IPv6 address. OSY_ERR_INVALID, OSY_ERR_IO. */
+/* address: as osy_address_to_listen takes it. OSY_ERR_INVALID, OSY_ERR_IO. */
 OSY_MUST_CHECK bool hub_listener_open(struct hub_listener *listener, uv_loop_t *loop,
                                       const char *address, hub_accept_fn on_accept, void *context,
                                       struct osy_error *err);

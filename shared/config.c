@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <uv.h>
 
 #include "shared/alloc.h"
 #include "shared/buffer.h"
@@ -85,14 +86,13 @@ static bool is_choice(const char *choices, const char *text)
 
 static bool check_text(const struct osy_setting *setting, const char *text, struct osy_error *err)
 {
-    char host[HOST_BYTES];
-    uint16_t port;
+    struct sockaddr_storage address;
     int64_t length = (int64_t)strlen(text);
 
     if (setting->type == OSY_SETTING_TYPE_CHOICE && !is_choice(setting->choices, text))
         return osy_error_set(err, OSY_ERR_INVALID, "%s must be one of %s", setting->name,
                              setting->choices);
-    if (setting->type == OSY_SETTING_TYPE_ADDRESS && !osy_address_parse(text, host, &port, err))
+    if (setting->type == OSY_SETTING_TYPE_ADDRESS && !osy_address_to_listen(text, &address, err))
         return osy_error_prefix(err, "%s", setting->name);
     if ((setting->type == OSY_SETTING_TYPE_STRING || setting->type == OSY_SETTING_TYPE_SECRET) &&
         (length < setting->least || length > setting->most))
@@ -243,7 +243,7 @@ static void describe_values(const struct osy_setting *setting, struct osy_buffer
     case OSY_SETTING_TYPE_SECRET: osy_buffer_text(out, "secret text"); break;
     case OSY_SETTING_TYPE_BOOL: osy_buffer_text(out, "true|false"); break;
     case OSY_SETTING_TYPE_CHOICE: osy_buffer_text(out, setting->choices); break;
-    case OSY_SETTING_TYPE_ADDRESS: osy_buffer_text(out, "host:port"); break;
+    case OSY_SETTING_TYPE_ADDRESS: osy_buffer_text(out, "ip:port"); break;
     case OSY_SETTING_TYPE_END: break;
     }
 }
@@ -333,4 +333,18 @@ bool osy_address_parse(const char *text, char host[HOST_BYTES], uint16_t *port,
     memcpy(host, begin, (size_t)(end - begin));
     host[end - begin] = '\0';
     return true;
+}
+
+bool osy_address_to_listen(const char *text, struct sockaddr_storage *address,
+                           struct osy_error *err)
+{
+    char host[HOST_BYTES];
+    uint16_t port;
+
+    if (!osy_address_parse(text, host, &port, err))
+        return false;
+    const char *ip = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    return uv_ip4_addr(ip, port, (struct sockaddr_in *)(void *)address) == 0 ||
+           uv_ip6_addr(ip, port, (struct sockaddr_in6 *)(void *)address) == 0 ||
+           osy_error_set(err, OSY_ERR_INVALID, "'%s' is not an IP address to listen on", host);
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "shared/error.h"
 
@@ -24,7 +25,7 @@ enum osy_setting_type {
     OSY_SETTING_TYPE_SECRET,  /* the same, and never printed */
     OSY_SETTING_TYPE_BOOL,    /* bool field: true/false/1/0/yes/no/on/off */
     OSY_SETTING_TYPE_CHOICE,  /* char * field; choices is "a|b|c" */
-    OSY_SETTING_TYPE_ADDRESS, /* char * field: host:port or [v6]:port, port 0 to 65535 */
+    OSY_SETTING_TYPE_ADDRESS, /* char * field: what osy_address_to_listen takes */
 };
 
 struct osy_setting {
@@ -69,3 +70,6 @@ void osy_config_print(const struct osy_setting *settings, const void *config, FI
 /* Splits "host:port" or "[v6]:port". host must hold 256 bytes. */
 OSY_MUST_CHECK bool osy_address_parse(const char *text, char host[256], uint16_t *port,
                                       struct osy_error *err);
+/* The same with an IP address or localhost (127.0.0.1) as its host: a name could mean several addresses. */
+OSY_MUST_CHECK bool osy_address_to_listen(const char *text, struct sockaddr_storage *address,
+                                          struct osy_error *err);

@@ -447,21 +447,6 @@ static void on_sweep(uv_timer_t *timer)
     api_deadlines_sweep(&server->deadlines, osy_clock_monotonic_ms());
 }
 
-static bool resolve(const char *listen, struct sockaddr_storage *storage, struct osy_error *err)
-{
-    char host[256];
-    uint16_t port;
-
-    if (!osy_address_parse(listen, host, &port, err))
-        return false;
-    if (strcmp(host, "localhost") == 0)
-        memcpy(host, "127.0.0.1", sizeof "127.0.0.1");
-    if (uv_ip4_addr(host, port, (struct sockaddr_in *)(void *)storage) == 0 ||
-        uv_ip6_addr(host, port, (struct sockaddr_in6 *)(void *)storage) == 0)
-        return true;
-    return osy_error_set(err, OSY_ERR_INVALID, "'%s' is not an IP address to listen on", host);
-}
-
 /*
  * Accepted sockets inherit these (Linux), which spares three system calls each. The send buffer bounds what
  * the kernel takes for a client that does not read (4 MB otherwise), the timeout ends one whose window stays
@@ -535,7 +520,7 @@ struct api_server *api_server_create(uv_loop_t *loop, const struct api_server_op
     struct sockaddr_storage address = {0};
     struct api_server *server;
 
-    if (!resolve(options->listen, &address, err))
+    if (!osy_address_to_listen(options->listen, &address, err))
         return NULL;
     server = osy_alloc(sizeof *server);
     server->settings = (struct api_connection_settings){.limits = options->limits,

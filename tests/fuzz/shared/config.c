@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     static const struct osy_setting table[] = {
         OSY_SETTING_INT(struct settings, number, "ORDERSYNC_NUMBER", "1", -5, 100, "a number"),
         OSY_SETTING_BOOL(struct settings, flag, "ORDERSYNC_FLAG", "no", "a flag"),
-        OSY_SETTING_ADDRESS(struct settings, address, "ORDERSYNC_LISTEN", "h:1", "an address"),
+        OSY_SETTING_ADDRESS(struct settings, address, "ORDERSYNC_LISTEN", "[::1]:1", "an address"),
         OSY_SETTING_CHOICE(struct settings, choice, "ORDERSYNC_CHOICE", "a", "a|bc|d", "a choice"),
         OSY_SETTING_STRING(struct settings, text, "ORDERSYNC_TEXT", "", 0, 10, "a text"),
         OSY_SETTING_END,

@@ -66,7 +66,7 @@ static void good_values_are_taken(void **state)
     static const char *const variables[] = {
         "ORDERSYNC_IDLE_MS=-1",      "ORDERSYNC_IDLE_MS=600000",
         "ORDERSYNC_TLS=Yes",         "ORDERSYNC_TLS=0",
-        "ORDERSYNC_LISTEN=[::1]:0",  "ORDERSYNC_LISTEN=hub.local:65535",
+        "ORDERSYNC_LISTEN=[::1]:0",  "ORDERSYNC_LISTEN=localhost:65535",
         "ORDERSYNC_LOG_LEVEL=error", "ORDERSYNC_LOG_LEVEL=debug",
         "ORDERSYNC_HUB_ID=12345678", "ORDERSYNC_HUB_ID=",
         "ORDERSYN=not ours",         "XORDERSYNC_IDLE_MS=not ours",
@@ -95,6 +95,7 @@ static void bad_values_are_refused_by_name(void **state)
         {"ORDERSYNC_TLS=maybe", "ORDERSYNC_TLS must be true or false"},
         {"ORDERSYNC_TLS=", "ORDERSYNC_TLS must be true or false"},
         {"ORDERSYNC_LISTEN=8082", "ORDERSYNC_LISTEN: an address is host:port or [ipv6]:port"},
+        {"ORDERSYNC_LISTEN=hub:8082", "ORDERSYNC_LISTEN: 'hub' is not an IP address to listen on"},
         {"ORDERSYNC_LOG_LEVEL=inf", "ORDERSYNC_LOG_LEVEL must be one of debug|info|warn|error"},
         {"ORDERSYNC_LOG_LEVEL=info|warn",
          "ORDERSYNC_LOG_LEVEL must be one of debug|info|warn|error"},
@@ -167,7 +168,7 @@ static void help_is_a_table(void **state)
         "  ORDERSYNC_IDLE_MS       -1 to 600000           25000           silence after which a "
         "socket is pinged, ms\n"
         "  ORDERSYNC_TLS           true|false             no              speak TLS\n"
-        "  ORDERSYNC_LISTEN        host:port              127.0.0.1:8082  where to listen\n"
+        "  ORDERSYNC_LISTEN        ip:port                127.0.0.1:8082  where to listen\n"
         "  ORDERSYNC_LOG_LEVEL     debug|info|warn|error  info            least level that is "
         "logged\n"
         "  ORDERSYNC_HUB_ID        text                   (empty)         name in hello\n"
@@ -204,6 +205,22 @@ static void addresses_are_split(void **state)
         assert_false(osy_address_parse(bad[i], host, &port, &err));
 }
 
+static void addresses_to_listen_on_are_ip_addresses(void **state)
+{
+    static const char *const good[] = {"127.0.0.1:80", "localhost:80", "[::1]:80", "0.0.0.0:80"};
+    static const char *const bad[] = {"127.0.0.256:80", "example:80", "[127.0.0.1:80", "127.1:80"};
+    struct sockaddr_storage address;
+    struct osy_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_true(osy_address_to_listen(good[i], &address, &err));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(osy_address_to_listen(bad[i], &address, &err));
+        assert_int_equal(err.code, OSY_ERR_INVALID);
+    }
+}
+
 static void a_host_that_does_not_fit_is_refused(void **state)
 {
     char text[300], host[256];
@@ -229,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_secret_is_printed_nowhere),
         cmocka_unit_test(help_is_a_table),
         cmocka_unit_test(addresses_are_split),
+        cmocka_unit_test(addresses_to_listen_on_are_ip_addresses),
         cmocka_unit_test(a_host_that_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
