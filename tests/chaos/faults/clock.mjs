@@ -83,11 +83,11 @@ export const clockFaults = {
     does: "the hubs' wall clocks leap an hour ahead, back, an hour behind, and back",
     run: async (context) => leap(context, await context.stack.namesOf('hub')),
     leaveOut: noLibrary,
+    isForFull: true,
   },
   clock_worker: {
     does: "the worker's wall clock leaps likewise",
     run: (context) => leap(context, ['worker-1']),
     leaveOut: noLibrary,
-    isForFull: true,
   },
 }

@@ -105,7 +105,7 @@ export const networkFaults = {
   cut_hub_postgres: { does: 'the link between the hubs and PostgreSQL is cut', run: cut('hub', 'postgres') },
   cut_api_redis: { does: 'the link between an API and Redis is cut', run: cut('api', 'redis'), isForFull: true },
   cut_api_postgres: { does: 'the link between an API and PostgreSQL is cut, also within commits', run: cut('api', 'postgres') },
-  slow_hub_redis: { does: 'the hubs and Redis hear each other late, messages and answers overtake each other', run: slow('hub', 'redis') },
+  slow_hub_redis: { does: 'the hubs and Redis hear each other late, messages and answers overtake each other', run: slow('hub', 'redis'), isForFull: true },
   slow_hub_postgres: { does: 'the hubs and PostgreSQL hear each other late', run: slow('hub', 'postgres'), isForFull: true },
   slow_api_redis: { does: 'an API and Redis hear each other late', run: slow('api', 'redis'), isForFull: true },
   slow_api_postgres: { does: 'an API and PostgreSQL hear each other late', run: slow('api', 'postgres'), isForFull: true },
