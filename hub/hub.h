@@ -11,6 +11,7 @@
 #include "hub/grants.h"
 #include "hub/metrics.h"
 #include "hub/source.h"
+#include "hub/stages.h"
 #include "hub/wheel.h"
 
 struct hub_bearers;
@@ -28,6 +29,7 @@ struct hub {
     const struct hub_config *config;
     uv_loop_t *loop;
     struct hub_metrics metrics;
+    struct hub_stages stages;
     struct hub_wheel wheel;
     struct hub_grants *grants; /* owned by main, as is the rest */
     struct hub_bearers *bearers;

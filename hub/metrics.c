@@ -22,6 +22,14 @@ void hub_metrics_init(struct hub_metrics *metrics)
     metrics->events_delivered =
         osy_metrics_counter(registry, "ordersync_hub_events_delivered_total",
                             "Events handed to the kernel, once per socket.");
+    metrics->commit_to_receive_seconds = osy_metrics_histogram(
+        registry, "ordersync_hub_commit_to_receive_seconds",
+        "From an event's time, which is in whole milliseconds, to when Redis delivered it.",
+        osy_metrics_latency_bounds, osy_metrics_latency_bound_count);
+    metrics->receive_to_write_seconds = osy_metrics_histogram(
+        registry, "ordersync_hub_receive_to_write_seconds",
+        "From an event's arrival to the end of the writes of that turn of the loop, once per event.",
+        osy_metrics_stage_bounds, osy_metrics_stage_bound_count);
     metrics->commit_to_write_seconds =
         osy_metrics_histogram(registry, "ordersync_hub_commit_to_write_seconds",
                               "From an event's commit to its write to a socket.",

@@ -7,6 +7,7 @@ struct hub_metrics {
     struct osy_metric *sockets_restaurant, *sockets_order, *sockets_dashboard, *sockets_pending;
     struct osy_metric *topics;
     struct osy_metric *events_delivered;
+    struct osy_metric *commit_to_receive_seconds, *receive_to_write_seconds;
     struct osy_metric *commit_to_write_seconds;
     struct osy_metric *commit_to_displayed_seconds;
     struct osy_metric *queue_bytes;

@@ -242,6 +242,7 @@ static void on_before_sleep(uv_prepare_t *handle)
         if (!socket->is_handed_over && !flush(socket))
             hub_socket_kill(socket);
     }
+    hub_stages_note_written(&server->hub->stages, &server->hub->metrics);
     osy_metric_set(server->hub->metrics.queue_bytes, (double)server->queued_bytes);
 }
 

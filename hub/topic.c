@@ -566,6 +566,7 @@ void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_
             hub_topic_ask_for_head(topic);
         return;
     }
+    hub_stages_note_received(&hub->stages, &hub->metrics, event);
     on_live_event(topic, event);
     hub_event_unref(event);
 }

@@ -31,6 +31,13 @@ const double osy_metrics_latency_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 
 const size_t osy_metrics_latency_bound_count =
     sizeof osy_metrics_latency_bounds / sizeof osy_metrics_latency_bounds[0];
 
+const double osy_metrics_stage_bounds[] = {0.00005, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005, 0.0007,
+                                           0.001,   0.0015, 0.002,   0.003,  0.005,  0.007,  0.01,
+                                           0.015,   0.02,   0.03,    0.05,   0.07,   0.1,    0.15,
+                                           0.2,     0.5,    1,       2.5,    10};
+const size_t osy_metrics_stage_bound_count =
+    sizeof osy_metrics_stage_bounds / sizeof osy_metrics_stage_bounds[0];
+
 enum kind { KIND_COUNTER = 0, KIND_GAUGE, KIND_HISTOGRAM };
 
 struct osy_metric {

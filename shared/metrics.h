@@ -53,6 +53,9 @@ double osy_metric_value(const struct osy_metric *metric); /* counter, gauge; a h
 /* 1 ms to 10 s in 13 steps, in seconds: for latencies on this service's scale. */
 extern const double osy_metrics_latency_bounds[];
 extern const size_t osy_metrics_latency_bound_count;
+/* 50 us to 10 s in 26 steps, in seconds: for the stages of which such a latency is made. */
+extern const double osy_metrics_stage_bounds[];
+extern const size_t osy_metrics_stage_bound_count;
 
 /* Appends the whole registry with process_* metrics (RSS, CPU seconds, open fds, start time). */
 void osy_metrics_write(struct osy_metrics *metrics, struct osy_buffer *out);

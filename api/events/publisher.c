@@ -9,6 +9,7 @@
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
 #include "shared/buffer.h"
+#include "shared/clock.h"
 #include "shared/event.h"
 #include "shared/failpoint.h"
 #include "shared/metrics.h"
@@ -21,7 +22,12 @@ struct api_publisher {
     struct osy_redis_script script;
     struct osy_buffer envelope; /* reused */
     char stream_max[NUMBER_TEXT_BYTES];
-    struct osy_metric *published, *failed;
+    struct osy_metric *published, *failed, *committed_to_published;
+};
+
+struct publication { /* an event that Redis has not answered for yet */
+    struct api_publisher *publisher;
+    uint64_t committed_ns;
 };
 
 struct api_publisher *api_publisher_create(struct osy_redis *redis, uint64_t stream_max,
@@ -35,6 +41,10 @@ struct api_publisher *api_publisher_create(struct osy_redis *redis, uint64_t str
                                                "Events that Redis took right after their commit");
     publisher->failed = osy_metrics_counter(metrics, "events_publish_failed_total",
                                             "Events that were left to the reconciler");
+    publisher->committed_to_published =
+        osy_metrics_histogram(metrics, "events_committed_to_published_seconds",
+                              "From an event's commit to Redis' answer that it has it",
+                              osy_metrics_stage_bounds, osy_metrics_stage_bound_count);
     return publisher;
 }
 
@@ -50,14 +60,20 @@ void api_publisher_destroy(struct api_publisher *publisher)
 static void on_published(void *context, const struct osy_redis_reply *reply,
                          const struct osy_error *err)
 {
-    struct api_publisher *publisher = context;
+    struct publication publication = *(struct publication *)context;
+    struct api_publisher *publisher = publication.publisher;
     (void)err;
+    free(context);
     bool ok = reply && reply->type == OSY_REDIS_INTEGER;
     OSY_FAILPOINT("publish.after", "the API learns that Redis took an event");
     osy_metric_inc(ok ? publisher->published : publisher->failed);
+    if (ok)
+        osy_metric_observe(publisher->committed_to_published,
+                           (double)(osy_clock_monotonic_ns() - publication.committed_ns) / 1e9);
 }
 
-void api_publisher_publish(struct api_publisher *publisher, const struct osy_event *event)
+void api_publisher_publish(struct api_publisher *publisher, const struct osy_event *event,
+                           uint64_t committed_ns)
 {
     char key[API_STREAM_KEY_BYTES], channel[API_STREAM_KEY_BYTES], seq[NUMBER_TEXT_BYTES];
     api_stream_log_key(&event->restaurant_id, key);
@@ -70,8 +86,12 @@ void api_publisher_publish(struct api_publisher *publisher, const struct osy_eve
                                      channel};
     const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
                               strlen(publisher->stream_max), strlen(channel)};
+    struct publication *publication = osy_alloc(sizeof *publication);
+    *publication = (struct publication){publisher, committed_ns};
     if (OSY_FAILPOINT_ERROR("publish.before", "a committed event is published", NULL) ||
         !osy_redis_eval(publisher->redis, &publisher->script, 1, 5, arguments, lengths,
-                        on_published, publisher, NULL))
+                        on_published, publication, NULL)) {
+        free(publication);
         osy_metric_inc(publisher->failed);
+    }
 }

@@ -15,5 +15,7 @@ struct api_publisher *api_publisher_create(struct osy_redis *redis, uint64_t str
                                            struct osy_metrics *metrics);
 /* After redis was destroyed, because pending answers count in the publisher. NULL is fine. */
 void api_publisher_destroy(struct api_publisher *publisher);
-/* Call it in the order of each restaurant's sequence. event is borrowed for the call. */
-void api_publisher_publish(struct api_publisher *publisher, const struct osy_event *event);
+/* Call it in the order of each restaurant's sequence. event is borrowed for the call; committed_ns: when it
+ * was committed, on the monotonic clock. */
+void api_publisher_publish(struct api_publisher *publisher, const struct osy_event *event,
+                           uint64_t committed_ns);

@@ -101,8 +101,9 @@ struct api_order_command {
 
     /* the writer's */
     struct api_order_command *next;
-    int64_t deadline_ms; /* monotonic */
-    bool was_sent;       /* to a server that did not answer: its outcome is not known */
+    int64_t deadline_ms;             /* monotonic */
+    bool was_sent;                   /* to a server that did not answer: its outcome is not known */
+    uint64_t taken_ns, committed_ns; /* monotonic; the latter once a transaction has decided it */
 };
 
 /* A zeroed command with fresh event and audit ids. */

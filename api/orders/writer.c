@@ -56,7 +56,7 @@ struct api_order_writer {
     pthread_mutex_t done_mutex; /* guards done */
     struct queue done;
 
-    struct osy_metric *batch_size, *commit_seconds, *queue_depth, *created;
+    struct osy_metric *batch_size, *commit_seconds, *taken_to_committed, *queue_depth, *created;
     struct osy_metric_family *changes, *outcomes;
 };
 
@@ -185,6 +185,13 @@ static void collect_decided(struct queue *decided, struct api_order_command **co
     }
 }
 
+static void note_commit(struct api_order_command **commands, size_t count)
+{
+    uint64_t now_ns = osy_clock_monotonic_ns();
+    for (size_t i = 0; i < count; i++)
+        commands[i]->committed_ns = now_ns;
+}
+
 /*
  * Runs commands as one transaction. If the database refuses it, each half is run by itself, so that the
  * command that broke a rule fails alone. False: the database is in trouble, come back later; those without
@@ -203,6 +210,7 @@ static bool run_commands(struct lane *lane, struct api_order_command **commands,
         osy_metric_observe(writer->commit_seconds,
                            (double)(osy_clock_monotonic_ns() - started_ns) / 1e9);
         osy_metric_observe(writer->batch_size, (double)count);
+        note_commit(commands, count);
         report(lane, false, &err);
         osy_backoff_reset(&lane->backoff);
         collect_decided(decided, commands, count);
@@ -295,7 +303,7 @@ static void publish(struct api_order_writer *writer, const struct api_order_comm
         .data = result->data,
         .data_length = result->data_length,
     };
-    api_publisher_publish(writer->publisher, &event);
+    api_publisher_publish(writer->publisher, &event, command->committed_ns);
 }
 
 static void finish(struct api_order_writer *writer, struct api_order_command *command)
@@ -309,6 +317,8 @@ static void finish(struct api_order_writer *writer, struct api_order_command *co
     if (is_written(command)) {
         osy_metric_inc(command->step ? osy_metric_with(writer->changes, &command->step->to)
                                      : writer->created);
+        osy_metric_observe(writer->taken_to_committed,
+                           (double)(command->committed_ns - command->taken_ns) / 1e9);
         if (writer->publisher)
             publish(writer, command);
     }
@@ -346,6 +356,7 @@ bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_c
         return false;
     struct lane *lane = find_lane(writer, &command->restaurant_id);
     command->deadline_ms = osy_clock_monotonic_ms() + writer->deadline_ms;
+    command->taken_ns = osy_clock_monotonic_ns();
     writer->pending++;
     osy_metric_set(writer->queue_depth, (double)writer->pending);
     pthread_mutex_lock(&lane->mutex);
@@ -370,6 +381,10 @@ static void register_metrics(struct api_order_writer *writer, struct osy_metrics
     writer->commit_seconds = osy_metrics_histogram(
         metrics, "order_writer_commit_seconds", "Duration of the writer's transactions",
         osy_metrics_latency_bounds, osy_metrics_latency_bound_count);
+    writer->taken_to_committed = osy_metrics_histogram(
+        metrics, "order_writer_taken_to_committed_seconds",
+        "From when the writer took an order or status change to when it was committed",
+        osy_metrics_stage_bounds, osy_metrics_stage_bound_count);
     writer->queue_depth = osy_metrics_gauge(metrics, "order_writer_queue_depth",
                                             "Commands that wait or are under way");
     writer->created =
