@@ -103,19 +103,6 @@ static void unmark_dirty(struct hub_socket *socket)
     DL_DELETE2(socket->server->dirty, socket, dirty_prev, dirty_next);
 }
 
-bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame)
-{
-    const struct hub_config *config = socket->server->hub->config;
-    if (socket->close_code)
-        return true;
-    if (!hub_outbox_push(&socket->outbox, frame, (size_t)config->queue_messages,
-                         (size_t)config->queue_bytes))
-        return false;
-    socket->server->queued_bytes += frame->length;
-    mark_dirty(socket);
-    return true;
-}
-
 void hub_socket_send_latest(struct hub_socket *socket, enum hub_latest_kind kind,
                             const struct osy_uuid *restaurant_id, struct hub_frame *frame)
 {
@@ -206,6 +193,38 @@ static int write_some(struct hub_socket *socket, int64_t now_ms)
         next = hub_outbox_peek(&socket->outbox);
     }
     return lws_write(socket->wsi, gathered, length, LWS_WRITE_HTTP);
+}
+
+/* A client is slow when its connection takes no more, not when much has come up within one turn. */
+static void make_room(struct hub_socket *socket)
+{
+    int64_t now_ms = osy_clock_wall_ms();
+    int written = 1;
+    while (written > 0 && !lws_partial_buffered(socket->wsi))
+        written = write_some(socket, now_ms);
+    if (written < 0)
+        hub_socket_kill(socket);
+}
+
+static bool push(struct hub_socket *socket, struct hub_frame *frame)
+{
+    const struct hub_config *config = socket->server->hub->config;
+    return hub_outbox_push(&socket->outbox, frame, (size_t)config->queue_messages,
+                           (size_t)config->queue_bytes);
+}
+
+bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame)
+{
+    if (socket->close_code || socket->is_handed_over)
+        return true;
+    if (!push(socket, frame)) {
+        make_room(socket);
+        if (!push(socket, frame))
+            return false;
+    }
+    socket->server->queued_bytes += frame->length;
+    mark_dirty(socket);
+    return true;
 }
 
 /* Writes what is queued, as far as the connection takes it. False when it is broken. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { Hub, RESTAURANT, restaurantPath, seed, staffToken, until } from './hub.mjs';
+import { Gate, Hub, placeOrder, RESTAURANT, restaurantPath, seed, stack, staffToken, until } from './hub.mjs';
 
 const TIMEOUT = { timeout: 60_000 };
 const TEXT = 0x81;
@@ -198,6 +198,23 @@ describe('frames', TIMEOUT, () => {
 });
 
 describe('a client that does not read', TIMEOUT, () => {
+  test('is not one that reads, however much comes at once', async () => {
+    const redis = await Gate.open(stack.ORDERSYNC_REDIS_URL);
+    const small = { ORDERSYNC_QUEUE_MESSAGES: '8', ORDERSYNC_QUEUE_BYTES: '4096', ORDERSYNC_CHECK_INTERVAL_MS: '60000' };
+    const narrow = await Hub.start({ ...small, ORDERSYNC_REDIS_URL: redis.url });
+    const client = await narrow.tablet(token);
+    await client.next('caught_up');
+    redis.shut();
+    const placed = await Promise.all(Array.from({ length: 50 }, () => placeOrder()));
+    redis.reopen();
+    const told = new Set();
+    while (told.size < placed.length) told.add((await client.next('event')).event.subject);
+    assert.deepEqual(told, new Set(placed.map(({ order }) => order.order_id)));
+    assert.equal(await narrow.metric('closes_total', '{code="4008"}'), 0);
+    await narrow.stop();
+    redis.close();
+  });
+
   test('is closed with 4008 once its queue is full, and not before', async () => {
     const eager = await Hub.start({ ORDERSYNC_MESSAGE_RATE: '1000000', ORDERSYNC_MESSAGE_BURST: '1000000' });
     const client = await eager.tablet(token);
