@@ -191,9 +191,10 @@ describe('real traffic', TIMEOUT, () => {
     await choose(RESTAURANT, { accept_within_s: 1 });
     const tablet = await hub.tablet(token);
     const { order } = await placeOrder();
-    while (tablet.messages.at(-1).event?.type !== 'order.alerted') await tablet.through('event');
+    // Orders of tests before it may be due for an alert, too.
+    const isIts = ({ event }) => event?.type === 'order.alerted' && event.subject === order.order_id;
+    while (!isIts(tablet.messages.at(-1))) await tablet.through('event');
     await choose(RESTAURANT);
-    assert.equal(tablet.messages.at(-1).event.subject, order.order_id);
     tablet.socket.close();
     assertAllFit('restaurantOrders', tablet, 'hello', 'event');
   });
