@@ -1,0 +1,53 @@
+/**
+ * With which parameters, as SQL, the programs run each statement; a row per way that might be planned differently.
+ * Not here: statements without parameters, and those of sessions whose plans do not depend on any
+ * (OSY_PG_PROBES_ONLY).
+ */
+const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
+const RESTAURANT = `'${restaurantId(7)}'`;
+const ORDER = `'0196d5c6-1c00-7abc-8def-0123456789ab'`; // in the middle of the history
+const USER = `'01890000-0000-7000-8000-0000000000aa'`;
+const EVERYTHING = `'{${Array.from({ length: 2000 }, (_, index) => restaurantId(index))}}'`; // a hub that has all topics
+const SOME = `'{${Array.from({ length: 32 }, (_, index) => restaurantId(index))}}'`; // a dashboard's
+
+export const calls = {
+  'api/auth/find_order_restaurant.sql': [[ORDER]],
+  'api/auth/record_revocation.sql': [[`'session'`, USER, 'NULL', `'admin'`, USER, USER, `''`]],
+  'api/background/delete_expired_keys.sql': [['1000']],
+  'api/background/delete_old_revocations.sql': [['2592000']],
+  'api/db/record_migration.sql': [['9999', `'9999_test'`, `repeat('0', 64)`]],
+  'api/escalation/delete_old_alerts.sql': [['35', '1000']],
+  'api/escalation/delete_webhook.sql': [[RESTAURANT, `'owner'`, USER]],
+  'api/escalation/find_ladder.sql': [[RESTAURANT]],
+  'api/escalation/find_webhook.sql': [[RESTAURANT]],
+  'api/escalation/lock_ladder.sql': [[RESTAURANT]],
+  'api/escalation/put_ladder.sql': [[RESTAURANT, `'[{"reason": "not_accepted", "action": "alert"}]'`, `'owner'`, USER]],
+  'api/escalation/put_webhook.sql': [[RESTAURANT, `'https://example.org/'`, `'\\x00'`, `'owner'`, USER]],
+  'api/events/find_changed_streams.sql': [['NULL', '1000'], [`now() - interval '1 second'`, '1000']],
+  'api/events/find_events.sql': [[RESTAURANT, '50', '1000']],
+  'api/orders/find_order.sql': [[ORDER]],
+  'api/orders/find_timeline.sql': [[ORDER]],
+  'api/orders/list_open_orders.sql': [
+    [RESTAURANT, `'{PENDING,ACCEPTED,PREPARING,READY}'`, 'NULL', '101'],
+    [RESTAURANT, `'{PENDING}'`, ORDER, '51'],
+  ],
+  'api/orders/list_orders.sql': [
+    [RESTAURANT, 'NULL', 'NULL', '51'],
+    [RESTAURANT, 'NULL', ORDER, '101'],
+    [RESTAURANT, `'{REJECTED,CANCELLED}'`, 'NULL', '51'], // there are none: the whole history of the restaurant is read, but of no other
+  ],
+  'api/presence/delete_old_devices.sql': [['90', '1000']],
+  'api/presence/delete_old_receipts.sql': [['35', '1000']],
+  'api/presence/judge_reachability.sql': [['true']],
+  'api/restaurants/find_menu.sql': [[RESTAURANT]],
+  'api/restaurants/find_settings.sql': [[RESTAURANT]],
+  'api/restaurants/list_devices.sql': [[RESTAURANT]],
+  'api/restaurants/put_settings.sql': [[RESTAURANT, '300', 'true', '20', '90', 'NULL', `'owner'`, USER, `''`]],
+  'api/restaurants/seed_restaurants.sql': [[EVERYTHING, EVERYTHING, `'{Dish}'`, `'{9000}'`, `'{NULL}'`]],
+  'hub/find_events.sql': [[RESTAURANT, '50', '100']],
+  'hub/find_figures.sql': [[SOME], [EVERYTHING]],
+  'hub/find_heads.sql': [[SOME], [EVERYTHING]],
+  'hub/find_order_events.sql': [[`'{0196d5c6-1c00-7abc-8def-0123456789ab}'`]],
+  'hub/find_presence.sql': [[SOME], [EVERYTHING]],
+  'shared/find_revocations.sql': [['extract(epoch FROM now())::bigint - 60']],
+};

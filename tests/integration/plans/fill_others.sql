@@ -1,0 +1,34 @@
+-- After tests/bench/fill_orders.sql: what else a database holds that has been in use for a while.
+UPDATE orders SET status = 'PENDING' WHERE status = 'ACCEPTED';
+INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
+SELECT id, line, md5(line::text)::uuid, 'Dish', 1, 9000, false FROM orders CROSS JOIN generate_series(1, 2) AS line;
+INSERT INTO idempotency (restaurant_id, key_hash, body_hash, order_id, order_version, created_at)
+SELECT restaurant_id, sha256(id::text::bytea), sha256('body'), id, 1, now() - random() * interval '25 hours' FROM orders;
+INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id)
+SELECT gen_random_uuid(), created_at, restaurant_id, 'guest', 'order.created', id FROM orders;
+
+-- The stack's hub, a lease that has run out, and ten devices of each restaurant: one that is here, and nine that were.
+INSERT INTO hub_leases (incarnation, hub_id, expires_at)
+VALUES (md5('hub')::uuid, 'hub-1', now() + interval '1 hour'), (md5('dead')::uuid, 'hub-2', now() - interval '1 minute');
+INSERT INTO devices (restaurant_id, device, incarnation, connected_at, left_at)
+SELECT id, 'device-' || n, md5(CASE n WHEN 1 THEN 'hub' ELSE 'hub of run ' || n END)::uuid, now() - n * interval '4 days',
+       CASE WHEN n > 1 THEN now() - n * interval '3 days' END
+  FROM restaurants CROSS JOIN generate_series(1, 10) AS n;
+INSERT INTO restaurant_reachability (restaurant_id, reachable, since) SELECT id, true, now() FROM restaurants;
+INSERT INTO order_receipts (restaurant_id, order_id, device, received_at, displayed_at)
+SELECT restaurant_id, id, 'device-1', created_at, created_at FROM orders;
+
+-- A few orders are watched now; of every second one somebody was told, and a few messages are still to be sent.
+INSERT INTO order_watches (order_id, restaurant_id, next_at)
+SELECT id, restaurant_id, now() + random() * interval '1 minute' FROM orders WHERE status = 'PENDING';
+INSERT INTO order_alerts (order_id, step, restaurant_id, at, reason, action, waiting_ms, outcome, delivery_id, next_at)
+SELECT id, 1, restaurant_id, now() - interval '10 minutes', 'not_accepted', 'webhook', 90000,
+       CASE WHEN n % 500 = 0 THEN 'waiting' ELSE 'done' END, gen_random_uuid(), CASE WHEN n % 500 = 0 THEN now() END
+  FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM orders) AS o
+ WHERE n % 2 = 0;
+INSERT INTO webhooks (restaurant_id, url, secret, created_at) SELECT id, 'https://example.org/', '\x00', now() FROM restaurants;
+INSERT INTO escalation_steps (restaurant_id, step, reason, action)
+SELECT id, step, 'not_accepted', 'alert' FROM restaurants CROSS JOIN generate_series(1, 3) AS step;
+INSERT INTO revocations (kind, id, revoked_at)
+SELECT 'session', gen_random_uuid(), now() - random() * interval '30 days' FROM generate_series(1, 20000);
+ANALYZE;
