@@ -57,7 +57,8 @@ start_time_of() { # field 22 of /proc/<pid>/stat; the second field may hold blan
     { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
     # shellcheck disable=SC2086
     set -- ${stat##*)}
-    [ "$1" != Z ] && echo "${20}"
+    # A zombie whose other threads are still going (field 20 counts them) still holds its ports.
+    { [ "$1" != Z ] || [ "${18}" -gt 1 ]; } && echo "${20}"
 }
 
 pid_of() { # prints the pid of a running component, or fails

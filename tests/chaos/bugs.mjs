@@ -135,7 +135,7 @@ async function restart(stack, bugs, known) {
     if (own.length > 0) stack.extraEnv[kind] = { OSY_BUGS: own.join(',') }
   }
   for (const name of [...(await stack.namesOf('api')), ...(await stack.namesOf('hub')), 'worker-1']) {
-    if (await stack.isRunning(name)) await stack.kill(name)
+    await stack.killIfRunning(name)
     await stack.start(name)
   }
   await stack.startAll()

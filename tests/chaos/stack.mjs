@@ -35,6 +35,14 @@ export class Stack {
     await this.ctl('kill', name)
   }
 
+  /** It may be about to die by itself. */
+  async killIfRunning(name) {
+    if (!(await this.isRunning(name))) return
+    await this.kill(name).catch(async (error) => {
+      if (await this.isRunning(name)) throw error
+    })
+  }
+
   async start(name, options) {
     await this.ctl('start', name, options)
   }
@@ -58,7 +66,8 @@ export class Stack {
       const [pid, started] = (await readFile(join(STATE_DIR, 'run', `${name}.pid`), 'utf8')).trim().split(' ')
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return fields[0] !== 'Z' && fields[19] === started ? Number(pid) : null
+      const isAlive = fields[0] !== 'Z' || Number(fields[17]) > 1 // a zombie's other threads still hold its ports
+      return isAlive && fields[19] === started ? Number(pid) : null
     } catch {
       return null
     }

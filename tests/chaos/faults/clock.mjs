@@ -20,7 +20,7 @@ const noLibrary = async () => ((await findLibrary()) ? undefined : 'there is no 
 /** Starts the programs anew, with env. */
 async function restart(stack, names, env = {}) {
   for (const name of names) {
-    if (await stack.isRunning(name)) await stack.kill(name)
+    await stack.killIfRunning(name)
     await stack.start(name, { env })
     const maps = await readFile(`/proc/${await stack.pidOf(name)}/maps`, 'utf8')
     if (env.LD_PRELOAD && !maps.includes(env.LD_PRELOAD)) throw new Error('libfaketime was not loaded')

@@ -63,7 +63,7 @@ async function arm(stack, victims, setting) {
   const from = {}
   for (const victim of victims) {
     from[victim] = (await stack.logOf(victim)).length
-    if (await stack.isRunning(victim)) await stack.kill(victim)
+    await stack.killIfRunning(victim)
     // It may die or hang before ctl has seen it ready: nobody waits for that.
     stack.start(victim, { env: { OSY_FAILPOINTS: setting } }).catch(() => {})
     await until(`${victim} runs`, async () => (await stack.logOf(victim)).length > from[victim])
@@ -96,7 +96,7 @@ async function passAndHeal(context, failpoint, action) {
   }
   if (isPassed && action === 'kill') stack.kills++
   for (const victim of victims) {
-    if (await stack.isRunning(victim)) await stack.kill(victim)
+    await stack.killIfRunning(victim)
     await stack.start(victim)
   }
   if (!isPassed) throw new Error(`nothing has passed ${name} (${failpoint.where})`)

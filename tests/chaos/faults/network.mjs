@@ -15,7 +15,7 @@ async function withProxy({ stack, load }, kind, server, work) {
   const through = server === 'redis' ? { redisPort: proxy.port } : { postgresPort: proxy.port }
   const victims = await victimsOf(stack, kind)
   const restart = async (name, options) => {
-    if (await stack.isRunning(name)) await stack.kill(name)
+    await stack.killIfRunning(name)
     await stack.start(name, options)
   }
   try {

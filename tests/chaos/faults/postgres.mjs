@@ -19,10 +19,10 @@ async function failCommits({ stack, isQuick }) {
   await stack.query('DROP TRIGGER chaos_fail_commit ON order_events; DROP FUNCTION chaos_fail_commit()')
 }
 
-/** Somebody holds the counter rows, and with them every order. */
+/** Somebody holds the counter rows, and with them every order. They are taken in the writers' order, or it would be a deadlock. */
 async function holdLocks({ stack, isQuick }) {
   const seconds = isQuick ? 2 : 8
-  await stack.query(`BEGIN; SELECT count(*) FROM (SELECT 1 FROM restaurant_streams FOR UPDATE) held; SELECT pg_sleep(${seconds}); COMMIT`)
+  await stack.query(`BEGIN; SELECT count(*) FROM (SELECT 1 FROM restaurant_streams ORDER BY restaurant_id FOR UPDATE) held; SELECT pg_sleep(${seconds}); COMMIT`)
 }
 
 /** Every backend of ours is told to go, again and again. */
