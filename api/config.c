@@ -10,6 +10,7 @@
 #include "api/process.h"
 #include "shared/config.h"
 #include "shared/log.h"
+#include "shared/redis_map.h"
 
 #define INT(field, name, default_value, least, most, help) \
     OSY_SETTING_INT(struct api_config, field, name, default_value, least, most, help)
@@ -29,7 +30,9 @@ static const struct osy_setting settings[] = {
     SECRET(database_url, "ORDERSYNC_DATABASE_URL", "", 0, 2000,
            "PostgreSQL, as a libpq URI; required"),
     SECRET(redis_url, "ORDERSYNC_REDIS_URL", "", 0, 2000,
-           "redis://[:password@]host:port[/db]; required by serve and work"),
+           "redis://[:password@]host:port[/db]; required by serve and work; or else:"),
+    SECRET(redis_urls, "ORDERSYNC_REDIS_URLS", "", 0, 16384,
+           "several Redis servers, name=URL each, by comma or blank; names decide whose is whose"),
     STRING(keys_dir, "ORDERSYNC_KEYS_DIR", "", 0, 4000,
            "folder of the keys (ordersync-api keys); required by serve and work"),
     CHOICE(log_level, "ORDERSYNC_LOG_LEVEL", "info", "debug|info|warn|error",
@@ -120,6 +123,16 @@ static bool check_proxies(const char *list, struct osy_error *err)
     return proxies || osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
 }
 
+/* Where Redis is; a command that needs none may go without. */
+static bool choose_redis(struct api_config *config, unsigned needs, struct osy_error *err)
+{
+    struct osy_error why = {0};
+    config->redis = osy_redis_map_choose(config->redis_url, config->redis_urls, &why);
+    if (config->redis || (why.code == OSY_ERR_NOT_FOUND && !(needs & API_CONFIG_REDIS)))
+        return true;
+    return osy_error_set(err, OSY_ERR_INVALID, "%s", why.message);
+}
+
 bool api_config_load(struct api_config *config, unsigned needs, struct osy_error *err)
 {
     if (!osy_config_load(settings, environ, config, err))
@@ -127,7 +140,7 @@ bool api_config_load(struct api_config *config, unsigned needs, struct osy_error
     return check_proxies(config->trusted_proxies, err) &&
            require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
                    err) &&
-           require(config->redis_url, needs, API_CONFIG_REDIS, "ORDERSYNC_REDIS_URL", err) &&
+           choose_redis(config, needs, err) &&
            require(config->keys_dir, needs, API_CONFIG_KEYS, "ORDERSYNC_KEYS_DIR", err);
 }
 

@@ -10,8 +10,9 @@
 
 struct api_config {
     /* common */
-    char *database_url, *redis_url, *keys_dir, *log_level, *public_url, *environment;
+    char *database_url, *redis_url, *redis_urls, *keys_dir, *log_level, *public_url, *environment;
     bool webhook_allow_private;
+    const char *redis; /* whichever of the two is set; borrowed from it; NULL: neither */
     /* serve */
     char *listen, *trusted_proxies;
     int64_t http_connections_max, http_header_bytes, http_body_bytes, http_pipeline_max;

@@ -11,7 +11,7 @@ struct api_order_writer;
 struct api_workers;
 struct osy_keyring;
 struct osy_metrics;
-struct osy_redis;
+struct osy_redis_shards;
 struct osy_revocation_feed;
 
 struct api_context {
@@ -20,7 +20,7 @@ struct api_context {
     const struct osy_keyring *keyring; /* any thread */
     struct osy_metrics *metrics;       /* any thread */
     struct api_health *health;
-    struct osy_redis *redis;                 /* loop; publication after commit */
+    struct osy_redis_shards *redis;          /* loop; publication after commit */
     struct osy_revocation_feed *revocations; /* loop; NULL in `work` */
     struct api_workers *workers;             /* loop */
     struct api_order_writer *writer;         /* loop; NULL in `work` */

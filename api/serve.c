@@ -30,7 +30,7 @@
 #include "shared/keys.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
-#include "shared/redis.h"
+#include "shared/redis_shards.h"
 #include "shared/revocation_feed.h"
 
 #define URL_BYTES_MAX 4096
@@ -94,18 +94,22 @@ static void on_flushed(void *context, const struct osy_redis_reply *reply,
 {
     (void)reply;
     (void)err;
-    *(bool *)context = true;
+    --*(size_t *)context;
 }
 
 /* Redis answers in order: when this is answered (or its timeout came), so is every publication before. */
 static void flush_publications(struct process *process)
 {
     static const char *const ping[] = {"PING"};
-    bool flushed = false;
+    const struct osy_redis_shards *redis = process->context.redis;
+    size_t unanswered = 0;
 
-    if (!osy_redis_command(process->context.redis, 1, ping, NULL, on_flushed, &flushed, NULL))
-        return;
-    while (!flushed)
+    for (size_t i = 0; i < osy_redis_shards_count(redis); i++) {
+        if (osy_redis_command(osy_redis_shards_at(redis, i), 1, ping, NULL, on_flushed, &unanswered,
+                              NULL))
+            unanswered++;
+    }
+    while (unanswered > 0)
         uv_run(&process->loop, UV_RUN_ONCE);
 }
 
@@ -174,14 +178,13 @@ static bool start_redis(struct process *process, struct osy_error *err)
 {
     const struct api_config *config = &process->config;
     struct api_context *context = &process->context;
-    context->redis =
-        osy_redis_create(&process->loop,
-                         &(struct osy_redis_options){.url = config->redis_url,
-                                                     .want_subscriptions = true,
-                                                     .on_message = on_redis_message,
-                                                     .on_subscribed = on_redis_subscribed,
-                                                     .context = process},
-                         err);
+    context->redis = osy_redis_shards_create(
+        &process->loop,
+        &(struct osy_redis_shards_options){.servers = config->redis,
+                                           .on_message = on_redis_message,
+                                           .on_subscribed = on_redis_subscribed,
+                                           .context = process},
+        err);
     if (!context->redis)
         return false;
     context->revocations = osy_revocation_feed_create(
@@ -191,7 +194,7 @@ static bool start_redis(struct process *process, struct osy_error *err)
                                               .interval_ms = config->revocation_poll_ms,
                                               .max_age_ms = config->revocation_max_age_ms,
                                               .on_stale = on_revocations_stale});
-    osy_revocation_feed_attach(context->revocations, context->redis);
+    osy_revocation_feed_attach(context->revocations, osy_redis_shards_home(context->redis));
     return true;
 }
 
@@ -231,7 +234,7 @@ static bool start_context(struct process *process, struct osy_error *err)
                                       .threads = (uint32_t)config->worker_threads,
                                       .queue_max = (uint32_t)config->worker_queue_max,
                                       .database_url = config->database_url,
-                                      .redis_url = config->redis_url,
+                                      .redis = config->redis,
                                       .metrics = context->metrics,
                                       .context = context},
         err);
@@ -280,7 +283,7 @@ static void stop(struct process *process)
     if (process->is_stopping)
         flush_publications(process);
     osy_revocation_feed_destroy(context->revocations);
-    osy_redis_destroy(context->redis);
+    osy_redis_shards_destroy(context->redis);
     api_publisher_destroy(process->publisher);
     api_health_destroy(context->health);
     uv_close((uv_handle_t *)&process->sigterm, NULL);

@@ -5,7 +5,7 @@
 #include "hub/reply.h"
 #include "hub/socket.h"
 #include "hub/store.h"
-#include "shared/redis.h"
+#include "shared/redis_shards.h"
 #include "shared/revocation_feed.h"
 
 typedef int (*page_fn)(struct hub *hub, struct osy_buffer *body);
@@ -17,15 +17,16 @@ static int show_health(struct hub *hub, struct osy_buffer *body)
     return 200;
 }
 
-/* Either source of events is enough to serve: that is what having two is for. But who is revoked must have
+/* Either source of events is enough to serve, and of several Redis servers one: that is what having two is
+ * for. But who is revoked must have
  * been known once, and lately. */
 static int show_ready(struct hub *hub, struct osy_buffer *body)
 {
     bool database = hub_store_is_up(hub->source.store);
-    bool redis =
-        osy_redis_commands_up(hub->source.redis) && osy_redis_subscriptions_up(hub->source.redis);
+    size_t redis_up = osy_redis_shards_count_up(hub->source.redis);
+    bool redis = redis_up == osy_redis_shards_count(hub->source.redis);
     bool revocations = osy_revocation_feed_is_current(hub->revocations);
-    bool ready = hub->phase == HUB_SERVING && (database || redis) && revocations;
+    bool ready = hub->phase == HUB_SERVING && (database || redis_up > 0) && revocations;
     osy_buffer_printf(
         body, "{\"status\":\"%s\",\"database\":\"%s\",\"redis\":\"%s\",\"revocations\":\"%s\"}\n",
         hub->phase != HUB_SERVING ? "draining"

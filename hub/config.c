@@ -1,5 +1,7 @@
 #include "hub/config.h"
 
+#include "shared/redis_map.h"
+
 #define INT(field, name, def, least, most, help) \
     OSY_SETTING_INT(struct hub_config, field, name, def, least, most, help)
 #define STRING(field, name, def, least, most, help) \
@@ -11,8 +13,10 @@
 
 const struct osy_setting hub_settings[] = {
     SECRET(database_url, "ORDERSYNC_DATABASE_URL", NULL, 1, 2048, "PostgreSQL, a libpq URI"),
-    SECRET(redis_url, "ORDERSYNC_REDIS_URL", NULL, 1, 2048,
-           "Redis, redis://[:password@]host:port/db"),
+    SECRET(redis_url, "ORDERSYNC_REDIS_URL", "", 0, 2048,
+           "Redis, redis://[:password@]host:port/db; or else:"),
+    SECRET(redis_urls, "ORDERSYNC_REDIS_URLS", "", 0, 16384,
+           "several Redis servers, name=URL each, by comma or blank; names decide whose is whose"),
     STRING(keys_dir, "ORDERSYNC_KEYS_DIR", NULL, 1, 4096,
            "folder of keys; the hub reads jwt-*.pub.pem and tracking-*.key"),
     OSY_SETTING_CHOICE(struct hub_config, log_level, "ORDERSYNC_LOG_LEVEL", "info",
@@ -79,3 +83,11 @@ const struct osy_setting hub_settings[] = {
         "time after which a hub that says nothing counts as dead, ms"),
     OSY_SETTING_END,
 };
+
+bool hub_config_load(char *const *environment, struct hub_config *config, struct osy_error *err)
+{
+    if (!osy_config_load(hub_settings, environment, config, err))
+        return false;
+    config->redis = osy_redis_map_choose(config->redis_url, config->redis_urls, err);
+    return config->redis != NULL;
+}

@@ -8,7 +8,8 @@
 
 struct hub_config {
     /* common to every program */
-    char *database_url, *redis_url, *keys_dir, *log_level, *public_url, *environment;
+    char *database_url, *redis_url, *redis_urls, *keys_dir, *log_level, *public_url, *environment;
+    const char *redis; /* whichever of the two is set; borrowed from it */
     /* the hub's own */
     char *listen, *admin_listen, *allowed_origins, *hub_id;
     int64_t sockets_max, upgrades_per_second;
@@ -25,3 +26,7 @@ struct hub_config {
 };
 
 extern const struct osy_setting hub_settings[];
+
+/* config is zeroed by the caller. OSY_ERR_INVALID names the variable. */
+OSY_MUST_CHECK bool hub_config_load(char *const *environment, struct hub_config *config,
+                                    struct osy_error *err);

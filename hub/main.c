@@ -44,6 +44,8 @@ struct program {
     uv_signal_t on_term, on_int;
     int64_t turned_ms;       /* when the wheel was last turned, or its turn was skipped */
     bool has_skipped_a_turn; /* the last one */
+    int64_t checked_ms;      /* when positions were last checked, of whichever topics; */
+    int64_t check_due_ms;    /* and when those of all are again */
     struct hub_sweep sweep;
     int64_t drain_deadline_ms;
     bool is_stopped;
@@ -72,7 +74,7 @@ static void stop(struct program *program)
     osy_revocation_feed_destroy(hub->revocations);
     hub_reports_destroy(hub->reports); /* the sockets are gone, and with them the devices */
     /* Redis first: it answers what is pending, and some of that turns to the store. */
-    osy_redis_destroy(hub->source.redis);
+    osy_redis_shards_destroy(hub->source.redis);
     hub->source.redis = NULL;
     hub_topics_end(hub);
     hub_store_destroy(hub->source.store);
@@ -126,28 +128,36 @@ static void schedule_check(struct program *program);
 static void on_check(uv_timer_t *timer)
 {
     struct program *program = timer->data;
-    struct hub *hub = &program->hub;
-    hub_topics_check(hub, !osy_redis_subscriptions_up(hub->source.redis));
+    program->checked_ms = osy_clock_monotonic_ms();
+    bool all = program->checked_ms >= program->check_due_ms;
+    if (all)
+        program->check_due_ms = program->checked_ms + program->config.check_interval_ms;
+    hub_topics_check(&program->hub, all);
     schedule_check(program);
 }
 
+/* Topics whose Redis is away are checked more often than the others. */
 static void schedule_check(struct program *program)
 {
-    uint64_t interval_ms = (uint64_t)program->config.check_interval_ms;
-    bool is_live = osy_redis_subscriptions_up(program->hub.source.redis);
-    if (!is_live && interval_ms > URGENT_CHECK_MS)
-        interval_ms = URGENT_CHECK_MS;
+    const struct osy_redis_shards *redis = program->hub.source.redis;
+    int64_t due_ms = program->check_due_ms;
+    bool is_anyone_away = osy_redis_shards_count_up(redis) < osy_redis_shards_count(redis);
+    if (is_anyone_away && due_ms > program->checked_ms + URGENT_CHECK_MS)
+        due_ms = program->checked_ms + URGENT_CHECK_MS;
+    int64_t delay_ms = due_ms - osy_clock_monotonic_ms();
     if (!uv_is_closing((uv_handle_t *)&program->check_timer))
-        uv_timer_start(&program->check_timer, on_check, interval_ms, 0);
+        uv_timer_start(&program->check_timer, on_check, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
-static void on_redis_state(void *context, bool commands_up, bool subscriptions_up)
+static void on_redis_state(void *context, const char *name, bool commands_up, bool subscriptions_up)
 {
     struct program *program = context;
-    osy_metric_set(program->hub.metrics.redis_up, commands_up && subscriptions_up ? 1 : 0);
+    const struct osy_redis_shards *redis = program->hub.source.redis;
+    bool are_all_up = osy_redis_shards_count_up(redis) == osy_redis_shards_count(redis);
+    osy_metric_set(program->hub.metrics.redis_up, are_all_up ? 1 : 0);
     if (program->is_stopped)
         return;
-    OSY_INFO("redis_state", OSY_INT("commands", commands_up),
+    OSY_INFO("redis_state", OSY_STR("server", name), OSY_INT("commands", commands_up),
              OSY_INT("subscriptions", subscriptions_up));
     schedule_check(program);
 }
@@ -178,7 +188,8 @@ static void on_presence(void *context, const struct osy_uuid *restaurant_id)
     struct osy_error err = {0};
     hub_source_presence_channel(restaurant_id, channel);
     const char *const command[] = {"PUBLISH", channel, "changed"};
-    if (!osy_redis_command(program->hub.source.redis, 3, command, NULL, NULL, NULL, &err))
+    if (!osy_redis_command(hub_source_link(&program->hub.source, restaurant_id), 3, command, NULL,
+                           NULL, NULL, &err))
         OSY_DEBUG("presence_not_published", OSY_ERR(&err));
 }
 
@@ -279,18 +290,17 @@ static bool start(struct program *program, struct osy_error *err)
                                                .application_name = "ordersync-hub",
                                                .threads = (size_t)config->database_threads,
                                                .max_queued = (size_t)config->database_queue});
-    hub->source.redis =
-        osy_redis_create(hub->loop,
-                         &(struct osy_redis_options){.url = config->redis_url,
-                                                     .want_subscriptions = true,
-                                                     .on_message = on_redis_message,
-                                                     .on_subscribed = on_redis_subscribed,
-                                                     .on_state = on_redis_state,
-                                                     .context = program},
-                         err);
+    hub->source.redis = osy_redis_shards_create(
+        hub->loop,
+        &(struct osy_redis_shards_options){.servers = config->redis,
+                                           .on_message = on_redis_message,
+                                           .on_subscribed = on_redis_subscribed,
+                                           .on_state = on_redis_state,
+                                           .context = program},
+        err);
     if (!hub->source.redis)
-        return osy_error_prefix(err, "ORDERSYNC_REDIS_URL");
-    osy_revocation_feed_attach(hub->revocations, hub->source.redis);
+        return false;
+    osy_revocation_feed_attach(hub->revocations, osy_redis_shards_home(hub->source.redis));
     hub->reports = hub_reports_create(
         hub->loop, &(struct hub_reports_options){.url = config->database_url,
                                                  .application_name = "ordersync-hub-reports",
@@ -304,6 +314,8 @@ static bool start(struct program *program, struct osy_error *err)
                                                  .context = program});
     if (!hub_server_create(hub, err))
         return false;
+    program->checked_ms = osy_clock_monotonic_ms();
+    program->check_due_ms = program->checked_ms + config->check_interval_ms;
     schedule_check(program);
     return true;
 }
@@ -387,7 +399,7 @@ int main(int argc, char **argv)
 
     struct program *program = osy_alloc(sizeof *program);
     struct osy_error err = {0};
-    if (!osy_config_load(hub_settings, environ, &program->config, &err)) {
+    if (!hub_config_load(environ, &program->config, &err)) {
         fprintf(stderr, "ordersync-hub: %s\n", err.message);
         osy_config_free(hub_settings, &program->config);
         free(program);

@@ -55,8 +55,9 @@ void hub_metrics_init(struct hub_metrics *metrics)
     metrics->view_age_seconds = osy_metrics_gauge(
         registry, "ordersync_hub_view_age_seconds",
         "Since the oldest of the hub's views was proven to be whole, as of the last position check.");
-    metrics->redis_up = osy_metrics_gauge(registry, "ordersync_hub_redis_up",
-                                          "1 while commands and subscriptions work.");
+    metrics->redis_up =
+        osy_metrics_gauge(registry, "ordersync_hub_redis_up",
+                          "1 while commands and subscriptions of every Redis server work.");
 
     metrics->sockets_revoked =
         osy_metrics_counter(registry, "ordersync_hub_sockets_revoked_total",

@@ -28,7 +28,7 @@ static void forget(struct hub_exhibit *exhibit)
 
 void hub_panel_join(struct hub_topic *topic)
 {
-    struct osy_redis *redis = topic->hub->source.redis;
+    struct osy_redis *redis = hub_source_link(&topic->hub->source, &topic->restaurant_id);
     if (topic->panel.watchers++ > 0)
         return;
     if (redis) {
@@ -41,7 +41,7 @@ void hub_panel_join(struct hub_topic *topic)
 
 static void stop_watching(struct hub_topic *topic)
 {
-    struct osy_redis *redis = topic->hub->source.redis;
+    struct osy_redis *redis = hub_source_link(&topic->hub->source, &topic->restaurant_id);
     if (redis) {
         char channel[HUB_REDIS_NAME_BYTES];
         hub_source_presence_channel(&topic->restaurant_id, channel);

@@ -7,13 +7,19 @@
  */
 #pragma once
 #include "hub/store.h"
-#include "shared/redis.h"
+#include "shared/redis_shards.h"
 
 struct hub_source {
-    uv_loop_t *loop;         /* borrowed */
-    struct osy_redis *redis; /* borrowed; NULL: PostgreSQL alone */
-    struct hub_store *store; /* borrowed */
+    uv_loop_t *loop;                /* borrowed */
+    struct osy_redis_shards *redis; /* borrowed; NULL: PostgreSQL alone */
+    struct hub_store *store;        /* borrowed */
 };
+
+/* The link to the Redis server that has a restaurant; NULL: none has. */
+struct osy_redis *hub_source_link(const struct hub_source *source,
+                                  const struct osy_uuid *restaurant_id);
+/* Whether events of a restaurant can come live. */
+bool hub_source_is_live(const struct hub_source *source, const struct osy_uuid *restaurant_id);
 
 /* The key of a restaurant's stream of recent events and the name of its live channel. */
 #define HUB_REDIS_NAME_BYTES 64

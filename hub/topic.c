@@ -40,10 +40,9 @@ static void on_subscribe_timeout(struct hub_wheel_timer *timer)
     hub_topic_work(TOPIC_OF(timer, retry_timer));
 }
 
-/* Without a subscription there is no confirmation to wait for. */
-static bool is_subscribing(const struct hub *hub)
+static bool is_live(const struct hub_topic *topic)
 {
-    return hub->source.redis && osy_redis_subscriptions_up(hub->source.redis);
+    return hub_source_is_live(&topic->hub->source, &topic->restaurant_id);
 }
 
 static struct hub_topic *create_topic(struct hub *hub, const struct osy_uuid *restaurant_id)
@@ -55,13 +54,15 @@ static struct hub_topic *create_topic(struct hub *hub, const struct osy_uuid *re
     topic->backoff = (struct osy_backoff){.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
     HASH_ADD(hh, hub->topics, restaurant_id, sizeof topic->restaurant_id, topic);
     osy_metric_inc(hub->metrics.topics);
-    if (hub->source.redis) {
+    struct osy_redis *link = hub_source_link(&hub->source, restaurant_id);
+    if (link) {
         char channel[HUB_REDIS_NAME_BYTES];
         hub_source_channel(restaurant_id, channel);
-        osy_redis_subscribe(hub->source.redis, channel);
+        osy_redis_subscribe(link, channel);
     }
-    /* A confirmation that is lost with its connection must not hold the topic up for ever. */
-    if (is_subscribing(hub))
+    /* A confirmation that is lost with its connection must not hold the topic up for ever; and where there is
+     * no connection, there is none to wait for. */
+    if (is_live(topic))
         hub_wheel_arm(&hub->wheel, &topic->retry_timer,
                       osy_clock_monotonic_ms() + SUBSCRIBE_WAIT_MS, on_subscribe_timeout);
     return topic;
@@ -143,10 +144,11 @@ static void free_when_done(struct hub_topic *topic)
 static void end_topic(struct hub_topic *topic)
 {
     struct hub *hub = topic->hub;
-    if (hub->source.redis) {
+    struct osy_redis *link = hub_source_link(&hub->source, &topic->restaurant_id);
+    if (link) {
         char channel[HUB_REDIS_NAME_BYTES];
         hub_source_channel(&topic->restaurant_id, channel);
-        osy_redis_unsubscribe(hub->source.redis, channel);
+        osy_redis_unsubscribe(link, channel);
     }
     hub_panel_end(topic);
     hub_wheel_cancel(&topic->retry_timer);
@@ -668,17 +670,18 @@ static int64_t later(int64_t a, int64_t b)
 }
 
 /* Behind the heads, and only when there is room: no tablet waits for what a dashboard shows. */
-static void check_panels(struct hub *hub)
+static void check_panels(struct hub *hub, bool all)
 {
     struct hub_topic *topic, *following;
     HASH_ITER(hh, hub->topics, topic, following) {
         if (hub_source_is_busy(&hub->source))
             return;
-        hub_panel_check(topic);
+        if (all || !is_live(topic))
+            hub_panel_check(topic);
     }
 }
 
-void hub_topics_check(struct hub *hub, bool at_once)
+void hub_topics_check(struct hub *hub, bool all)
 {
     struct hub_topic *topic, *following;
     if (OSY_BUG("position_check_off", "what Redis lost silently is never missed"))
@@ -688,12 +691,15 @@ void hub_topics_check(struct hub *hub, bool at_once)
         if (topic->state != HUB_TOPIC_OPEN)
             continue;
         worst_age_ms = later(worst_age_ms, hub_topic_view_age_ms(topic));
-        topic->is_urgent = topic->is_urgent || at_once;
+        bool is_deaf = !is_live(topic);
+        if (!all && !is_deaf)
+            continue;
+        topic->is_urgent = topic->is_urgent || is_deaf;
         osy_metric_inc(hub->metrics.position_checks);
         hub_topic_ask_for_head(topic);
     }
     osy_metric_set(hub->metrics.view_age_seconds, (double)worst_age_ms / 1e3);
-    check_panels(hub);
+    check_panels(hub, all);
 }
 
 void hub_topics_end(struct hub *hub)

@@ -46,7 +46,8 @@ const struct osy_uuid *hub_topic_restaurant(const struct hub_topic *topic);
 void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_length,
                            const char *message, size_t length);
 void hub_topics_on_subscribed(struct hub *hub, const char *channel, size_t channel_length);
-/* Asks for the head of every topic. at_once: no event will come live, so a lag is repaired now. */
-void hub_topics_check(struct hub *hub, bool at_once);
+/* Asks for the head of topics, of all or of those to which no event comes live; theirs is a lag that is
+ * repaired at once. */
+void hub_topics_check(struct hub *hub, bool all);
 /* Ends every topic; their subscriptions must be gone. Answers that are under way must have come. */
 void hub_topics_end(struct hub *hub);

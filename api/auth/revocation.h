@@ -24,6 +24,7 @@ struct api_revocation {
 
 OSY_MUST_CHECK bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
                                           struct osy_error *err);
+/* redis: the server of what belongs to no restaurant. */
 OSY_MUST_CHECK bool api_revocation_announce(struct osy_redis_blocking *redis,
                                             const struct api_revocation *revocation,
                                             struct osy_error *err);

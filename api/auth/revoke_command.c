@@ -11,7 +11,7 @@
 #include "shared/alloc.h"
 #include "shared/json.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 #define REDIS_TIMEOUT_MS 2000
 
@@ -25,7 +25,7 @@ static const char usage[] =
     "  --session ID   the tokens' `sid`\n"
     "  --reason TEXT  kept with the revocation, at most 200 characters\n"
     "\n"
-    "Uses ORDERSYNC_DATABASE_URL and ORDERSYNC_REDIS_URL.\n";
+    "Uses ORDERSYNC_DATABASE_URL and ORDERSYNC_REDIS_URL or ORDERSYNC_REDIS_URLS.\n";
 
 struct revoke_options {
     struct osy_revocation what;
@@ -98,16 +98,17 @@ static bool read_reason(const char *given, char **reason, struct osy_error *err)
 }
 
 /* It holds without the announcement: that costs seconds. */
-static void announce(const char *redis_url, const struct api_revocation *revocation)
+static void announce(const char *servers, const struct api_revocation *revocation)
 {
     struct osy_error err = {0};
-    struct osy_redis_blocking *redis = osy_redis_blocking_create(redis_url, REDIS_TIMEOUT_MS, &err);
-    if (!redis || !api_revocation_announce(redis, revocation, &err))
+    struct osy_redis_blocking_shards *redis =
+        osy_redis_blocking_shards_create(servers, REDIS_TIMEOUT_MS, &err);
+    if (!redis || !api_revocation_announce(osy_redis_blocking_shards_home(redis), revocation, &err))
         fprintf(stderr,
                 "ordersync-api revoke: recorded, but not announced (%s): it takes effect within "
                 "seconds instead of at once\n",
                 err.message);
-    osy_redis_blocking_destroy(redis);
+    osy_redis_blocking_shards_destroy(redis);
 }
 
 static bool run(const struct api_config *config, const struct revoke_options *options,
@@ -127,7 +128,7 @@ static bool run(const struct api_config *config, const struct revoke_options *op
     if (!ok)
         return false;
     puts(revocation.revoked_at);
-    announce(config->redis_url, &revocation);
+    announce(config->redis, &revocation);
     return true;
 }
 

@@ -7,17 +7,15 @@
 #include "api/background/task_thread.h"
 #include "api/config.h"
 #include "api/events/reconciler.h"
+#include "api/events/reconciler_thread.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
 #include "shared/jwt.h"
-#include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_map.h"
 
 enum {
-    RECONCILE_GRACE_MS = 300,
-    REDIS_TIMEOUT_MS = 2000,
     EXPIRY_INTERVAL_MS = 60 * 1000,
     RETENTION_INTERVAL_MS = 10 * 60 * 1000,
     PARTITION_INTERVAL_MS = 60 * 60 * 1000,
@@ -29,21 +27,10 @@ enum {
 struct api_background {
     const struct api_config *config; /* borrowed */
     struct osy_pg *pg;               /* owned, as is all the rest */
-    struct osy_redis_blocking *redis;
-    struct api_reconciler *reconciler;
     struct api_task_thread *thread;
+    struct api_reconciler_metrics reconciler_metrics;
+    struct api_reconciler_thread *reconcilers[OSY_REDIS_SHARDS_MAX]; /* one for each server */
 };
-
-static bool run_reconciler(void *context, bool *more, struct osy_error *err)
-{
-    struct api_background *background = context;
-    size_t published = 0;
-    (void)more;
-    bool ok = api_reconciler_pass(background->reconciler, &published, err);
-    if (published > 0)
-        OSY_INFO("events_reconciled", OSY_INT("published", published));
-    return ok;
-}
 
 static bool make_partitions(void *context, bool *more, struct osy_error *err)
 {
@@ -114,19 +101,24 @@ static bool delete_old_revocations(void *context, bool *more, struct osy_error *
     return result != NULL;
 }
 
-static void free_background(struct api_background *background)
+static bool start_reconcilers(struct api_background *background, struct osy_error *err)
 {
-    api_reconciler_destroy(background->reconciler);
-    osy_redis_blocking_destroy(background->redis);
-    osy_pg_destroy(background->pg);
-    free(background);
+    struct osy_redis_map *map = osy_redis_map_create(background->config->redis, err);
+    size_t count = map ? osy_redis_map_count(map) : 0;
+    bool ok = map != NULL;
+    osy_redis_map_destroy(map);
+    for (size_t i = 0; ok && i < count; i++) {
+        background->reconcilers[i] = api_reconciler_thread_start(
+            background->config, i, &background->reconciler_metrics, err);
+        ok = background->reconcilers[i] != NULL;
+    }
+    return ok;
 }
 
 struct api_background *api_background_start(const struct api_config *config,
                                             struct osy_metrics *metrics, struct osy_error *err)
 {
     const struct api_task tasks[] = {
-        {"reconcile", config->reconcile_interval_ms, run_reconciler},
         {"make_partitions", PARTITION_INTERVAL_MS, make_partitions},
         {"delete_expired_keys", EXPIRY_INTERVAL_MS, delete_expired_keys},
         {"delete_old_revocations", REVOCATION_INTERVAL_MS, delete_old_revocations},
@@ -139,21 +131,11 @@ struct api_background *api_background_start(const struct api_config *config,
     background->config = config;
     background->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
                                                             .application_name = "ordersync-work"});
-    background->redis = osy_redis_blocking_create(config->redis_url, REDIS_TIMEOUT_MS, err);
-    if (!background->redis)
-        goto failed;
-    background->reconciler = api_reconciler_create(
-        &(struct api_reconciler_options){.pg = background->pg,
-                                         .redis = background->redis,
-                                         .metrics = metrics,
-                                         .grace_ms = RECONCILE_GRACE_MS,
-                                         .stream_max = (uint64_t)config->stream_events_max});
+    api_reconciler_metrics_init(&background->reconciler_metrics, metrics);
     background->thread = api_task_thread_start(tasks, background, err);
-    if (!background->thread)
-        goto failed;
-    return background;
-failed:
-    free_background(background);
+    if (background->thread && start_reconcilers(background, err))
+        return background;
+    api_background_stop(background);
     return NULL;
 }
 
@@ -161,6 +143,9 @@ void api_background_stop(struct api_background *background)
 {
     if (!background)
         return;
+    for (size_t i = 0; i < OSY_REDIS_SHARDS_MAX; i++)
+        api_reconciler_thread_stop(background->reconcilers[i]);
     api_task_thread_stop(background->thread);
-    free_background(background);
+    osy_pg_destroy(background->pg);
+    free(background);
 }

@@ -21,7 +21,7 @@
 #include "shared/metrics.h"
 #include "shared/pg.h"
 #include "shared/pg_settings.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 enum {
     REDIS_TIMEOUT_MS = 2000,
@@ -53,13 +53,14 @@ enum {
 
 struct api_watchdog {
     struct osy_pg *pg; /* owned, as is all the rest */
-    struct osy_redis_blocking *redis;
+    struct osy_redis_blocking_shards *redis;
     struct api_blocking_publisher *publisher;
     struct api_order_session *session; /* for rejections */
     struct api_task_thread *thread;
     char since[48]; /* how far enrolment has looked; "": look at all orders */
     int64_t full_look_due_ms;
-    bool redis_is_away; /* in this pass; the reconciler publishes the rest */
+    uint64_t
+        away; /* a bit for each Redis that is, in this pass; the reconciler publishes the rest */
     struct osy_metric *alerted, *rejected, *timer_late, *message_late;
 };
 
@@ -177,9 +178,11 @@ static void publish(struct api_watchdog *watchdog, const struct osy_event *event
 {
     bool added;
     OSY_FAILPOINT("watchdog.before_publish", "a committed event of the watchdog is published");
-    if (!watchdog->redis_is_away &&
+    uint64_t bit =
+        UINT64_C(1) << osy_redis_blocking_shards_find(watchdog->redis, &event->restaurant_id);
+    if (!(watchdog->away & bit) &&
         !api_blocking_publisher_publish(watchdog->publisher, event, &added, NULL))
-        watchdog->redis_is_away = true;
+        watchdog->away |= bit;
 }
 
 static void publish_alert(struct api_watchdog *watchdog, const PGresult *effects, int row)
@@ -258,7 +261,7 @@ static bool follow_up(struct api_watchdog *watchdog, const PGresult *effects, st
 {
     struct api_order_command *rejections[CLAIM_MAX];
     size_t count = 0;
-    watchdog->redis_is_away = false;
+    watchdog->away = 0;
     for (int row = 0; row < PQntuples(effects); row++) {
         if (strcmp(PQgetvalue(effects, row, EFFECT_WHAT), "publish") == 0)
             publish_alert(watchdog, effects, row);
@@ -307,7 +310,7 @@ static void free_watchdog(struct api_watchdog *watchdog)
 {
     api_order_session_destroy(watchdog->session);
     api_blocking_publisher_destroy(watchdog->publisher);
-    osy_redis_blocking_destroy(watchdog->redis);
+    osy_redis_blocking_shards_destroy(watchdog->redis);
     osy_pg_destroy(watchdog->pg);
     free(watchdog);
 }
@@ -321,7 +324,7 @@ struct api_watchdog *api_watchdog_start(const struct api_config *config,
         {0},
     };
     struct api_watchdog *watchdog = osy_alloc(sizeof *watchdog);
-    watchdog->redis = osy_redis_blocking_create(config->redis_url, REDIS_TIMEOUT_MS, err);
+    watchdog->redis = osy_redis_blocking_shards_create(config->redis, REDIS_TIMEOUT_MS, err);
     if (!watchdog->redis)
         goto failed;
     watchdog->publisher =

@@ -11,17 +11,17 @@
 #include "shared/buffer.h"
 #include "shared/event.h"
 #include "shared/failpoint.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 struct api_blocking_publisher {
-    struct osy_redis_blocking *redis; /* borrowed */
+    struct osy_redis_blocking_shards *redis; /* borrowed */
     struct osy_redis_script script;
     struct osy_buffer envelope; /* reused */
     char stream_max[24];
 };
 
-struct api_blocking_publisher *api_blocking_publisher_create(struct osy_redis_blocking *redis,
-                                                             uint64_t stream_max)
+struct api_blocking_publisher *
+api_blocking_publisher_create(struct osy_redis_blocking_shards *redis, uint64_t stream_max)
 {
     struct api_blocking_publisher *publisher = osy_alloc(sizeof *publisher);
     publisher->redis = redis;
@@ -59,6 +59,7 @@ bool api_blocking_publisher_publish(struct api_blocking_publisher *publisher,
     const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
                               strlen(publisher->stream_max), strlen(channel)};
     return !OSY_FAILPOINT_ERROR("work.before_publish", "the worker publishes an event", err) &&
-           osy_redis_blocking_eval(publisher->redis, &publisher->script, 1, 5, argv, lengths,
-                                   copy_added, added, err);
+           osy_redis_blocking_eval(
+               osy_redis_blocking_shards_of(publisher->redis, &event->restaurant_id),
+               &publisher->script, 1, 5, argv, lengths, copy_added, added, err);
 }

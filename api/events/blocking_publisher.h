@@ -10,11 +10,11 @@
 
 struct api_blocking_publisher;
 struct osy_event;
-struct osy_redis_blocking;
+struct osy_redis_blocking_shards;
 
 /* redis is borrowed. stream_max: about how many events a restaurant's stream keeps. */
-struct api_blocking_publisher *api_blocking_publisher_create(struct osy_redis_blocking *redis,
-                                                             uint64_t stream_max);
+struct api_blocking_publisher *
+api_blocking_publisher_create(struct osy_redis_blocking_shards *redis, uint64_t stream_max);
 void api_blocking_publisher_destroy(struct api_blocking_publisher *publisher); /* NULL is fine */
 /* *added: Redis did not have it, nor a later one. */
 OSY_MUST_CHECK bool api_blocking_publisher_publish(struct api_blocking_publisher *publisher,

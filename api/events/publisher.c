@@ -13,12 +13,12 @@
 #include "shared/event.h"
 #include "shared/failpoint.h"
 #include "shared/metrics.h"
-#include "shared/redis.h"
+#include "shared/redis_shards.h"
 
 #define NUMBER_TEXT_BYTES 21
 
 struct api_publisher {
-    struct osy_redis *redis; /* borrowed */
+    struct osy_redis_shards *redis; /* borrowed */
     struct osy_redis_script script;
     struct osy_buffer envelope; /* reused */
     char stream_max[NUMBER_TEXT_BYTES];
@@ -30,7 +30,7 @@ struct publication { /* an event that Redis has not answered for yet */
     uint64_t committed_ns;
 };
 
-struct api_publisher *api_publisher_create(struct osy_redis *redis, uint64_t stream_max,
+struct api_publisher *api_publisher_create(struct osy_redis_shards *redis, uint64_t stream_max,
                                            struct osy_metrics *metrics)
 {
     struct api_publisher *publisher = osy_alloc(sizeof *publisher);
@@ -89,8 +89,9 @@ void api_publisher_publish(struct api_publisher *publisher, const struct osy_eve
     struct publication *publication = osy_alloc(sizeof *publication);
     *publication = (struct publication){publisher, committed_ns};
     if (OSY_FAILPOINT_ERROR("publish.before", "a committed event is published", NULL) ||
-        !osy_redis_eval(publisher->redis, &publisher->script, 1, 5, arguments, lengths,
-                        on_published, publication, NULL)) {
+        !osy_redis_eval(osy_redis_shards_of(publisher->redis, &event->restaurant_id),
+                        &publisher->script, 1, 5, arguments, lengths, on_published, publication,
+                        NULL)) {
         free(publication);
         osy_metric_inc(publisher->failed);
     }

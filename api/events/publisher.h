@@ -8,10 +8,10 @@
 struct api_publisher;
 struct osy_event;
 struct osy_metrics;
-struct osy_redis;
+struct osy_redis_shards;
 
 /* redis is borrowed. stream_max: about how many events a restaurant's stream keeps. */
-struct api_publisher *api_publisher_create(struct osy_redis *redis, uint64_t stream_max,
+struct api_publisher *api_publisher_create(struct osy_redis_shards *redis, uint64_t stream_max,
                                            struct osy_metrics *metrics);
 /* After redis was destroyed, because pending answers count in the publisher. NULL is fine. */
 void api_publisher_destroy(struct api_publisher *publisher);

@@ -16,7 +16,7 @@
 #include "shared/event.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 enum {
     CHUNK = 200,                    /* events read and published at a time */
@@ -49,21 +49,26 @@ struct api_reconciler {
     char mark[OSY_UUID_TEXT_BYTES]; /* and of its data; */
     char database[IDENTITY_BYTES];  /* of PostgreSQL */
     int64_t full_pass_due_ms;
-    struct osy_metric *published, *failures, *behind;
+    size_t behind, told_behind; /* streams: in this pass, and what the gauge has of us */
 };
+
+void api_reconciler_metrics_init(struct api_reconciler_metrics *metrics,
+                                 struct osy_metrics *registry)
+{
+    metrics->published =
+        osy_metrics_counter(registry, "reconciler_events_published_total",
+                            "Events that Redis lacked and the reconciler published");
+    metrics->failures = osy_metrics_counter(registry, "reconciler_failures_total",
+                                            "Passes that PostgreSQL or Redis failed");
+    metrics->behind = osy_metrics_gauge(registry, "reconciler_streams_behind",
+                                        "Streams that lacked events in the last pass");
+}
 
 struct api_reconciler *api_reconciler_create(const struct api_reconciler_options *options)
 {
     struct api_reconciler *reconciler = osy_alloc(sizeof *reconciler);
     reconciler->options = *options;
     reconciler->publisher = api_blocking_publisher_create(options->redis, options->stream_max);
-    reconciler->published =
-        osy_metrics_counter(options->metrics, "reconciler_events_published_total",
-                            "Events that Redis lacked and the reconciler published");
-    reconciler->failures = osy_metrics_counter(options->metrics, "reconciler_failures_total",
-                                               "Passes that PostgreSQL or Redis failed");
-    reconciler->behind = osy_metrics_gauge(options->metrics, "reconciler_streams_behind",
-                                           "Streams that lacked events in the last pass");
     return reconciler;
 }
 
@@ -99,6 +104,17 @@ static struct published_stream *find_known(struct api_reconciler *reconciler,
     return stream;
 }
 
+static struct osy_redis_blocking *server_of(struct api_reconciler *reconciler)
+{
+    return osy_redis_blocking_shards_at(reconciler->options.redis, reconciler->options.shard);
+}
+
+static bool is_ours(const struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id)
+{
+    return osy_redis_blocking_shards_find(reconciler->options.redis, restaurant_id) ==
+           reconciler->options.shard;
+}
+
 static void copy_run_id(void *context, const struct osy_redis_reply *reply,
                         const struct osy_error *err)
 {
@@ -117,7 +133,7 @@ static bool read_run_id(struct api_reconciler *reconciler, char run_id[IDENTITY_
                         struct osy_error *err)
 {
     const char *argv[] = {"INFO", "server"};
-    return osy_redis_blocking_command(reconciler->options.redis, 2, argv, NULL, copy_run_id, run_id,
+    return osy_redis_blocking_command(server_of(reconciler), 2, argv, NULL, copy_run_id, run_id,
                                       err);
 }
 
@@ -137,9 +153,8 @@ static bool read_mark(struct api_reconciler *reconciler, char mark[OSY_UUID_TEXT
     struct osy_uuid id = osy_uuid_v4();
     osy_uuid_format(&id, mark);
     const char *leave[] = {"SET", MARK_KEY, mark, "NX"}, *read[] = {"GET", MARK_KEY};
-    return osy_redis_blocking_command(reconciler->options.redis, 4, leave, NULL, NULL, NULL, err) &&
-           osy_redis_blocking_command(reconciler->options.redis, 2, read, NULL, copy_mark, mark,
-                                      err);
+    return osy_redis_blocking_command(server_of(reconciler), 4, leave, NULL, NULL, NULL, err) &&
+           osy_redis_blocking_command(server_of(reconciler), 2, read, NULL, copy_mark, mark, err);
 }
 
 /* A Redis that was restarted or emptied may have lost its streams: nothing is known of it any more. */
@@ -201,8 +216,8 @@ static bool find_published(struct api_reconciler *reconciler, const struct osy_u
     api_stream_log_key(restaurant_id, key);
     snprintf(upto, sizeof upto, "%" PRIu64, seq);
     const char *argv[] = {"XREVRANGE", key, upto, "-", "COUNT", "1"};
-    bool ok = osy_redis_blocking_command(reconciler->options.redis, 6, argv, NULL, copy_entry,
-                                         &search, err);
+    bool ok =
+        osy_redis_blocking_command(server_of(reconciler), 6, argv, NULL, copy_entry, &search, err);
     *found = search.found;
     return ok;
 }
@@ -234,8 +249,8 @@ static bool start_over(struct api_reconciler *reconciler, const struct osy_uuid 
     api_stream_log_key(restaurant_id, key);
     uint64_t most = reconciler->options.stream_max;
     *at = (struct place){.seq = head->seq > most ? head->seq - most : 0};
-    return osy_redis_blocking_command(reconciler->options.redis, 2, (const char *[]){"DEL", key},
-                                      NULL, NULL, NULL, err);
+    return osy_redis_blocking_command(server_of(reconciler), 2, (const char *[]){"DEL", key}, NULL,
+                                      NULL, NULL, err);
 }
 
 /* --- publishing ----------------------------------------------------------------------------- */
@@ -321,7 +336,7 @@ static bool reconcile_stream(struct api_reconciler *reconciler,
         (is_other && !start_over(reconciler, restaurant_id, head, &at, err)))
         return false;
     if (at.seq < head->seq)
-        osy_metric_inc(reconciler->behind);
+        reconciler->behind++;
     if (head->seq - at.seq > reconciler->options.stream_max)
         at = (struct place){.seq = head->seq - reconciler->options.stream_max};
     for (bool rows_left = at.seq < head->seq; rows_left;) {
@@ -348,7 +363,8 @@ static bool reconcile_rows(struct api_reconciler *reconciler, const PGresult *ro
             return osy_error_set(err, OSY_ERR_INVALID,
                                  "restaurant_streams has a row with a bad id");
         head.seq = strtoull(PQgetvalue(rows, row, STREAM_SEQ), NULL, 10);
-        if (!reconcile_stream(reconciler, &restaurant_id, &head, published, err))
+        if (is_ours(reconciler, &restaurant_id) &&
+            !reconcile_stream(reconciler, &restaurant_id, &head, published, err))
             return false;
     }
     return true;
@@ -396,14 +412,17 @@ static bool run_pass(struct api_reconciler *reconciler, size_t *published, struc
 bool api_reconciler_pass(struct api_reconciler *reconciler, size_t *published,
                          struct osy_error *err)
 {
+    const struct api_reconciler_metrics *metrics = &reconciler->options.metrics;
     *published = 0;
-    osy_metric_set(reconciler->behind, 0);
+    reconciler->behind = 0;
     bool ok = OSY_BUG("reconciler_idle", "what its publisher lost is never published") ||
               run_pass(reconciler, published, err);
-    osy_metric_add(reconciler->published, (double)*published);
+    osy_metric_add(metrics->published, (double)*published);
+    osy_metric_add(metrics->behind, (double)reconciler->behind - (double)reconciler->told_behind);
+    reconciler->told_behind = reconciler->behind;
     if (!ok) {
         forget_all(reconciler);
-        osy_metric_inc(reconciler->failures);
+        osy_metric_inc(metrics->failures);
     }
     return ok;
 }

@@ -12,7 +12,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 #include "shared/revocation_feed.h"
 
 #define INTERVAL_MS 1000
@@ -36,19 +36,29 @@ struct api_health {
 
 /* ---- asking ---- */
 
+/* The first that does not answer is enough: nobody has to wait for those behind it as well. */
+static bool ask_redis(struct osy_redis_blocking_shards *redis, struct osy_error *err)
+{
+    static const char *const ping[] = {"PING"};
+    for (size_t i = 0; i < osy_redis_blocking_shards_count(redis); i++) {
+        if (!osy_redis_blocking_command(osy_redis_blocking_shards_at(redis, i), 1, ping, NULL, NULL,
+                                        NULL, err))
+            return osy_error_prefix(err, "%s", osy_redis_blocking_shards_name(redis, i));
+    }
+    return true;
+}
+
 static void ask(struct api_worker *worker, struct api_job *job)
 {
     struct api_health *health =
         (struct api_health *)((char *)job - offsetof(struct api_health, job));
-    static const char *const ping[] = {"PING"};
     PGresult *result;
 
     health->asked_database = health->asked_redis = (struct check){0};
     result = osy_pg_query(worker->pg, sql_ask_database, 0, NULL, &health->asked_database.err);
     health->asked_database.ok = result != NULL;
     PQclear(result);
-    health->asked_redis.ok = osy_redis_blocking_command(worker->redis, 1, ping, NULL, NULL, NULL,
-                                                        &health->asked_redis.err);
+    health->asked_redis.ok = ask_redis(worker->redis, &health->asked_redis.err);
 }
 
 /* Logs a change once, not every second. */
@@ -94,7 +104,7 @@ struct api_health *api_health_create(uv_loop_t *loop, const struct api_config *c
                                                 .threads = 1,
                                                 .queue_max = 1,
                                                 .database_url = config->database_url,
-                                                .redis_url = config->redis_url};
+                                                .redis = config->redis};
     struct osy_metric_family *up = osy_metrics_gauge_family(
         metrics, "dependency_up", "Whether it answered within the last second.", "name");
 

@@ -11,7 +11,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 #define REDIS_TIMEOUT_MS 1000
 
@@ -151,16 +151,16 @@ static bool init_worker(struct api_worker *worker, const struct api_workers_opti
     snprintf(name, sizeof name, "ordersync-api %s", options->name);
     worker->context = options->context;
     worker->pg = osy_pg_create(&pg);
-    if (!options->redis_url)
+    if (!options->redis)
         return true;
-    worker->redis = osy_redis_blocking_create(options->redis_url, REDIS_TIMEOUT_MS, err);
+    worker->redis = osy_redis_blocking_shards_create(options->redis, REDIS_TIMEOUT_MS, err);
     return worker->redis != NULL;
 }
 
 static void deinit_worker(struct api_worker *worker)
 {
     osy_pg_destroy(worker->pg);
-    osy_redis_blocking_destroy(worker->redis);
+    osy_redis_blocking_shards_destroy(worker->redis);
 }
 
 struct api_workers *api_workers_create(uv_loop_t *loop, const struct api_workers_options *options,

@@ -15,13 +15,13 @@
 struct api_context;
 struct osy_metrics;
 struct osy_pg;
-struct osy_redis_blocking;
+struct osy_redis_blocking_shards;
 
 /* What a handler on a worker has for itself. */
 struct api_worker {
     struct api_context *context; /* shared: only what is immutable or thread-safe in it */
     struct osy_pg *pg;
-    struct osy_redis_blocking *redis; /* NULL when the pool was made without Redis */
+    struct osy_redis_blocking_shards *redis; /* NULL when the pool was made without Redis */
 };
 
 struct api_job {
@@ -35,7 +35,7 @@ struct api_workers_options {
     uint32_t threads;
     uint32_t queue_max;          /* jobs that wait */
     const char *database_url;    /* copied */
-    const char *redis_url;       /* copied; NULL: no Redis */
+    const char *redis;           /* as osy_redis_map_create reads it; copied; NULL: no Redis */
     struct osy_metrics *metrics; /* NULL: none */
     struct api_context *context; /* borrowed */
 };

@@ -1,5 +1,6 @@
 #include "api/presence/reachability.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 enum { REDIS_TIMEOUT_MS = 2000, CHANNEL_BYTES = 64 };
 
@@ -21,7 +22,7 @@ enum { CHANGED_RESTAURANT = 0, CHANGED_REACHABLE };
 
 struct api_reachability {
     struct osy_pg *pg; /* owned, as is all the rest but the metric */
-    struct osy_redis_blocking *redis;
+    struct osy_redis_blocking_shards *redis;
     struct api_task_thread *thread;
     struct osy_metric *unreachable;
     int64_t grace_ms, up_since_ms; /* 0: the last statement failed, or there was none */
@@ -46,19 +47,33 @@ static PGresult *query(struct api_reachability *reachability, const char *sql, i
     return rows;
 }
 
-/* Redis may be away: then the first restaurant has found out for all. */
+static bool announce_one(struct osy_redis_blocking *redis, const char *restaurant)
+{
+    char channel[CHANNEL_BYTES];
+    struct osy_error err = {0};
+    snprintf(channel, sizeof channel, "os:{%s}:presence", restaurant);
+    const char *const command[] = {"PUBLISH", channel, "changed"};
+    if (osy_redis_blocking_command(redis, 3, command, NULL, NULL, NULL, &err))
+        return true;
+    OSY_DEBUG("presence_not_published", OSY_ERR(&err));
+    return false;
+}
+
+/* A Redis may be away: then the first of its restaurants has found out for the others. */
 static void announce(struct api_reachability *reachability, const PGresult *changed)
 {
+    uint64_t away = 0; /* a bit for each shard */
     for (int row = 0; row < PQntuples(changed); row++) {
-        char channel[CHANNEL_BYTES];
-        struct osy_error err = {0};
-        snprintf(channel, sizeof channel, "os:{%s}:presence",
-                 PQgetvalue(changed, row, CHANGED_RESTAURANT));
-        const char *const command[] = {"PUBLISH", channel, "changed"};
-        if (!osy_redis_blocking_command(reachability->redis, 3, command, NULL, NULL, NULL, &err)) {
-            OSY_DEBUG("presence_not_published", OSY_ERR(&err));
-            return;
-        }
+        const char *restaurant = PQgetvalue(changed, row, CHANGED_RESTAURANT);
+        struct osy_uuid id;
+        bool ok = osy_uuid_parse(restaurant, strlen(restaurant), &id);
+        assert(ok); /* the column's type is uuid */
+        (void)ok;
+        size_t shard = osy_redis_blocking_shards_find(reachability->redis, &id);
+        uint64_t bit = UINT64_C(1) << shard;
+        if (!(away & bit) &&
+            !announce_one(osy_redis_blocking_shards_at(reachability->redis, shard), restaurant))
+            away |= bit;
     }
 }
 
@@ -111,7 +126,7 @@ static bool judge(void *context, bool *more, struct osy_error *err)
 
 static void free_reachability(struct api_reachability *reachability)
 {
-    osy_redis_blocking_destroy(reachability->redis);
+    osy_redis_blocking_shards_destroy(reachability->redis);
     osy_pg_destroy(reachability->pg);
     free(reachability);
 }
@@ -126,7 +141,7 @@ struct api_reachability *api_reachability_start(const struct api_config *config,
     };
     struct api_reachability *reachability = osy_alloc(sizeof *reachability);
     reachability->grace_ms = config->presence_grace_ms;
-    reachability->redis = osy_redis_blocking_create(config->redis_url, REDIS_TIMEOUT_MS, err);
+    reachability->redis = osy_redis_blocking_shards_create(config->redis, REDIS_TIMEOUT_MS, err);
     if (!reachability->redis)
         goto failed;
     reachability->pg = osy_pg_create(&(struct osy_pg_options){

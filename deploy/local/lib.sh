@@ -6,7 +6,7 @@
 #   env       what tools and tests source: addresses, process ids, settings (0600)
 #   run/      NAME.pid: "<pid> <start time>"; both must match, so a recycled pid is never signalled
 #   log/      NAME.log: stdout and stderr of each program
-#   keys/     signing and data keys;  redis/ nginx/  their files;  postgres/  data (see postgres_data)
+#   keys/     signing and data keys;  redis*/ nginx/  their files;  postgres/  data (see postgres_data)
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -21,15 +21,41 @@ load_config() {
     # shellcheck source=/dev/null
     source "$state/config"
     database_url=postgresql://ordersync:$database_password@127.0.0.1:$postgres_port/ordersync
-    redis_url=redis://:$redis_password@127.0.0.1:$redis_port/0
+    # A stack of an older version has one Redis, and tells its port only.
+    : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}"
+    redis_url=$(redis_url_of 1)
     edge_url=http://127.0.0.1:$edge_port
     ws_url=ws://127.0.0.1:$edge_port
+}
+
+redis_port_of() { nth "$1" "$redis_ports"; }
+redis_url_of() { echo "redis://:$redis_password@127.0.0.1:$(redis_port_of "$1")/0"; }
+
+# The first has the name that a single one has; a server's name decides whose restaurants it has.
+redis_name() { [ "$1" = 1 ] && echo redis || echo "redis-$1"; }
+redis_names() {
+    local i
+    for ((i = 1; i <= redis_count; i++)); do redis_name "$i"; done
+}
+redis_number() { [ "$1" = redis ] && echo 1 || echo "${1#redis-}"; }
+
+# Sets the two settings that say where Redis is, one of them to nothing. PORT: where the first is to be met.
+set_redis_settings() { # set_redis_settings [PORT]
+    local i port
+    port=$(redis_port_of 1)
+    ORDERSYNC_REDIS_URL=${redis_url/1:$port/1:${1:-$port}} ORDERSYNC_REDIS_URLS=
+    [ "$redis_count" -gt 1 ] || return 0
+    ORDERSYNC_REDIS_URLS=redis=$ORDERSYNC_REDIS_URL ORDERSYNC_REDIS_URL=
+    for ((i = 2; i <= redis_count; i++)); do
+        ORDERSYNC_REDIS_URLS+=,$(redis_name "$i")=$(redis_url_of "$i")
+    done
 }
 
 # In the order in which they start.
 component_names() {
     local i
-    printf 'postgres\nredis\n'
+    echo postgres
+    redis_names
     for ((i = 1; i <= apis; i++)); do echo "api-$i"; done
     for ((i = 1; i <= hubs; i++)); do echo "hub-$i"; done
     printf 'worker-1\nnginx\n'
@@ -222,14 +248,17 @@ SQL
 
 # ---- the other components ---------------------------------------------------------------------------
 
-start_redis() {
-    mkdir -p "$state/redis"
+start_redis() { # start_redis NUMBER
+    local name folder
+    name=$(redis_name "$1")
+    folder=$state/$name
+    mkdir -p "$folder"
     # noeviction: an evicted stream would be a silent hole. No persistence: the truth is in PostgreSQL.
-    write_private "$state/redis/redis.conf" <<END
+    write_private "$folder/redis.conf" <<END
 bind 127.0.0.1
-port $redis_port
+port $(redis_port_of "$1")
 requirepass $redis_password
-dir $(shell_quote "$state/redis")
+dir $(shell_quote "$folder")
 daemonize no
 save ""
 appendonly no
@@ -237,15 +266,16 @@ maxmemory 1gb
 maxmemory-policy noeviction
 tcp-backlog 511
 END
-    launch redis redis-server "$state/redis/redis.conf"
+    launch "$name" redis-server "$folder/redis.conf"
 }
 
 # Exports the settings that all programs know. In a subshell: what the caller's shell has set for
 # ORDERSYNC_* (a tester's limits, say) reaches the programs too, unless it is set here.
 export_environment() {
     # ctl may name other ports: those of proxies, where a test cuts the wire.
+    set_redis_settings "${via_redis_port:-}"
     export ORDERSYNC_DATABASE_URL=${database_url/1:$postgres_port/1:${via_postgres_port:-$postgres_port}} \
-        ORDERSYNC_REDIS_URL=${redis_url/1:$redis_port/1:${via_redis_port:-$redis_port}} \
+        ORDERSYNC_REDIS_URL ORDERSYNC_REDIS_URLS \
         ORDERSYNC_KEYS_DIR=$state/keys ORDERSYNC_PUBLIC_URL=$edge_url \
         ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 }
@@ -310,6 +340,7 @@ start_component() {
     api-*) start_api "${1#api-}" ;;
     hub-*) start_hub "${1#hub-}" ;;
     worker-1) start_worker ;;
+    redis*) start_redis "$(redis_number "$1")" ;;
     *) "start_$1" ;;
     esac
 }
@@ -320,7 +351,8 @@ is_ready() {
     case $1 in
     postgres) PGPASSWORD=$postgres_password psql -XAtq -c 'SELECT 1' \
         "postgresql://postgres@127.0.0.1:$postgres_port/postgres?connect_timeout=2" >/dev/null 2>&1 ;;
-    redis) [ "$(REDISCLI_AUTH=$redis_password timeout 2 redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null)" = PONG ] ;;
+    redis*) [ "$(REDISCLI_AUTH=$redis_password timeout 2 redis-cli -h 127.0.0.1 \
+        -p "$(redis_port_of "$(redis_number "$1")")" ping 2>/dev/null)" = PONG ] ;;
     api-*) answers "http://127.0.0.1:$(nth "${1#api-}" "$api_ports")/ready" ;;
     hub-*) answers "http://127.0.0.1:$(nth "${1#hub-}" "$hub_admin_ports")/ready" ;;
     worker-1) answers "http://127.0.0.1:$worker_port/ready" ;;
@@ -366,6 +398,8 @@ pids_of_kind() { # running ones only, of the components whose name begins so
 }
 
 write_env() {
+    local ORDERSYNC_REDIS_URL ORDERSYNC_REDIS_URLS
+    set_redis_settings
     local pairs=(
         EDGE_URL "$edge_url" WS_URL "$ws_url"
         API_URLS "$(base_urls "$api_ports")" HUB_URLS "$(base_urls "$hub_ports")"
@@ -375,7 +409,8 @@ write_env() {
         WORKER_PIDS "$(pids_of_kind worker-)" POSTGRES_PIDS "$(pids_of_kind postgres)"
         REDIS_PIDS "$(pids_of_kind redis)" NGINX_PIDS "$(pids_of_kind nginx)"
         DEMO_RESTAURANT_ID "$demo_restaurant" BIN_DIR "$bin_dir" STATE_DIR "$state"
-        ORDERSYNC_DATABASE_URL "$database_url" ORDERSYNC_REDIS_URL "$redis_url"
+        ORDERSYNC_DATABASE_URL "$database_url"
+        ORDERSYNC_REDIS_URL "$ORDERSYNC_REDIS_URL" ORDERSYNC_REDIS_URLS "$ORDERSYNC_REDIS_URLS"
         ORDERSYNC_KEYS_DIR "$state/keys" ORDERSYNC_PUBLIC_URL "$edge_url"
     )
     local i
@@ -422,7 +457,7 @@ stop_all() {
             kill -TERM "$pid" 2>/dev/null || true
         fi
     done
-    for name in $programs nginx redis postgres; do
+    for name in $programs nginx $(redis_names) postgres; do
         stop_component "$name" 20
     done
 }

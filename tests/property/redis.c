@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hub/topic.h"
-#include "shared/redis.h"
+#include "shared/redis_shards.h"
 #include "tests/property/world.h"
 
 enum {
@@ -19,11 +19,15 @@ enum {
     OUT_OF_TURN_ONE_IN = 6,
 };
 
+/* One server, which has all restaurants. */
 struct osy_redis {
     int nothing;
 };
-static struct osy_redis the_redis;
-struct osy_redis *const redis = &the_redis;
+struct osy_redis_shards {
+    struct osy_redis only;
+};
+static struct osy_redis_shards the_redis;
+struct osy_redis_shards *const redis = &the_redis;
 
 static struct {
     const struct row *entries[STREAM_MAX]; /* ascending */
@@ -60,6 +64,14 @@ void redis_begin(void)
 }
 
 /* --- what the hub says ---------------------------------------------------------------------- */
+
+struct osy_redis *osy_redis_shards_of(const struct osy_redis_shards *shards,
+                                      const struct osy_uuid *restaurant_id)
+{
+    (void)shards;
+    (void)restaurant_id;
+    return &redis->only;
+}
 
 bool osy_redis_commands_up(const struct osy_redis *link)
 {

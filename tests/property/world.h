@@ -6,7 +6,7 @@
  *
  *   history.c   what PostgreSQL holds: a tree, because a restore makes a branch
  *   database.c  hub/store.h: answers late, in any order, from any moment since the question, or not at all
- *   redis.c     shared/redis.h: streams with holes and lost histories, a channel that loses, doubles and reorders
+ *   redis.c     shared/redis_shards.h: streams with holes and lost histories, a channel that loses, doubles and reorders
  *   client.c    hub/socket.h and hub/grants.h: sockets that stall and break, clients that judge what they get
  *   trace.c     what happened, for a run that went wrong
  */
@@ -93,7 +93,7 @@ bool database_answer_one(void); /* false: nothing was asked */
 
 /* --- redis.c -------------------------------------------------------------------------------- */
 
-extern struct osy_redis *const redis;
+extern struct osy_redis_shards *const redis;
 void redis_begin(void);
 bool redis_answer_one(void);  /* a command; false: none waits */
 bool redis_deliver_one(void); /* what was published or confirmed; false: nothing is under way */

@@ -62,7 +62,7 @@ static void run_until_left(struct fixture *fixture, const char *count_sql, long 
     struct osy_error err = {0};
     struct osy_metrics *metrics = osy_metrics_create();
     struct api_config config = {.database_url = (char *)(uintptr_t)database_url(),
-                                .redis_url = fixture->server.url,
+                                .redis = fixture->server.url,
                                 .reconcile_interval_ms = 10,
                                 .stream_events_max = 1000,
                                 .receipt_days = 35,

@@ -29,7 +29,7 @@
 #include "shared/metrics.h"
 #include "shared/pg.h"
 #include "shared/redis.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 #include "shared/uuid.h"
 #include "tests/integration/redis/server.h"
 #include "tests/integration/writer/database.h"
@@ -47,7 +47,7 @@ enum {
 struct worker {
     struct osy_metrics *metrics;
     struct osy_pg *pg;
-    struct osy_redis_blocking *redis;
+    struct osy_redis_blocking_shards *redis;
     struct api_reconciler *reconciler;
 };
 
@@ -77,13 +77,15 @@ static struct worker make_worker(const struct fixture *f, uint32_t grace_ms, uin
         .metrics = osy_metrics_create(),
         .pg = osy_pg_create(
             &(struct osy_pg_options){.url = database_url(), .application_name = "test"}),
-        .redis = osy_redis_blocking_create(f->server.url, REDIS_TIMEOUT_MS, &err),
+        .redis = osy_redis_blocking_shards_create(f->server.url, REDIS_TIMEOUT_MS, &err),
     };
+    struct api_reconciler_metrics counts;
     assert_non_null(worker.redis);
+    api_reconciler_metrics_init(&counts, worker.metrics);
     worker.reconciler =
         api_reconciler_create(&(struct api_reconciler_options){.pg = worker.pg,
                                                                .redis = worker.redis,
-                                                               .metrics = worker.metrics,
+                                                               .metrics = counts,
                                                                .grace_ms = grace_ms,
                                                                .stream_max = stream_max});
     return worker;
@@ -92,7 +94,7 @@ static struct worker make_worker(const struct fixture *f, uint32_t grace_ms, uin
 static void end_worker(struct worker *worker)
 {
     api_reconciler_destroy(worker->reconciler);
-    osy_redis_blocking_destroy(worker->redis);
+    osy_redis_blocking_shards_destroy(worker->redis);
     osy_pg_destroy(worker->pg);
     osy_metrics_destroy(worker->metrics);
 }
@@ -194,7 +196,8 @@ static void command(struct worker *worker, int argc, const char *const *argv, os
                     void *context)
 {
     struct osy_error err = {0};
-    if (!osy_redis_blocking_command(worker->redis, argc, argv, NULL, fn, context, &err))
+    if (!osy_redis_blocking_command(osy_redis_blocking_shards_home(worker->redis), argc, argv, NULL,
+                                    fn, context, &err))
         fail_msg("%s: %s", argv[0], err.message);
 }
 
