@@ -11,21 +11,9 @@
 #include "shared/json.h"
 #include "shared/random.h"
 
-#define KITCHEN_TRIES 32
-
-/* What the kitchen does to an order of version i + 1. */
-static const char *const steps[] = {"accept", "prepare", "ready", "complete"};
-
-#define STEPS (sizeof(steps) / sizeof(*steps))
-
-static struct load_restaurant *restaurant_of(struct load_run *run, size_t restaurant)
+static const struct load_restaurant *restaurant_of(struct load_run *run, size_t restaurant)
 {
     return &run->restaurants.all[restaurant];
-}
-
-static void count_refusal(struct load_posts *posts, int status)
-{
-    posts->refused[status > 0 && status < LOAD_STATUSES ? status : 0]++;
 }
 
 /* "version" of the order in a reply; 0 when it is not there. */
@@ -45,13 +33,13 @@ static void destroy_follow(struct load_follow *follow)
     free(follow);
 }
 
-/* Lets go of the sockets that a later one has replaced and that have seen all there was. */
-static void retire(struct load_customer *customer)
+void load_customer_retire(struct load_customer *customer)
 {
     struct load_follow **at = &customer->latest;
     while (*at) {
         struct load_follow *follow = *at;
-        if (follow->is_retiring && !follow->is_changing && load_trail_lacks(&follow->trail) == 0) {
+        if (follow->is_retiring && !follow->trail.order->is_changing &&
+            load_trail_lacks(&follow->trail) == 0) {
             *at = follow->older;
             destroy_follow(follow);
         } else {
@@ -66,7 +54,7 @@ static void on_event(void *context, size_t stream, const struct load_message *ev
     (void)stream;
     struct load_follow *follow = context;
     struct load_customer *customer = follow->customer;
-    struct load_stats *stats = &customer->run->stats;
+    struct load_stats *stats = customer->run->stats;
     if (event->version == 0 || !osy_uuid_equal(&event->order_id, &follow->trail.order->id)) {
         stats->leaked++;
         return;
@@ -80,7 +68,7 @@ static void on_event(void *context, size_t stream, const struct load_message *ev
     stats->to_customers++;
     load_stats_latency(stats, LOAD_LATENCY_CHANGE_TO_CUSTOMER,
                        follow->trail.order->intended_ns[event->version - 1], now_ns);
-    retire(customer);
+    load_customer_retire(customer);
 }
 
 static void on_live(void *context)
@@ -93,7 +81,7 @@ static void on_live(void *context)
     }
     for (struct load_follow *older = follow->older; older; older = older->older)
         older->is_retiring = true;
-    retire(customer);
+    load_customer_retire(customer);
 }
 
 struct reload {
@@ -114,7 +102,7 @@ static void on_reloaded(void *context, const struct load_http_reply *reply)
     for (struct load_follow *at = reload.customer->latest; at && version; at = at->older)
         if (at->trail.order == reload.order)
             load_trail_reset(&at->trail, version);
-    retire(reload.customer);
+    load_customer_retire(reload.customer);
 }
 
 static void on_reset(void *context, size_t stream, const char *position)
@@ -179,19 +167,19 @@ static struct load_order *book_order(const struct placing *placing, json_t *repl
         return NULL;
     struct load_order *order = load_ledger_order(run->ledger, placing->restaurant, &id);
     order->intended_ns[0] = placing->due_ns;
-    if (run->acknowledged)
-        fprintf(run->acknowledged, "%s\n", text);
+    if (run->assignment->acknowledged)
+        fprintf(run->assignment->acknowledged, "%s\n", text);
     load_order_acknowledge(order, version);
-    load_stats_latency(&run->stats, LOAD_LATENCY_ORDER_REPLY, placing->due_ns, now_ns);
+    load_stats_latency(run->stats, LOAD_LATENCY_ORDER_REPLY, placing->due_ns, now_ns);
     for (size_t i = 0; i < order->early_count; i++)
-        load_stats_latency(&run->stats, LOAD_LATENCY_ORDER_TO_TABLET, placing->due_ns,
+        load_stats_latency(run->stats, LOAD_LATENCY_ORDER_TO_TABLET, placing->due_ns,
                            order->early_ns[i]);
     return order;
 }
 
 static void on_accepted(const struct placing *placing, const struct load_http_reply *reply)
 {
-    struct load_posts *posts = &placing->run->stats.orders;
+    struct load_posts *posts = &placing->run->stats->orders;
     json_t *body = osy_json_parse(reply->body, reply->body_length, JSON_OBJECT, NULL);
     const char *token = json_string_value(json_object_get(body, "tracking_token"));
     const char *position = json_string_value(json_object_get(body, "position"));
@@ -200,8 +188,9 @@ static void on_accepted(const struct placing *placing, const struct load_http_re
         posts->accepted++;
         if (placing->customer)
             follow_order(placing->customer, order, version_of(body), token, position);
+        load_kitchen_take(placing->run->kitchen, order, placing->customer);
     } else {
-        count_refusal(posts, 0);
+        load_posts_refuse(posts, 0);
     }
     json_decref(body);
 }
@@ -209,13 +198,13 @@ static void on_accepted(const struct placing *placing, const struct load_http_re
 static void on_placed(void *context, const struct load_http_reply *reply)
 {
     struct placing *placing = context;
-    struct load_posts *posts = &placing->run->stats.orders;
+    struct load_posts *posts = &placing->run->stats->orders;
     if (!reply)
         posts->unanswered++;
     else if (reply->status == 201)
         on_accepted(placing, reply);
     else
-        count_refusal(posts, reply->status);
+        load_posts_refuse(posts, reply->status);
     if (placing->due_ns == 0 && (!reply || reply->status != 201))
         placing->run->failed_starts++;
     free(placing);
@@ -242,9 +231,9 @@ static void place(struct load_run *run, struct load_customer *customer, size_t r
     struct placing *placing = osy_alloc(sizeof(*placing));
     *placing = (struct placing){run, customer, restaurant, due_ns};
     char *body = order_body(restaurant_of(run, restaurant));
-    run->stats.orders.offered++;
+    run->stats->orders.offered++;
     if (due_ns)
-        load_stats_latency(&run->stats, LOAD_LATENCY_GENERATOR, due_ns, osy_clock_monotonic_ns());
+        load_stats_latency(run->stats, LOAD_LATENCY_GENERATOR, due_ns, osy_clock_monotonic_ns());
     load_call(run->calls,
               &(struct load_http_request){.method = "POST", .path = "/api/v1/orders", .body = body},
               due_ns ? LOAD_CALL_ONCE : LOAD_CALL_INSIST, on_placed, placing);
@@ -273,76 +262,6 @@ void load_customer_order(struct load_customer *customer, uint64_t due_ns)
 void load_walk_in_order(struct load_run *run, size_t restaurant, uint64_t due_ns)
 {
     place(run, NULL, restaurant, due_ns);
-}
-
-/* --- the kitchen --- */
-
-struct change {
-    struct load_follow *follow; /* kept alive by is_changing */
-    uint32_t version;           /* that the order will have */
-};
-
-static void on_changed(void *context, const struct load_http_reply *reply)
-{
-    struct change change = *(struct change *)context;
-    struct load_follow *follow = change.follow;
-    struct load_run *run = follow->customer->run;
-    struct load_posts *posts = &run->stats.changes;
-    free(context);
-    follow->is_changing = false;
-    if (!reply) {
-        posts->unanswered++;
-    } else if (reply->status == 200) {
-        posts->accepted++;
-        load_order_acknowledge(follow->trail.order, change.version);
-        load_stats_latency(&run->stats, LOAD_LATENCY_CHANGE_REPLY,
-                           follow->trail.order->intended_ns[change.version - 1],
-                           osy_clock_monotonic_ns());
-    } else {
-        count_refusal(posts, reply->status);
-    }
-    retire(follow->customer);
-}
-
-static bool can_change(const struct load_follow *follow)
-{
-    return follow && load_feed_is_live(follow->feed) && !follow->is_changing &&
-           !follow->is_retiring && follow->trail.order->acknowledged >= 1 &&
-           follow->trail.order->acknowledged <= STEPS;
-}
-
-static void change_order(struct load_run *run, struct load_follow *follow, uint64_t due_ns)
-{
-    struct load_order *order = follow->trail.order;
-    char path[128], id[OSY_UUID_TEXT_BYTES];
-    struct change *change = osy_alloc(sizeof(*change));
-    *change = (struct change){follow, order->acknowledged + 1};
-    order->intended_ns[change->version - 1] = due_ns;
-    follow->is_changing = true;
-    osy_uuid_format(&order->id, id);
-    snprintf(path, sizeof(path), "/api/v1/restaurants/me/orders/%s/%s", id,
-             steps[change->version - 2]);
-    run->stats.changes.offered++;
-    load_call(run->calls,
-              &(struct load_http_request){.method = "POST",
-                                          .path = path,
-                                          .bearer = restaurant_of(run, order->restaurant)->token,
-                                          .body = "{}"},
-              LOAD_CALL_ONCE, on_changed, change);
-}
-
-bool load_kitchen_change(struct load_run *run, uint64_t due_ns)
-{
-    size_t customers = (size_t)run->options->customers;
-    for (int i = 0; i < KITCHEN_TRIES && customers > 0; i++) {
-        struct load_follow *follow = run->customers[osy_random_below(customers)].latest;
-        if (can_change(follow)) {
-            change_order(run, follow, due_ns);
-            return true;
-        }
-    }
-    run->stats.kitchen_idle++;
-    return false;
 }
 
 size_t load_customer_lacks(const struct load_customer *customer)

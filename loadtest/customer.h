@@ -2,7 +2,7 @@
  * A customer: places an order now and then, and follows the latest one on a socket with the tracking
  * token that came with it. The old socket stays until the new one is live, so that the number of open
  * sockets never falls; and until every status change that the kitchen has made has come, so that each
- * order is judged to its end. The kitchen is here too: it moves followed orders one status on.
+ * order is judged to its end.
  */
 #pragma once
 #include <stdbool.h>
@@ -20,7 +20,6 @@ struct load_follow {                /* one order on one socket */
     struct load_feed *feed;         /* owned */
     char *token;                    /* owned: the order's tracking token */
     struct load_trail trail;
-    bool is_changing; /* the kitchen waits for an answer */
     bool is_retiring; /* a later order of the customer is live */
     struct load_follow *older;
 };
@@ -38,7 +37,7 @@ void load_customer_deinit(struct load_customer *customer);
 void load_customer_order(struct load_customer *customer, uint64_t due_ns);
 /* An order that nobody follows, for runs without customers. */
 void load_walk_in_order(struct load_run *run, size_t restaurant, uint64_t due_ns);
-/* Moves some followed order on. False when none of those that it tried can be moved now. */
-bool load_kitchen_change(struct load_run *run, uint64_t due_ns);
+/* Lets go of the sockets that a later one has replaced and that have seen all there was. */
+void load_customer_retire(struct load_customer *customer);
 /* Acknowledged events that the customer's sockets still lack. */
 size_t load_customer_lacks(const struct load_customer *customer);

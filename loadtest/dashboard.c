@@ -15,7 +15,7 @@ static void on_event(void *context, size_t stream, const struct load_message *ev
                      uint64_t now_ns)
 {
     struct load_dashboard *dashboard = context;
-    dashboard->run->stats.to_dashboards += load_watch_event(
+    dashboard->run->stats->to_dashboards += load_watch_event(
         dashboard->run, &dashboard->views[stream], restaurant_of(dashboard, stream), event, now_ns);
 }
 
@@ -33,7 +33,7 @@ static void on_live(void *context)
 static void on_stray(void *context)
 {
     struct load_dashboard *dashboard = context;
-    dashboard->run->stats.leaked++;
+    dashboard->run->stats->leaked++;
 }
 
 static const struct load_feed_handler feed_handler = {

@@ -21,7 +21,8 @@
 #define PONG_TIMEOUT_MS      10000
 #define BACKOFF_FIRST_MS     500
 #define BACKOFF_MOST_MS      20000
-#define STABLE_CONNECTION_MS 60000 /* the backoff starts anew after a connection of this length */
+#define SHARES               1000000 /* in whose parts a share is drawn */
+#define STABLE_CONNECTION_MS 60000   /* the backoff starts anew after a connection of this length */
 
 /*
  *   WAITING --timer--> CONNECTING --hello--> RESUMING --caught_up or reset of each stream--> LIVE
@@ -88,22 +89,10 @@ static void set_state(struct load_feed *feed, enum feed_state state)
     struct load_feeds *feeds = feed->feeds;
     assert(is_legal(feed->state, state));
     feeds->connecting += (size_t)is_connecting(state) - (size_t)is_connecting(feed->state);
-    feeds->live += (size_t)(state == FEED_LIVE) - (size_t)(feed->state == FEED_LIVE);
-    feeds->refused += state == FEED_REFUSED;
+    feeds->counts->live += (uint64_t)(state == FEED_LIVE) - (uint64_t)(feed->state == FEED_LIVE);
+    feeds->counts->refused += state == FEED_REFUSED;
     feed->state = state;
     feed->since_ms = uv_now(feeds->loop);
-}
-
-static void count_close(struct load_feeds *feeds, int code)
-{
-    for (size_t i = 0; i < LOAD_CLOSE_CODES; i++) {
-        if (feeds->closes[i].count == 0)
-            feeds->closes[i].code = i + 1 < LOAD_CLOSE_CODES ? code : 0;
-        if (feeds->closes[i].code == code || i + 1 == LOAD_CLOSE_CODES) {
-            feeds->closes[i].count++;
-            return;
-        }
-    }
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -121,7 +110,7 @@ static void wait(struct load_feed *feed, uint64_t delay_ms)
 static void come_back(struct load_feed *feed, int code, uint32_t retry_after_s)
 {
     uint64_t now = uv_now(feed->feeds->loop);
-    count_close(feed->feeds, code);
+    load_socket_counts_close(feed->feeds->counts, code, 1);
     if (code == 4401 || code == 4403 || code == 4404) {
         feed->socket = NULL;
         uv_timer_stop(&feed->timer);
@@ -150,22 +139,20 @@ static void plan_cut(struct load_feed *feed)
         uv_timer_start(&feed->timer, on_timer, about(feed->feeds->cut_every_ms), 0);
 }
 
-static void cut(struct load_feed *feed)
+static void cut(struct load_feed *feed, uint32_t for_ms)
 {
-    struct load_feeds *feeds = feed->feeds;
-    if (feeds->cut_every_ms == 0)
-        return;
-    feeds->cuts++;
+    feed->feeds->counts->cuts++;
     load_socket_abort(feed->socket);
-    wait(feed, about(feeds->cut_ms));
+    wait(feed, about(for_ms));
 }
 
 /* The hub broke the protocol: count it, and come back as after any failure. */
 static void violate(struct load_feed *feed, const char *what)
 {
     struct load_feeds *feeds = feed->feeds;
-    feeds->violations++;
-    snprintf(feeds->last_error, sizeof(feeds->last_error), "%s: %s", feed->path, what);
+    feeds->counts->violations++;
+    snprintf(feeds->counts->last_error, sizeof(feeds->counts->last_error), "%s: %s", feed->path,
+             what);
     load_socket_close(feed->socket);
     come_back(feed, 1002, 0);
 }
@@ -211,8 +198,8 @@ static void on_socket_open(void *context)
 static void on_hello(struct load_feed *feed, const struct load_message *message)
 {
     feed->heartbeat_ms = message->delay_ms;
-    feed->feeds->opened++;
-    feed->feeds->reconnects += feed->was_connected;
+    feed->feeds->counts->opened++;
+    feed->feeds->counts->reconnects += feed->was_connected;
     feed->was_connected = true;
     set_state(feed, FEED_RESUMING);
 }
@@ -251,7 +238,7 @@ static void complete(struct load_feed *feed, struct stream *stream,
     stream->is_current = true;
     feed->current_count++;
     if (message->type == LOAD_MESSAGE_RESET) {
-        feed->feeds->resets++;
+        feed->feeds->counts->resets++;
         feed->handler->on_reset(feed->context, (size_t)(stream - feed->streams), stream->position);
     }
     if (feed->current_count == feed->stream_count)
@@ -292,7 +279,7 @@ static void on_event(struct load_feed *feed, size_t stream, const struct load_me
 
 static void on_drain(struct load_feed *feed, const struct load_message *message)
 {
-    feed->feeds->drains++;
+    feed->feeds->counts->drains++;
     feed->is_draining = true;
     feed->drain_ms = message->delay_ms;
 }
@@ -300,8 +287,9 @@ static void on_drain(struct load_feed *feed, const struct load_message *message)
 static void on_error(struct load_feed *feed, const struct load_message *message)
 {
     struct load_feeds *feeds = feed->feeds;
-    feeds->errors++;
-    snprintf(feeds->last_error, sizeof(feeds->last_error), "%s: %s", feed->path, message->code);
+    feeds->counts->errors++;
+    snprintf(feeds->counts->last_error, sizeof(feeds->counts->last_error), "%s: %s", feed->path,
+             message->code);
 }
 
 /* The order of a hub's messages: hello, then either event* and caught_up, or reset, then events. */
@@ -344,9 +332,9 @@ static bool take_of_stream(struct load_feed *feed, const struct load_message *me
 
 static void on_heartbeat(struct load_feeds *feeds, const struct load_message *message)
 {
-    feeds->heartbeats++;
-    if (message->age_ms > feeds->oldest_view_ms)
-        feeds->oldest_view_ms = message->age_ms;
+    feeds->counts->heartbeats++;
+    if (message->age_ms > feeds->counts->oldest_view_ms)
+        feeds->counts->oldest_view_ms = message->age_ms;
 }
 
 /*
@@ -375,8 +363,8 @@ static bool take_message(struct load_feed *feed, const char *text, size_t length
             violate(feed, "a message is of another stream, or ends a replay twice");
         break;
     case LOAD_MESSAGE_HEARTBEAT: on_heartbeat(feed->feeds, &message); break;
-    case LOAD_MESSAGE_PRESENCE: feed->feeds->presences++; break;
-    case LOAD_MESSAGE_FIGURES: feed->feeds->figures++; break;
+    case LOAD_MESSAGE_PRESENCE: feed->feeds->counts->presences++; break;
+    case LOAD_MESSAGE_FIGURES: feed->feeds->counts->figures++; break;
     case LOAD_MESSAGE_DRAIN: on_drain(feed, &message); break;
     case LOAD_MESSAGE_ERROR: on_error(feed, &message); break;
     case LOAD_MESSAGE_OTHER: break;
@@ -429,8 +417,8 @@ static void on_timer(uv_timer_t *timer)
     struct load_feed *feed = timer->data;
     if (feed->state == FEED_WAITING)
         connect_feed(feed);
-    else if (feed->state == FEED_LIVE)
-        cut(feed);
+    else if (feed->state == FEED_LIVE && feed->feeds->cut_every_ms > 0)
+        cut(feed, feed->feeds->cut_ms);
 }
 
 static void drop_silent(struct load_feed *feed)
@@ -469,9 +457,15 @@ static void on_sweep(uv_timer_t *timer)
 }
 
 void load_feeds_init(struct load_feeds *feeds, uv_loop_t *loop,
-                     const struct load_endpoint *endpoint, struct load_stats *stats)
+                     const struct load_endpoint *endpoint, struct load_stats *stats, size_t slot)
 {
-    *feeds = (struct load_feeds){.loop = loop, .endpoint = endpoint, .stats = stats};
+    *feeds = (struct load_feeds){
+        .loop = loop,
+        .endpoint = endpoint,
+        .stats = stats,
+        .counts = &stats->sockets,
+        .slot = slot,
+    };
     uv_timer_init(loop, &feeds->sweep);
     feeds->sweep.data = feeds;
     uv_timer_start(&feeds->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
@@ -493,12 +487,19 @@ void load_feeds_cut(struct load_feeds *feeds, uint32_t every_ms, uint32_t for_ms
             plan_cut(feed);
 }
 
+void load_feeds_storm(struct load_feeds *feeds, double share, uint32_t for_ms)
+{
+    for (struct load_feed *feed = feeds->first; feed; feed = feed->next)
+        if (feed->state == FEED_LIVE && (double)osy_random_below(SHARES) < share * SHARES)
+            cut(feed, for_ms);
+}
+
 bool load_feeds_are_current(const struct load_feeds *feeds)
 {
     bool is_due = false;
     for (const struct load_feed *feed = feeds->first; feed && !is_due; feed = feed->next)
         is_due = feed->acks && load_acks_are_due(feed->acks);
-    return !is_due && feeds->live + feeds->refused == feeds->count;
+    return !is_due && feeds->counts->live + feeds->counts->refused == feeds->counts->followed;
 }
 
 static void create_streams(struct load_feed *feed, const struct load_feed_target *target)
@@ -535,7 +536,7 @@ struct load_feed *load_feed_create(struct load_feeds *feeds, const struct load_f
     if (feeds->first)
         feeds->first->previous = feed;
     feeds->first = feed;
-    feeds->count++;
+    feeds->counts->followed++;
     connect_feed(feed);
     return feed;
 }
@@ -565,9 +566,9 @@ void load_feed_destroy(struct load_feed *feed)
         load_socket_close(feed->socket);
     feed->socket = NULL;
     feeds->connecting -= is_connecting(feed->state);
-    feeds->live -= feed->state == FEED_LIVE;
-    feeds->refused -= feed->state == FEED_REFUSED;
-    feeds->count--;
+    feeds->counts->live -= feed->state == FEED_LIVE;
+    feeds->counts->refused -= feed->state == FEED_REFUSED;
+    feeds->counts->followed--;
     if (feed->previous)
         feed->previous->next = feed->next;
     else

@@ -15,33 +15,17 @@
 #include "loadtest/message.h"
 #include "loadtest/stats.h"
 
-#define LOAD_CLOSE_CODES 16 /* different ones that are told apart; the rest counts as 0 */
-
-/* What all feeds share, and the counts over all of them. */
+/* What all feeds share. */
 struct load_feeds {
     uv_loop_t *loop;
     const struct load_endpoint *endpoint; /* borrowed */
-    struct load_stats *stats;             /* borrowed */
+    struct load_stats *stats;          /* borrowed; what becomes of the sockets is counted there */
+    struct load_socket_counts *counts; /* those of stats */
     uv_timer_t sweep;
     struct load_feed *first;
-    size_t count;
-    size_t live;                   /* feeds whose streams are all up to date */
     size_t connecting;             /* from the first byte to the end of the replay */
-    size_t refused;                /* feeds that a hub sent away for good (4401, 4403, 4404) */
-    uint64_t opened;               /* sockets that reached hello */
     uint32_t cut_every_ms, cut_ms; /* the jitter; 0: none */
-    uint64_t cuts;                 /* sockets that it has cut */
-    uint64_t reconnects, resets, drains;
-    uint64_t heartbeats, presences, figures; /* messages of these kinds */
-    uint32_t oldest_view_ms;                 /* the worst freshness that a heartbeat told */
-    uint64_t errors;                         /* `error` messages */
-    uint64_t violations;                     /* messages that break docs/protocol.md */
-    struct {
-        int code; /* as in load_socket_handler's on_close */
-        uint64_t count;
-    } closes[LOAD_CLOSE_CODES];
-    size_t slot;          /* the next socket's */
-    char last_error[256]; /* the last of either, for a person; "": none */
+    size_t slot;                   /* the next socket's */
 };
 
 /* stream: its number; 0 but for a dashboard's. */
@@ -65,9 +49,9 @@ struct load_feed_target {
 
 struct load_feed;
 
-/* In place: timers live in it. Borrows endpoint and stats. */
+/* In place: timers live in it. Borrows endpoint and stats. slot: the first socket's, see endpoint.h. */
 void load_feeds_init(struct load_feeds *feeds, uv_loop_t *loop,
-                     const struct load_endpoint *endpoint, struct load_stats *stats);
+                     const struct load_endpoint *endpoint, struct load_stats *stats, size_t slot);
 /* Destroys the feeds that are left. The loop must run on until their handles are closed. */
 void load_feeds_deinit(struct load_feeds *feeds);
 
@@ -76,6 +60,8 @@ void load_feeds_deinit(struct load_feeds *feeds);
  * about for_ms: both between half and one and a half of it. 0 ends that.
  */
 void load_feeds_cut(struct load_feeds *feeds, uint32_t every_ms, uint32_t for_ms);
+/* Cuts about that share (0 to 1) of the live sockets at once; they stay away for about for_ms. */
+void load_feeds_storm(struct load_feeds *feeds, double share, uint32_t for_ms);
 
 /*
  * Connects at once. Copies target but for its cache; borrows handler and context. No calls back from

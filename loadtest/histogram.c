@@ -1,10 +1,6 @@
 #include "loadtest/histogram.h"
 
 #include <math.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include "shared/alloc.h"
 
 #define LINEAR_BITS 11                        /* values below 2^11 have a bucket each */
 #define HALF        (1u << (LINEAR_BITS - 1)) /* buckets per power of two above that */
@@ -22,30 +18,14 @@ static size_t bucket_of(uint64_t value)
     return (size_t)shift * HALF + (size_t)(value >> shift);
 }
 
+_Static_assert(LOAD_HISTOGRAM_BUCKETS == 21 * HALF + (LOAD_HISTOGRAM_MOST >> 21) + 1,
+               "the greatest value has the last bucket");
+
 static uint64_t bucket_end(size_t bucket)
 {
     size_t shift = bucket < 2 * HALF ? 0 : bucket / HALF - 1;
     uint64_t scaled = bucket - shift * HALF;
     return ((scaled + 1) << shift) - 1;
-}
-
-static size_t bucket_count(void)
-{
-    return bucket_of(LOAD_HISTOGRAM_MOST) + 1;
-}
-
-void load_histogram_init(struct load_histogram *histogram)
-{
-    *histogram = (struct load_histogram){
-        .counts = osy_alloc_array(bucket_count(), sizeof(*histogram->counts)),
-        .least = UINT64_MAX,
-    };
-}
-
-void load_histogram_deinit(struct load_histogram *histogram)
-{
-    free(histogram->counts);
-    *histogram = (struct load_histogram){0};
 }
 
 void load_histogram_record(struct load_histogram *histogram, uint64_t value_us)
@@ -55,22 +35,33 @@ void load_histogram_record(struct load_histogram *histogram, uint64_t value_us)
     histogram->counts[bucket_of(value_us)]++;
     histogram->total++;
     histogram->sum += (double)value_us;
-    if (value_us < histogram->least)
-        histogram->least = value_us;
     if (value_us > histogram->most)
         histogram->most = value_us;
 }
 
 void load_histogram_merge(struct load_histogram *histogram, const struct load_histogram *other)
 {
-    for (size_t i = 0; i < bucket_count(); i++)
+    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS; i++)
         histogram->counts[i] += other->counts[i];
     histogram->total += other->total;
     histogram->sum += other->sum;
-    if (other->least < histogram->least)
-        histogram->least = other->least;
     if (other->most > histogram->most)
         histogram->most = other->most;
+}
+
+void load_histogram_since(struct load_histogram *difference, const struct load_histogram *now,
+                          const struct load_histogram *before)
+{
+    difference->total = difference->most = 0;
+    difference->sum = 0;
+    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS; i++) {
+        uint64_t count = now->counts[i] - before->counts[i];
+        difference->counts[i] = count;
+        difference->total += count;
+        difference->sum += (double)count * (double)bucket_end(i);
+        if (count > 0)
+            difference->most = bucket_end(i);
+    }
 }
 
 uint64_t load_histogram_quantile(const struct load_histogram *histogram, double quantile)
@@ -81,7 +72,7 @@ uint64_t load_histogram_quantile(const struct load_histogram *histogram, double 
     if (wanted == 0)
         wanted = 1;
     uint64_t seen = 0;
-    for (size_t i = 0; i < bucket_count(); i++) {
+    for (size_t i = 0; i < LOAD_HISTOGRAM_BUCKETS; i++) {
         seen += histogram->counts[i];
         if (seen >= wanted) {
             uint64_t end = bucket_end(i);

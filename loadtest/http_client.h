@@ -12,6 +12,8 @@
 #include "loadtest/endpoint.h"
 #include "loadtest/http_reader.h"
 
+#define LOAD_HTTP_CONNECTIONS 256 /* of one generator */
+
 struct load_http;
 
 struct load_http_request {

@@ -29,6 +29,7 @@ struct load_order {
     int32_t log_index[LOAD_VERSIONS]; /* version i + 1 in the restaurant's log; -1: not seen yet */
     uint64_t *early_ns;               /* owned: sightings from before the POST was answered */
     size_t early_count;
+    bool is_changing; /* the kitchen waits for an answer about it */
     UT_hash_handle hh;
 };
 

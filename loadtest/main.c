@@ -1,11 +1,13 @@
-/* ordersync-loadtest: reads the command line and the stack's environment, then runs. */
+/* ordersync-loadtest: reads the command line and the stack's environment, then runs; or compares runs. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
+#include "loadtest/compare.h"
+#include "loadtest/conductor.h"
 #include "loadtest/environment.h"
 #include "loadtest/options.h"
-#include "loadtest/run.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -22,6 +24,8 @@ int main(int argc, char **argv)
 {
     struct load_options options;
     struct osy_error err = {0};
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return load_compare_main(argc - 1, argv + 1);
     if (!load_options_parse(&options, argc, argv, &err)) {
         fprintf(stderr, "ordersync-loadtest: %s (--help tells more)\n", err.message);
         return EXIT_USAGE;
@@ -40,5 +44,5 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    return load_run_main(&options);
+    return load_conduct(&options);
 }

@@ -11,29 +11,22 @@
 
 /* --- before the loop --- */
 
-static bool seed(struct load_restaurants *restaurants, struct osy_error *err)
+bool load_restaurants_seed(struct osy_uuid *ids, size_t count, struct osy_error *err)
 {
-    char count[24], line[LOAD_PROGRAM_LINE_BYTES];
-    char *argv[] = {"ordersync-api", "seed", "--restaurants", count, NULL};
+    char number[24], line[LOAD_PROGRAM_LINE_BYTES];
+    char *argv[] = {"ordersync-api", "seed", "--restaurants", number, NULL};
     struct load_program program;
     size_t found = 0;
-    snprintf(count, sizeof(count), "%zu", restaurants->count);
+    snprintf(number, sizeof(number), "%zu", count);
     if (!load_program_start(&program, argv, err))
         return false;
-    while (load_program_read_line(&program, line)) {
-        if (found == restaurants->count)
-            continue;
-        struct load_restaurant *restaurant = &restaurants->all[found];
-        if (!osy_uuid_parse(line, strlen(line), &restaurant->id))
-            continue;
-        osy_uuid_format(&restaurant->id, restaurant->id_text);
-        found++;
-    }
+    while (load_program_read_line(&program, line))
+        found += found < count && osy_uuid_parse(line, strlen(line), &ids[found]);
     if (!load_program_finish(&program, "seed", err))
         return false;
-    if (found < restaurants->count)
+    if (found < count)
         return osy_error_set(err, OSY_ERR_IO, "ordersync-api seed printed %zu ids, not %zu", found,
-                             restaurants->count);
+                             count);
     return true;
 }
 
@@ -51,12 +44,18 @@ static bool mint_tokens(struct load_restaurants *restaurants, long ttl_seconds,
     return ok;
 }
 
-bool load_restaurants_prepare(struct load_restaurants *restaurants, size_t count, long ttl_seconds,
+bool load_restaurants_prepare(struct load_restaurants *restaurants, const struct osy_uuid *ids,
+                              size_t first, size_t step, size_t count, long ttl_seconds,
                               struct osy_error *err)
 {
     *restaurants = (struct load_restaurants){
-        .all = osy_alloc_array(count, sizeof(*restaurants->all)), .count = count};
-    return seed(restaurants, err) && mint_tokens(restaurants, ttl_seconds, err);
+        .all = osy_alloc_array(count / step + 1, sizeof(*restaurants->all))};
+    for (size_t i = first; i < count; i += step) {
+        struct load_restaurant *restaurant = &restaurants->all[restaurants->count++];
+        restaurant->id = ids[i];
+        osy_uuid_format(&restaurant->id, restaurant->id_text);
+    }
+    return mint_tokens(restaurants, ttl_seconds, err);
 }
 
 void load_restaurants_deinit(struct load_restaurants *restaurants)

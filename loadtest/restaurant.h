@@ -1,6 +1,7 @@
 /*
  * The restaurants of a run: seeded and given a staff token by the ordersync-api program that lies
- * beside this one (blocking, before the loop starts), then their menus loaded over HTTP.
+ * beside this one (blocking, before the loop starts), then their menus loaded over HTTP. All are seeded
+ * together; a generator takes those that are its own.
  */
 #pragma once
 #include <stdbool.h>
@@ -28,8 +29,13 @@ struct load_restaurants {
     bool failed;      /* a menu came that nothing can be ordered from */
 };
 
-/* Seeds, mints tokens that live for ttl_seconds. Blocks. OSY_ERR_IO names the program that failed. */
-OSY_MUST_CHECK bool load_restaurants_prepare(struct load_restaurants *restaurants, size_t count,
-                                             long ttl_seconds, struct osy_error *err);
+/* Makes count restaurants, or finds them, and writes their ids. Blocks. OSY_ERR_IO names the program that
+ * failed. */
+OSY_MUST_CHECK bool load_restaurants_seed(struct osy_uuid *ids, size_t count,
+                                          struct osy_error *err);
+/* Takes ids[first], ids[first + step], ... of count, and mints tokens that live for ttl_seconds. Blocks. */
+OSY_MUST_CHECK bool load_restaurants_prepare(struct load_restaurants *restaurants,
+                                             const struct osy_uuid *ids, size_t first, size_t step,
+                                             size_t count, long ttl_seconds, struct osy_error *err);
 void load_restaurants_deinit(struct load_restaurants *restaurants);
 void load_restaurants_load_menus(struct load_restaurants *restaurants, struct load_calls *calls);

@@ -1,60 +1,37 @@
 #include "loadtest/run.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "loadtest/pacer.h"
-#include "loadtest/processes.h"
-#include "loadtest/report.h"
 #include "loadtest/socket.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/json.h"
 
-#define TICK_MS           1
-#define HTTP_CONNECTIONS  256
-#define CONNECTING_MOST   512 /* sockets between their first byte and live, while ramping up */
-#define STUCK_S           60  /* the ramp gives up after so long without one more live socket */
-#define TRUTH_EVERY_S     1
-#define TOKEN_SPARE_S     900 /* tokens outlive the ramp and the settling by so much */
-#define SPARE_DESCRIPTORS 64
-#define GOODBYE_MS        1000
-
-/*
- * MENUS -> TABLETS -> DASHBOARDS -> STALLED -> CUSTOMERS -> LOAD -> SETTLE -> TRUTH -> done; TRUTH goes
- * back to SETTLE while a stream is behind and there is time. Each phase is a row of the table below.
- */
-enum phase {
-    PHASE_MENUS = 0,
-    PHASE_TABLETS,
-    PHASE_DASHBOARDS,
-    PHASE_STALLED,
-    PHASE_CUSTOMERS,
-    PHASE_LOAD,
-    PHASE_SETTLE,
-    PHASE_TRUTH,
-    PHASE_DONE,
-};
+#define TICK_MS         1
+#define SLOTS_EACH      20000 /* of the sockets of one generator, see endpoint.h */
+#define CONNECTING_MOST 512   /* sockets between their first byte and live, while ramping up */
+#define STUCK_S         60    /* the ramp gives up after so long without one more live socket */
+#define TRUTH_EVERY_S   1
+#define TOKEN_SPARE_S   900 /* tokens outlive the ramp and the settling by so much */
+#define GOODBYE_MS      1000
 
 struct session {
     struct load_run run;
-    uv_timer_t tick, progress;
-    uv_signal_t interrupt, mark, question;
-    enum phase phase;
-    uint64_t start_ns, phase_ns, load_ns; /* when the run, the phase, the load began */
-    struct load_pacer ramp, orders, changes;
-    size_t started;        /* clients of the phase's kind */
+    uv_timer_t tick;
+    uint64_t step_ns, load_ns; /* when the step, the load began */
+    size_t phase;              /* of the load */
+    uint64_t phase_end_ns;     /* when that is over */
+    struct load_pacer ramp, orders;
+    uint64_t ordered;      /* in the load */
+    size_t started;        /* clients of the step's kind */
     size_t best_live;      /* to notice a ramp that stalls */
     uint64_t best_live_ns; /* when that many were reached */
     uint64_t settle_until_ns;
     size_t truths_pending; /* restaurants whose position has been asked for */
     uint64_t behind;       /* streams that are not there, as far as asked */
-    struct load_processes before, after;
     bool failed;
 };
 
@@ -78,16 +55,27 @@ static size_t customer_count(const struct session *session)
     return (size_t)session->run.options->customers;
 }
 
-static void enter(struct session *session, enum phase phase);
+static size_t live_count(const struct session *session)
+{
+    return (size_t)session->run.stats->sockets.live;
+}
+
+static enum load_step step_of(const struct session *session)
+{
+    return (enum load_step)atomic_load(&session->run.assignment->desk->step);
+}
+
+static void enter(struct session *session, enum load_step step);
 
 static void fail(struct session *session, const char *why)
 {
-    fprintf(stderr, "\nordersync-loadtest: %s\n", why);
+    struct load_desk *desk = session->run.assignment->desk;
+    snprintf(desk->failure, sizeof(desk->failure), "%s", why);
     session->failed = true;
-    enter(session, PHASE_DONE);
+    enter(session, LOAD_STEP_DONE);
 }
 
-/* --- the phases --- */
+/* --- the steps --- */
 
 static void enter_menus(struct session *session)
 {
@@ -113,7 +101,7 @@ static void enter_ramp(struct session *session)
 
 static bool is_stuck(struct session *session, uint64_t now_ns)
 {
-    size_t live = session->run.feeds.live + session->run.stalled.live;
+    size_t live = live_count(session) + session->run.stalled.live;
     if (live > session->best_live) {
         session->best_live = live;
         session->best_live_ns = now_ns;
@@ -144,7 +132,7 @@ static void start_tablet(struct session *session, size_t index)
 
 static bool tick_tablets(struct session *session, uint64_t now_ns)
 {
-    return tick_ramp(session, now_ns, tablet_count(session), session->run.feeds.live, start_tablet);
+    return tick_ramp(session, now_ns, tablet_count(session), live_count(session), start_tablet);
 }
 
 static void start_dashboard(struct session *session, size_t index)
@@ -155,7 +143,7 @@ static void start_dashboard(struct session *session, size_t index)
 static bool tick_dashboards(struct session *session, uint64_t now_ns)
 {
     size_t count = dashboard_count(session);
-    size_t others = tablet_count(session), live = session->run.feeds.live;
+    size_t others = tablet_count(session), live = live_count(session);
     return tick_ramp(session, now_ns, count, live > others ? live - others : 0, start_dashboard);
 }
 
@@ -181,10 +169,18 @@ static void enter_customers(struct session *session)
     enter_ramp(session);
 }
 
+/* Without skew the customers are spread evenly; with it, as orders are. */
+static size_t restaurant_for(struct session *session, size_t index)
+{
+    struct load_run *run = &session->run;
+    return run->options->skew > 0 ? load_zipf_draw(&run->popularity)
+                                  : index % run->restaurants.count;
+}
+
 static void start_customer(struct session *session, size_t index)
 {
     struct load_customer *customer = &session->run.customers[index];
-    load_customer_init(customer, &session->run, index % session->run.restaurants.count);
+    load_customer_init(customer, &session->run, restaurant_for(session, index));
     load_customer_order(customer, 0);
 }
 
@@ -194,70 +190,91 @@ static bool tick_customers(struct session *session, uint64_t now_ns)
                      start_customer);
 }
 
+static void enter_nothing(struct session *session)
+{
+    (void)session;
+}
+
+static bool tick_ready(struct session *session, uint64_t now_ns)
+{
+    uint64_t begin_ns = atomic_load(&session->run.assignment->board->begin_ns);
+    return begin_ns > 0 && now_ns >= begin_ns;
+}
+
+/* The phase begins on time, however late this is noticed. */
+static void begin_phase(struct session *session, uint64_t at_ns)
+{
+    struct load_run *run = &session->run;
+    const struct load_options *options = run->options;
+    const struct load_phase *phase = &options->phases[session->phase];
+    session->phase_end_ns = at_ns + (uint64_t)(phase->seconds * 1e9);
+    load_pacer_start_slope(&session->orders, options->rate * phase->from, options->rate * phase->to,
+                           phase->seconds, at_ns);
+    load_kitchen_pace(run->kitchen, options->kitchen * phase->from, options->kitchen * phase->to,
+                      phase->seconds, at_ns);
+    if (phase->cut > 0)
+        load_feeds_storm(&run->feeds, phase->cut, phase->away_ms);
+}
+
 static void enter_load(struct session *session)
 {
     struct load_run *run = &session->run;
-    uint64_t now_ns = osy_clock_monotonic_ns();
-    session->load_ns = now_ns;
-    run->stats.is_measuring = true;
-    run->stats.sockets = run->feeds.opened;
-    run->stats.connect_seconds = seconds_since(session->start_ns, now_ns);
-    load_processes_sample(&session->before, run->options->env);
-    load_pacer_start(&session->orders, run->options->rate, now_ns);
-    load_pacer_start(&session->changes, run->options->kitchen, now_ns);
+    session->load_ns = atomic_load(&run->assignment->board->begin_ns);
+    run->stats->is_measuring = true;
     load_feeds_cut(&run->feeds, run->options->jitter.every_ms, run->options->jitter.for_ms);
+    begin_phase(session, session->load_ns);
 }
 
-/* While some of them are held, deliveries to the others are kept apart by the mark. */
 static void tick_stall(struct session *session, uint64_t now_ns)
 {
-    struct load_run *run = &session->run;
-    struct load_stalled *stalled = &run->stalled;
-    if (stalled->count == 0)
-        return;
-    if (stalled->stalled_ns > 0) {
-        if (stalled->open == 0 && stalled->held_mark)
-            run->stats.is_marked = stalled->held_mark = false;
-    } else if (seconds_since(session->load_ns, now_ns) >= (double)run->options->stall_after) {
+    struct load_stalled *stalled = &session->run.stalled;
+    if (stalled->count > 0 && stalled->stalled_ns == 0 &&
+        seconds_since(session->load_ns, now_ns) >= (double)session->run.options->stall_after)
         load_stalled_begin(stalled);
-        run->stats.is_marked = stalled->held_mark = true;
-    }
 }
 
 static void place_order(struct session *session, uint64_t due_ns)
 {
     struct load_run *run = &session->run;
-    size_t number = (size_t)session->orders.launched - 1;
+    size_t number = (size_t)session->ordered++;
     if (customer_count(session) > 0)
         load_customer_order(&run->customers[number % customer_count(session)], due_ns);
     else
-        load_walk_in_order(run, number % run->restaurants.count, due_ns);
+        load_walk_in_order(run, restaurant_for(session, number), due_ns);
+}
+
+static void tick_phase(struct session *session, uint64_t until_ns)
+{
+    uint64_t due_ns;
+    while (load_pacer_take(&session->orders, until_ns, &due_ns))
+        place_order(session, due_ns);
+    load_kitchen_tick(session->run.kitchen, until_ns);
 }
 
 static bool tick_load(struct session *session, uint64_t now_ns)
 {
-    uint64_t due_ns;
-    double length = (double)session->run.options->seconds;
+    if (atomic_load(&session->run.assignment->board->is_over))
+        return true;
     tick_stall(session, now_ns);
-    uint64_t end_ns = session->load_ns + (uint64_t)(length * 1e9);
-    uint64_t until_ns = now_ns < end_ns ? now_ns : end_ns - 1;
-    while (load_pacer_take(&session->orders, until_ns, &due_ns))
-        place_order(session, due_ns);
-    while (load_pacer_take(&session->changes, until_ns, &due_ns))
-        load_kitchen_change(&session->run, due_ns);
-    return now_ns >= end_ns;
+    while (now_ns >= session->phase_end_ns) {
+        uint64_t end_ns = session->phase_end_ns;
+        tick_phase(session, end_ns - 1);
+        if (++session->phase == session->run.options->phase_count)
+            return true;
+        begin_phase(session, end_ns);
+    }
+    tick_phase(session, now_ns);
+    return false;
 }
 
 static void enter_settle(struct session *session)
 {
     struct load_run *run = &session->run;
-    uint64_t now_ns = osy_clock_monotonic_ns();
     if (session->settle_until_ns)
         return; /* back from TRUTH */
-    run->stats.load_seconds = seconds_since(session->load_ns, now_ns);
     load_feeds_cut(&run->feeds, 0, 0);
-    load_processes_sample(&session->after, run->options->env);
-    session->settle_until_ns = now_ns + (uint64_t)run->options->settle * UINT64_C(1000000000);
+    session->settle_until_ns =
+        osy_clock_monotonic_ns() + (uint64_t)run->options->settle * UINT64_C(1000000000);
 }
 
 static uint64_t count_missing_of(struct load_run *run, struct load_view *view, const size_t *unseen)
@@ -284,13 +301,57 @@ static uint64_t count_missing(struct session *session)
     return missing;
 }
 
+/* The customer's order that lacks an event; NULL when all have come. */
+static const struct load_follow *find_lacking(const struct load_customer *customer)
+{
+    const struct load_follow *follow = customer->latest;
+    while (follow && load_trail_lacks(&follow->trail) == 0)
+        follow = follow->older;
+    return follow;
+}
+
+static void note_example(struct session *session, const char *who, const struct load_order *order,
+                         uint32_t version)
+{
+    struct load_desk *desk = session->run.assignment->desk;
+    char id[OSY_UUID_TEXT_BYTES];
+    size_t i = 0;
+    while (i < LOAD_EXAMPLES && desk->examples[i][0])
+        i++;
+    osy_uuid_format(&order->id, id);
+    if (i < LOAD_EXAMPLES)
+        snprintf(desk->examples[i], sizeof(desk->examples[i]), "%s lacks version %u of order %s",
+                 who, (unsigned)version, id);
+}
+
+/* A few of the lost ones, to begin a search with. */
+static void note_examples(struct session *session)
+{
+    struct load_run *run = &session->run;
+    const struct load_order *order;
+    uint32_t version;
+    if (load_ledger_unseen(run->ledger, NULL, &order) > 0)
+        note_example(session, "everybody", order, order->acknowledged);
+    for (size_t i = 0; i < tablet_count(session); i++) {
+        order = load_view_example(run->ledger, &run->tablets[i].view, &version);
+        if (order)
+            note_example(session, "a tablet", order, version);
+    }
+    for (size_t i = 0; i < customer_count(session); i++) {
+        const struct load_follow *follow = find_lacking(&run->customers[i]);
+        if (follow)
+            note_example(session, "a customer", follow->trail.order, follow->trail.highest + 1);
+    }
+}
+
 static void finish(struct session *session)
 {
-    session->run.stats.lost = count_missing(session);
-    session->run.stats.behind = session->behind;
-    session->run.stats.followed = session->run.feeds.count;
-    session->run.stats.current = session->run.feeds.live;
-    enter(session, PHASE_DONE);
+    struct load_stats *stats = session->run.stats;
+    stats->lost = count_missing(session);
+    stats->behind = session->behind;
+    if (stats->lost > 0)
+        note_examples(session);
+    enter(session, LOAD_STEP_DONE);
 }
 
 static bool tick_settle(struct session *session, uint64_t now_ns)
@@ -300,7 +361,7 @@ static bool tick_settle(struct session *session, uint64_t now_ns)
         load_calls_give_up(session->run.calls);
     if (load_calls_pending(session->run.calls) > 0)
         return false; /* every request has its timeout */
-    if (session->behind > 0 && seconds_since(session->phase_ns, now_ns) < TRUTH_EVERY_S)
+    if (session->behind > 0 && seconds_since(session->step_ns, now_ns) < TRUTH_EVERY_S)
         return false; /* back from TRUTH: give the events a moment */
     return is_over || (load_feeds_are_current(&session->run.feeds) && count_missing(session) == 0);
 }
@@ -366,7 +427,7 @@ static bool tick_truth(struct session *session, uint64_t now_ns)
     if (session->truths_pending > 0)
         return false;
     if (session->behind > 0 && now_ns < session->settle_until_ns)
-        enter(session, PHASE_SETTLE);
+        enter(session, LOAD_STEP_SETTLE);
     else
         finish(session);
     return false;
@@ -378,162 +439,84 @@ static void enter_done(struct session *session)
 }
 
 static const struct {
-    const char *name;
     void (*enter)(struct session *session);
-    bool (*tick)(struct session *session, uint64_t now_ns); /* true: on to the next phase */
-} phases[] = {
-    [PHASE_MENUS] = {"menus", enter_menus, tick_menus},
-    [PHASE_TABLETS] = {"tablets", enter_ramp, tick_tablets},
-    [PHASE_DASHBOARDS] = {"dashboards", enter_ramp, tick_dashboards},
-    [PHASE_STALLED] = {"stalled", enter_ramp, tick_stalled},
-    [PHASE_CUSTOMERS] = {"customers", enter_customers, tick_customers},
-    [PHASE_LOAD] = {"load", enter_load, tick_load},
-    [PHASE_SETTLE] = {"settle", enter_settle, tick_settle},
-    [PHASE_TRUTH] = {"truth", enter_truth, tick_truth},
-    [PHASE_DONE] = {"done", enter_done, NULL},
+    bool (*tick)(struct session *session, uint64_t now_ns); /* true: on to the next step */
+} steps[] = {
+    [LOAD_STEP_PREPARE] = {enter_nothing, NULL},
+    [LOAD_STEP_MENUS] = {enter_menus, tick_menus},
+    [LOAD_STEP_TABLETS] = {enter_ramp, tick_tablets},
+    [LOAD_STEP_DASHBOARDS] = {enter_ramp, tick_dashboards},
+    [LOAD_STEP_STALLED] = {enter_ramp, tick_stalled},
+    [LOAD_STEP_CUSTOMERS] = {enter_customers, tick_customers},
+    [LOAD_STEP_READY] = {enter_nothing, tick_ready},
+    [LOAD_STEP_LOAD] = {enter_load, tick_load},
+    [LOAD_STEP_SETTLE] = {enter_settle, tick_settle},
+    [LOAD_STEP_TRUTH] = {enter_truth, tick_truth},
+    [LOAD_STEP_DONE] = {enter_done, NULL},
 };
 
-static void on_progress(uv_timer_t *timer)
+static void enter(struct session *session, enum load_step step)
 {
-    struct session *session = timer->data;
-    load_report_progress(&session->run, phases[session->phase].name,
-                         seconds_since(session->start_ns, osy_clock_monotonic_ns()));
+    session->step_ns = osy_clock_monotonic_ns();
+    atomic_store(&session->run.assignment->desk->step, step);
+    steps[step].enter(session);
 }
 
-static void enter(struct session *session, enum phase phase)
+/* While some of the stalled are held, deliveries to the others are kept apart as under a mark. */
+static void note_mark(struct session *session)
 {
-    session->phase = phase;
-    session->phase_ns = osy_clock_monotonic_ns();
-    if (phase != PHASE_DONE)
-        on_progress(&session->progress);
-    phases[phase].enter(session);
+    struct load_run *run = &session->run;
+    run->stats->is_marked =
+        atomic_load(&run->assignment->board->is_marked) || load_stalled_are_held(&run->stalled);
+    run->stats->retries = load_calls_retries(run->calls);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct session *session = timer->data;
-    enum phase phase = session->phase;
-    if (phase == PHASE_DONE)
+    enum load_step step = step_of(session);
+    if (step == LOAD_STEP_DONE)
         return;
-    if (phases[phase].tick(session, osy_clock_monotonic_ns()) && session->phase == phase)
-        enter(session, (enum phase)(phase + 1));
-}
-
-/* SIGUSR2: whoever watches wants a line now. */
-static void on_question(uv_signal_t *handle, int number)
-{
-    struct session *session = handle->data;
-    (void)number;
-    on_progress(&session->progress);
-}
-
-/* The first Ctrl-C ends the load and judges what there is; the second, or an early one, ends all. */
-static void on_interrupt(uv_signal_t *handle, int number)
-{
-    struct session *session = handle->data;
-    (void)number;
-    if (session->phase == PHASE_LOAD)
-        enter(session, PHASE_SETTLE);
-    else
-        fail(session, "interrupted");
-}
-
-/* SIGUSR1 sets or ends the mark. */
-static void on_mark(uv_signal_t *handle, int number)
-{
-    struct session *session = handle->data;
-    (void)number;
-    session->run.stats.is_marked = !session->run.stats.is_marked;
+    note_mark(session);
+    if (steps[step].tick(session, osy_clock_monotonic_ns()) && step_of(session) == step)
+        enter(session, step + 1);
 }
 
 /* --- before and after --- */
 
-static bool check_descriptors(const struct load_options *options, struct osy_error *err)
-{
-    struct rlimit limit;
-    /* Twice the customers: a new order's socket opens before the old one closes. */
-    uint64_t wanted = (uint64_t)options->tablets + (uint64_t)options->dashboards +
-                      (uint64_t)options->stalled + 2 * (uint64_t)options->customers +
-                      HTTP_CONNECTIONS + SPARE_DESCRIPTORS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
-        return true;
-    return osy_error_set(err, OSY_ERR_LIMIT, "this needs %llu descriptors, 'ulimit -n' allows %llu",
-                         (unsigned long long)wanted, (unsigned long long)limit.rlim_cur);
-}
-
-static bool resolve(struct load_endpoint *endpoint, const char *scheme, const char *given,
-                    const char *variable, struct osy_error *err)
-{
-    const char *url = given ? given : getenv(variable);
-    if (!url)
-        return osy_error_set(err, OSY_ERR_INVALID,
-                             "%s is not set: is the stack up (deploy/local/up --detach)?",
-                             variable);
-    return load_endpoint_parse(endpoint, scheme, url, err);
-}
-
-static bool open_acknowledged(struct load_run *run, struct osy_error *err)
-{
-    const char *path = run->options->acknowledged;
-    run->acknowledged = path ? fopen(path, "we") : NULL;
-    return !path || run->acknowledged ||
-           osy_error_set(err, OSY_ERR_IO, "--acknowledged: %s: %s", path, strerror(errno));
-}
-
-/* Every line of it counts, so a full disk is no good end. */
-static bool close_acknowledged(struct load_run *run, struct osy_error *err)
-{
-    FILE *file = run->acknowledged;
-    run->acknowledged = NULL;
-    bool is_broken = file && ferror(file);
-    bool ok = !file || (fclose(file) == 0 && !is_broken);
-    return ok || osy_error_set(err, OSY_ERR_IO, "--acknowledged: %s: cannot be written",
-                               run->options->acknowledged);
-}
-
 static bool prepare(struct session *session, struct osy_error *err)
 {
     struct load_run *run = &session->run;
+    const struct load_assignment *assignment = run->assignment;
     const struct load_options *options = run->options;
     long life_s = options->seconds + options->settle + TOKEN_SPARE_S +
                   (options->tablets + options->dashboards + options->stalled + options->customers) /
                       options->ramp;
-    if (!check_descriptors(options, err) ||
-        !resolve(&run->http_endpoint, "http", options->url, "EDGE_URL", err) ||
-        !resolve(&run->ws_endpoint, "ws", options->ws, "WS_URL", err))
-        return false;
-    printf("seeding %ld restaurants and minting their tokens\n", options->restaurants);
-    fflush(stdout);
-    return load_restaurants_prepare(&run->restaurants, (size_t)options->restaurants, life_s, err) &&
-           load_dashboards_prepare(run, life_s, err) && open_acknowledged(run, err);
+    load_zipf_init(&run->popularity, options->skew, assignment->number, assignment->count,
+                   assignment->restaurant_count);
+    return load_restaurants_prepare(&run->restaurants, assignment->restaurants, assignment->number,
+                                    assignment->count, assignment->restaurant_count, life_s, err) &&
+           load_dashboards_prepare(run, life_s, err);
 }
 
 static void start(struct session *session)
 {
     struct load_run *run = &session->run;
-    uint64_t progress_ms = isatty(STDOUT_FILENO) ? 1000 : 5000;
+    const struct load_assignment *assignment = run->assignment;
     run->tablets = osy_alloc_array(tablet_count(session), sizeof(*run->tablets));
     run->customers = osy_alloc_array(customer_count(session), sizeof(*run->customers));
     run->ledger = load_ledger_create(run->restaurants.count);
     uv_loop_init(&run->loop);
-    run->http = load_http_create(&run->loop, &run->http_endpoint, HTTP_CONNECTIONS);
+    run->http = load_http_create(&run->loop, assignment->http, LOAD_HTTP_CONNECTIONS);
     run->calls = load_calls_create(&run->loop, run->http);
-    load_feeds_init(&run->feeds, &run->loop, &run->ws_endpoint, &run->stats);
+    load_feeds_init(&run->feeds, &run->loop, assignment->ws, run->stats,
+                    assignment->number * SLOTS_EACH);
     load_stalled_init(&run->stalled, run);
+    run->kitchen = load_kitchen_create(run);
     uv_timer_init(&run->loop, &session->tick);
-    uv_timer_init(&run->loop, &session->progress);
-    uv_signal_init(&run->loop, &session->interrupt);
-    uv_signal_init(&run->loop, &session->mark);
-    uv_signal_init(&run->loop, &session->question);
-    session->tick.data = session->progress.data = session;
-    session->interrupt.data = session->mark.data = session->question.data = session;
+    session->tick.data = session;
     uv_timer_start(&session->tick, on_tick, TICK_MS, TICK_MS);
-    uv_timer_start(&session->progress, on_progress, progress_ms, progress_ms);
-    uv_signal_start(&session->interrupt, on_interrupt, SIGINT);
-    uv_signal_start(&session->mark, on_mark, SIGUSR1);
-    uv_signal_start(&session->question, on_question, SIGUSR2);
-    session->start_ns = osy_clock_monotonic_ns();
-    enter(session, PHASE_MENUS);
+    enter(session, LOAD_STEP_MENUS);
 }
 
 /* The sockets have said goodbye; who has not answered by now is not waited for. */
@@ -546,10 +529,6 @@ static void on_goodbye(uv_timer_t *timer)
 static void stop(struct session *session)
 {
     struct load_run *run = &session->run;
-    uv_close((uv_handle_t *)&session->progress, NULL);
-    uv_close((uv_handle_t *)&session->interrupt, NULL);
-    uv_close((uv_handle_t *)&session->mark, NULL);
-    uv_close((uv_handle_t *)&session->question, NULL);
     load_calls_destroy(run->calls);
     load_http_destroy(run->http);
     for (size_t i = 0; i < tablet_count(session); i++)
@@ -563,6 +542,7 @@ static void stop(struct session *session)
     uv_timer_start(&session->tick, on_goodbye, GOODBYE_MS, 0);
     uv_run(&run->loop, UV_RUN_DEFAULT); /* until every handle is closed */
     uv_loop_close(&run->loop);
+    load_kitchen_destroy(run->kitchen);
     load_ledger_destroy(run->ledger);
     free(run->tablets);
     free(run->customers);
@@ -570,32 +550,48 @@ static void stop(struct session *session)
     load_message_cache_deinit(&run->dashboard_messages);
 }
 
-static bool report(const struct session *session, struct osy_error *err)
+/* What the good-byes count is no part of the run. */
+static void leave_desk(struct load_run *run, struct load_stats *scratch)
 {
-    const struct load_report report = {&session->run, &session->before, &session->after};
-    const char *json = session->run.options->json;
-    load_report_print(&report);
-    return !json || load_report_write_json(&report, json, err);
+    run->stats = run->feeds.stats = scratch;
+    run->feeds.counts = &scratch->sockets;
+    run->stalled.counts = &scratch->stalled;
 }
 
-int load_run_main(const struct load_options *options)
+/* Every line of it counts, so a full disk is no good end. */
+static bool flush_acknowledged(const struct load_assignment *assignment)
+{
+    FILE *file = assignment->acknowledged;
+    bool ok = !file || (fflush(file) == 0 && !ferror(file));
+    if (!ok)
+        snprintf(assignment->desk->failure, sizeof(assignment->desk->failure),
+                 "--acknowledged: the file cannot be written");
+    return ok;
+}
+
+bool load_run_main(const struct load_assignment *assignment)
 {
     struct session *session = osy_alloc(sizeof(*session));
+    struct load_run *run = &session->run;
+    struct load_stats *scratch = osy_alloc(sizeof(*scratch));
     struct osy_error err = {0};
-    session->run.options = options;
-    load_stats_init(&session->run.stats);
+    run->assignment = assignment;
+    run->options = assignment->options;
+    run->stats = &assignment->desk->stats;
     bool ok = prepare(session, &err);
     if (ok) {
         start(session);
-        uv_run(&session->run.loop, UV_RUN_DEFAULT);
-        ok = !session->failed && report(session, &err) && load_report_is_good(&session->run);
+        uv_run(&run->loop, UV_RUN_DEFAULT);
+        ok = !session->failed;
+        leave_desk(run, scratch);
         stop(session);
+    } else {
+        snprintf(assignment->desk->failure, sizeof(assignment->desk->failure), "%s", err.message);
     }
-    ok = close_acknowledged(&session->run, &err) && ok;
-    if (err.message[0])
-        fprintf(stderr, "ordersync-loadtest: %s\n", err.message);
-    load_restaurants_deinit(&session->run.restaurants);
-    load_stats_deinit(&session->run.stats);
+    ok = flush_acknowledged(assignment) && ok;
+    load_zipf_deinit(&run->popularity);
+    load_restaurants_deinit(&run->restaurants);
+    free(scratch);
     free(session);
-    return ok ? 0 : 1;
+    return ok;
 }

@@ -43,9 +43,9 @@ static void release(struct load_stalled_socket *one)
     struct load_stalled *stalled = one->stalled;
     uint64_t held_ns = osy_clock_monotonic_ns() - stalled->stalled_ns;
     one->is_released = true;
-    stalled->open--;
-    stalled->closed++;
-    load_histogram_record(&stalled->held, held_ns / 1000);
+    stalled->counts->open--;
+    stalled->counts->closed++;
+    load_histogram_record(&stalled->counts->held, held_ns / 1000);
 }
 
 static void on_close(void *context, int code, const char *detail, uint32_t retry_after_s)
@@ -56,10 +56,10 @@ static void on_close(void *context, int code, const char *detail, uint32_t retry
     (void)retry_after_s;
     one->socket = NULL;
     if (stalled->stalled_ns == 0)
-        stalled->closed_early++;
+        stalled->counts->closed_early++;
     else if (!one->is_released)
         release(one);
-    stalled->told += code == CLOSE_TOO_SLOW;
+    stalled->counts->told += code == CLOSE_TOO_SLOW;
 }
 
 static const struct load_socket_handler socket_handler = {
@@ -86,10 +86,10 @@ static void on_watch(uv_timer_t *timer)
 void load_stalled_init(struct load_stalled *stalled, struct load_run *run)
 {
     size_t count = (size_t)run->options->stalled;
-    *stalled = (struct load_stalled){.run = run, .endpoint = run->ws_endpoint, .count = count};
+    *stalled = (struct load_stalled){.run = run, .endpoint = *run->assignment->ws, .count = count};
     stalled->endpoint.receive_bytes = RECEIVE_BYTES;
     stalled->sockets = osy_alloc_array(count, sizeof(*stalled->sockets));
-    load_histogram_init(&stalled->held);
+    stalled->counts = &run->stats->stalled;
     uv_timer_init(&run->loop, &stalled->watch);
     stalled->watch.data = stalled;
 }
@@ -100,7 +100,6 @@ void load_stalled_deinit(struct load_stalled *stalled)
         if (stalled->sockets[i].socket)
             load_socket_abort(stalled->sockets[i].socket);
     uv_close((uv_handle_t *)&stalled->watch, NULL);
-    load_histogram_deinit(&stalled->held);
     free(stalled->sockets);
 }
 
@@ -123,8 +122,13 @@ void load_stalled_begin(struct load_stalled *stalled)
     for (size_t i = 0; i < stalled->count; i++) {
         if (!stalled->sockets[i].socket)
             continue;
-        stalled->open++;
+        stalled->counts->open++;
         load_socket_pause(stalled->sockets[i].socket);
     }
     uv_timer_start(&stalled->watch, on_watch, WATCH_MS, WATCH_MS);
+}
+
+bool load_stalled_are_held(const struct load_stalled *stalled)
+{
+    return stalled->stalled_ns > 0 && stalled->counts->open > 0;
 }

@@ -11,7 +11,7 @@
 #include <uv.h>
 
 #include "loadtest/endpoint.h"
-#include "loadtest/histogram.h"
+#include "loadtest/stats.h"
 
 struct load_run;
 struct load_stalled_socket;
@@ -22,13 +22,8 @@ struct load_stalled {
     uv_timer_t watch;
     struct load_stalled_socket *sockets; /* owned; options->stalled of them */
     size_t count, live;                  /* those that are through with their replay, once */
-    size_t open;                         /* of those that have stalled */
-    size_t closed_early;                 /* before they stalled: none of ours */
-    size_t closed;                       /* after it */
-    size_t told;                         /* of these: that found a close frame with 4008 */
+    struct load_stalled_counts *counts;  /* borrowed: in the run's figures */
     uint64_t stalled_ns;                 /* when they did; 0: they have not */
-    bool held_mark;                      /* the figures' mark is set because some are open */
-    struct load_histogram held;          /* stalled -> closed by the server, in us */
 };
 
 /* In place: a timer lives in it. */
@@ -36,3 +31,4 @@ void load_stalled_init(struct load_stalled *stalled, struct load_run *run);
 void load_stalled_deinit(struct load_stalled *stalled);
 void load_stalled_start(struct load_stalled *stalled, size_t index); /* opens one socket */
 void load_stalled_begin(struct load_stalled *stalled);               /* all stop reading */
+bool load_stalled_are_held(const struct load_stalled *stalled); /* they stall, and some are open */

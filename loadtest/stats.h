@@ -1,6 +1,9 @@
 /*
- * The figures of one run: counters and latencies. Who counts what is in the names; report.c prints.
+ * The figures of one generator: counters and latencies. Who counts what is in the names; report.c prints.
  * While a mark is set (something is being done to the stack), what reaches a socket is kept apart.
+ *
+ * All bytes zero is nothing counted, and there is no pointer in it: the generators of a run count in memory
+ * that they share with the conductor, who adds them up.
  */
 #pragma once
 #include <stdbool.h>
@@ -23,11 +26,41 @@ enum load_latency {
     LOAD_LATENCIES,
 };
 
-#define LOAD_STATUSES 600
+#define LOAD_STATUSES    600
+#define LOAD_CLOSE_CODES 16 /* different ones that are told apart; the rest counts as 0 */
 
 struct load_posts {
     uint64_t offered, accepted, unanswered;
     uint64_t refused[LOAD_STATUSES]; /* by HTTP status */
+};
+
+struct load_close_count {
+    int code; /* as in load_socket_handler's on_close */
+    uint64_t count;
+};
+
+/* What became of the sockets of feeds. */
+struct load_socket_counts {
+    uint64_t followed, live; /* now: feeds, and those of them that are up to date */
+    uint64_t opened;         /* sockets that reached hello */
+    uint64_t refused;        /* feeds that a hub sent away for good (4401, 4403, 4404) */
+    uint64_t cuts;           /* sockets that we have cut */
+    uint64_t reconnects, resets, drains;
+    uint64_t heartbeats, presences, figures; /* messages of these kinds */
+    uint64_t oldest_view_ms;                 /* the worst freshness that a heartbeat told */
+    uint64_t errors;                         /* `error` messages */
+    uint64_t violations;                     /* messages that break docs/protocol.md */
+    struct load_close_count closes[LOAD_CLOSE_CODES];
+    char last_error[256]; /* the last of either, for a person; "": none */
+};
+
+/* What became of the tablets that stopped reading. */
+struct load_stalled_counts {
+    uint64_t open;              /* of those that have stalled */
+    uint64_t closed_early;      /* before they stalled: none of ours */
+    uint64_t closed;            /* after it */
+    uint64_t told;              /* of these: that found a close frame with 4008 */
+    struct load_histogram held; /* stalled -> closed by the server, in us */
 };
 
 struct load_stats {
@@ -36,6 +69,9 @@ struct load_stats {
     struct load_histogram latencies[LOAD_LATENCIES];
     struct load_histogram to_socket[2]; /* due -> any socket; [1]: while the mark was set */
     struct load_posts orders, changes;
+    struct load_socket_counts sockets;
+    struct load_stalled_counts stalled;
+    uint64_t retries;      /* attempts after an unknown outcome */
     uint64_t kitchen_idle; /* status changes that were due when no order could take one */
     uint64_t to_tablets, to_customers, to_dashboards; /* events delivered */
     uint64_t alerts;                                  /* those of them that are order.alerted */
@@ -46,14 +82,16 @@ struct load_stats {
     uint64_t leaked; /* events outside rights: of another order or restaurant, a customer's alert */
     uint64_t lost;   /* at the end: events times the sockets that lack them */
     uint64_t behind; /* at the end: streams whose position is not the server's */
-    uint64_t followed, current; /* at the end: feeds, and those of them that are up to date */
-    double load_seconds, connect_seconds;
-    uint64_t sockets; /* opened in connect_seconds */
 };
 
-void load_stats_init(struct load_stats *stats);
-void load_stats_deinit(struct load_stats *stats);
 /* Nothing unless is_measuring and due_ns is set. */
 void load_stats_latency(struct load_stats *stats, enum load_latency latency, uint64_t due_ns,
                         uint64_t now_ns);
-uint64_t load_posts_refused(const struct load_posts *posts); /* of any status */
+/* Adds what other has counted. The latest error is other's, if it has one. */
+void load_stats_merge(struct load_stats *stats, const struct load_stats *other);
+void load_posts_refuse(struct load_posts *posts, int status);  /* 0: no reply that we understand */
+uint64_t load_posts_refused(const struct load_posts *posts);   /* of any status */
+uint64_t load_stats_delivered(const struct load_stats *stats); /* to sockets of all kinds */
+void load_socket_counts_close(struct load_socket_counts *sockets, int code, uint64_t count);
+/* Whether everything that was acknowledged reached everyone, once and in order. */
+bool load_stats_are_good(const struct load_stats *stats);

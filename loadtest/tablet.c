@@ -40,7 +40,7 @@ static void record(struct load_stats *stats, const struct load_order *order,
 bool load_watch_event(struct load_run *run, struct load_view *view, size_t restaurant,
                       const struct load_message *event, uint64_t now_ns)
 {
-    struct load_stats *stats = &run->stats;
+    struct load_stats *stats = run->stats;
     if (!osy_uuid_equal(&event->restaurant, &run->restaurants.all[restaurant].id)) {
         stats->leaked++;
         return false;
@@ -68,7 +68,7 @@ static void on_event(void *context, size_t stream, const struct load_message *ev
 {
     struct load_tablet *tablet = context;
     (void)stream;
-    tablet->run->stats.to_tablets +=
+    tablet->run->stats->to_tablets +=
         load_watch_event(tablet->run, &tablet->view, tablet->restaurant, event, now_ns);
 }
 
@@ -103,7 +103,8 @@ static void follow(struct load_tablet *tablet, const char *position)
     struct load_restaurant *restaurant = restaurant_of(tablet);
     char path[128], device[32];
     snprintf(path, sizeof(path), "/ws/restaurants/%s/orders", restaurant->id_text);
-    snprintf(device, sizeof(device), "load-%zu", (size_t)(tablet - run->tablets));
+    snprintf(device, sizeof(device), "load-%zu",
+             (size_t)(tablet - run->tablets) * run->assignment->count + run->assignment->number);
     tablet->feed =
         load_feed_create(&run->feeds,
                          &(struct load_feed_target){.path = path,

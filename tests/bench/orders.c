@@ -17,8 +17,8 @@
 
 #include "api/orders/command.h"
 #include "api/orders/writer.h"
+#include "loadtest/accounts.h"
 #include "loadtest/histogram.h"
-#include "loadtest/processes.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/error.h"
@@ -68,6 +68,7 @@ struct bench {
     uv_loop_t loop;
     uv_timer_t schedule;
     struct osy_metrics *metrics;
+    struct load_accounts *accounts;
     struct api_order_writer *writer;
     struct slot *slots, *free_slots;
 
@@ -225,7 +226,7 @@ static void on_schedule(uv_timer_t *timer)
 
 static void begin(struct bench *bench)
 {
-    load_histogram_init(&bench->latency);
+    bench->latency = (struct load_histogram){.total = 0};
     bench->submitted = bench->finished = 0;
     bench->begun_ns = osy_clock_monotonic_ns();
     if (bench->options.rate > 0) {
@@ -247,40 +248,43 @@ static uint64_t own_cpu_us(int who)
 }
 
 struct account {
-    uint64_t process_us, loop_us;
-    struct load_processes servers;
+    uint64_t process_us, loop_us, postgres_us;
 };
 
-static struct account open_account(void)
+static uint64_t postgres_cpu_us(struct load_accounts *accounts)
 {
-    struct account account = {.process_us = own_cpu_us(RUSAGE_SELF),
-                              .loop_us = own_cpu_us(RUSAGE_THREAD)};
-    load_processes_sample(&account.servers, NULL);
-    return account;
+    struct load_balance balance = {.group_count = 0};
+    load_accounts_sample(accounts, false);
+    load_accounts_copy(accounts, &balance);
+    const struct load_account *postgres = load_balance_find(&balance, "POSTGRES");
+    uint64_t cpu_us = postgres ? postgres->cpu_us : 0;
+    load_balance_deinit(&balance);
+    return cpu_us;
 }
 
-static double postgres_us(const struct account *before, const struct account *after)
+static struct account open_account(struct bench *bench)
 {
-    for (size_t i = 0; i < after->servers.count; i++)
-        if (strcmp(after->servers.groups[i].name, "POSTGRES") == 0)
-            return 1e3 * (double)load_processes_cpu_since(&after->servers, i, &before->servers);
-    return 0;
+    return (struct account){
+        .process_us = own_cpu_us(RUSAGE_SELF),
+        .loop_us = own_cpu_us(RUSAGE_THREAD),
+        .postgres_us = postgres_cpu_us(bench->accounts),
+    };
 }
 
 static struct figures run_once(struct bench *bench)
 {
-    struct account before = open_account();
+    struct account before = open_account(bench);
     begin(bench);
     while (bench->finished < bench->options.orders)
         uv_run(&bench->loop, UV_RUN_ONCE);
     double orders = (double)bench->finished;
     double seconds = (double)(osy_clock_monotonic_ns() - bench->begun_ns) / 1e9;
     uv_timer_stop(&bench->schedule);
-    struct account after = open_account();
+    struct account after = open_account(bench);
     double loop_us = (double)(after.loop_us - before.loop_us);
     return (struct figures){
         .orders_per_s = orders / seconds,
-        .postgres_us = postgres_us(&before, &after) / orders,
+        .postgres_us = (double)(after.postgres_us - before.postgres_us) / orders,
         .lanes_us = ((double)(after.process_us - before.process_us) - loop_us) / orders,
         .loop_us = loop_us / orders,
     };
@@ -324,7 +328,6 @@ static void run_all(struct bench *bench)
             lanes[i - 1] = figures.lanes_us;
         }
         print_run(bench, name, &figures);
-        load_histogram_deinit(&bench->latency);
     }
     print_median("durable orders/s", rates, runs);
     print_median("PostgreSQL CPU us per order", postgres, runs);
@@ -338,6 +341,7 @@ static void start(struct bench *bench, const char *url)
     const struct options *options = &bench->options;
     struct osy_error err = {0};
     bench->metrics = osy_metrics_create();
+    bench->accounts = load_accounts_create(NULL);
     uv_loop_init(&bench->loop);
     uv_timer_init(&bench->loop, &bench->schedule);
     bench->schedule.data = bench;
@@ -369,6 +373,7 @@ static void stop(struct bench *bench)
     uv_run(&bench->loop, UV_RUN_DEFAULT);
     uv_loop_close(&bench->loop);
     osy_metrics_destroy(bench->metrics);
+    load_accounts_destroy(bench->accounts);
     free(bench->slots);
     free(bench->menus);
 }

@@ -11,9 +11,20 @@ import { startLyingServer } from './lying_server.mjs'
 const jitter = ['--jitter', '0.3:0.05']
 const stalled = ['--stalled', '10']
 const dashboards = ['--dashboards', '4']
+const generators = ['--generators', '3', '--dashboards', '3']
 
 const cases = [
   { behaviour: 'honest', every: 1, good: true, says: (r) => r.delivered_to_tablets > 100 },
+  // Several generators add up to one verdict, and none of them can hide what another has seen.
+  {
+    name: 'generators', behaviour: 'honest', every: 1, good: true, options: generators,
+    says: (r, { ids }) => r.generators.count === 3 && new Set(ids).size === r.orders.accepted && r.sockets.followed >= 50,
+  },
+  { name: 'lose with generators', behaviour: 'lose', every: 100, good: false, options: generators, says: (r) => r.lost > 0 },
+  {
+    name: 'cooking', behaviour: 'honest', every: 1, good: true, options: ['--cook', '0.1:0.1:0.1:0.1', '--skew', '1'],
+    says: (r) => r.changes.accepted > 100 && r.changes.offered === r.changes.accepted,
+  },
   {
     name: 'acknowledged orders', behaviour: 'honest', every: 1, good: true,
     says: (r, { ids }) => new Set(ids).size === r.orders.accepted,

@@ -54,16 +54,31 @@ static void wrong_arguments_name_themselves(void **state)
         char *argument, *value;
         const char *named;
     } cases[] = {
-        {"--tablet", "1", "--tablet"},    {"--tablets", NULL, "--tablets"},
-        {"--tablets", "-1", "--tablets"}, {"--tablets", "1.5", "--tablets"},
-        {"--tablets", "1x", "--tablets"}, {"--rate", "nan", "--rate"},
-        {"--rate", "inf", "--rate"},      {"--restaurants", "0", "--restaurants"},
-        {"--seconds", "0", "--seconds"},  {"--help=yes", NULL, "--help"},
-        {"tablets", NULL, "tablets"},     {"--", NULL, "--"},
-        {"--jitter", "15", "--jitter"},   {"--jitter", "15:", "--jitter"},
-        {"--jitter", "0:2", "--jitter"},  {"--jitter", "15:2x", "--jitter"},
-        {"--jitter", "x:2", "--jitter"},  {"--jitter", "15:nan", "--jitter"},
-        {"--ack", "yes", "yes"},          {"--ack=1", NULL, "--ack"},
+        {"--tablet", "1", "--tablet"},
+        {"--tablets", NULL, "--tablets"},
+        {"--tablets", "-1", "--tablets"},
+        {"--tablets", "1.5", "--tablets"},
+        {"--tablets", "1x", "--tablets"},
+        {"--rate", "nan", "--rate"},
+        {"--rate", "inf", "--rate"},
+        {"--restaurants", "0", "--restaurants"},
+        {"--seconds", "0", "--seconds"},
+        {"--help=yes", NULL, "--help"},
+        {"tablets", NULL, "tablets"},
+        {"--", NULL, "--"},
+        {"--jitter", "15", "--jitter"},
+        {"--jitter", "15:", "--jitter"},
+        {"--jitter", "0:2", "--jitter"},
+        {"--jitter", "15:2x", "--jitter"},
+        {"--jitter", "x:2", "--jitter"},
+        {"--jitter", "15:nan", "--jitter"},
+        {"--ack", "yes", "yes"},
+        {"--ack=1", NULL, "--ack"},
+        {"--skew", "-1", "--skew"},
+        {"--cook", "1:2:3", "--cook"},
+        {"--cook", "1:2:3:4:5", "--cook"},
+        {"--generators", "65", "--generators"},
+        {"--scenario", "/no/such.json", "/no/such.json"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -139,6 +154,28 @@ static void a_rate_of_zero_is_never(void **state)
     assert_false(load_pacer_take(&pacer, UINT64_MAX, &due_ns));
 }
 
+static size_t take_all(struct load_pacer *pacer, uint64_t until_ns, uint64_t *last_ns)
+{
+    size_t count = 0;
+    while (load_pacer_take(pacer, until_ns, last_ns))
+        count++;
+    return count;
+}
+
+static void a_rate_may_rise_and_fall_evenly(void **state)
+{
+    struct load_pacer pacer;
+    uint64_t due_ns = 0;
+    (void)state;
+    load_pacer_start_slope(&pacer, 0, 200, 10, 0);
+    assert_int_equal(take_all(&pacer, UINT64_C(5000000000), &due_ns), 251); /* one is due at once */
+    assert_int_equal(take_all(&pacer, UINT64_C(9999999999), &due_ns), 749);
+    load_pacer_start_slope(&pacer, 200, 0, 10, 0);
+    assert_int_equal(take_all(&pacer, UINT64_C(5000000000), &due_ns), 751);
+    assert_int_equal(take_all(&pacer, UINT64_C(60000000000), &due_ns), 250);
+    assert_int_equal(due_ns, UINT64_C(10000000000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +186,7 @@ int main(void)
         cmocka_unit_test(shell_assignments_are_read_as_a_shell_does),
         cmocka_unit_test(a_late_pacer_catches_up_on_its_schedule),
         cmocka_unit_test(a_rate_of_zero_is_never),
+        cmocka_unit_test(a_rate_may_rise_and_fall_evenly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
