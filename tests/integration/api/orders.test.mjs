@@ -243,6 +243,34 @@ async function waitForEntry(key, id) {
   }
 }
 
+test('a menu that the client has is not sent again, until something of it changes', async () => {
+  const own = await makeRestaurant();
+  const target = `/api/v1/restaurants/${own.id}/menu`;
+  const ask = (known) => request('GET', target, { headers: known ? { 'if-none-match': known } : {} });
+  const first = await ask();
+  const tag = first.headers.get('etag');
+  assert.match(tag, /^"[\w-]{22}"$/);
+  assert.equal(first.headers.get('cache-control'), 'no-cache');
+  for (const known of [tag, `W/${tag}`, `"a,b", ${tag}`, '*']) {
+    const { status, body, headers } = await ask(known);
+    assert.deepEqual([status, body, headers.get('etag'), headers.get('cache-control')], [304, '', tag, 'no-cache'], known);
+  }
+  assert.equal((await ask('"another"')).status, 200);
+  assert.equal((await request('POST', '/api/v1/orders', { body: newOrder(own.id, [[own.counted, 1]]) })).status, 201);
+  const { status, body, headers } = await ask(tag);
+  assert.equal(status, 200);
+  assert.equal(body.items.find((item) => item.item_id === own.counted).stock, 9);
+  assert.notEqual(headers.get('etag'), tag);
+});
+
+test('nobody keeps orders', async () => {
+  const own = await makeRestaurant();
+  const token = await mintToken('staff', own.id);
+  const { headers } = await request('GET', '/api/v1/restaurants/me/orders', { token });
+  assert.equal(headers.get('cache-control'), 'no-store');
+  assert.equal(headers.get('etag'), null);
+});
+
 test('the demo restaurant has a menu, and an unknown one has none', async () => {
   assert.ok((await menuOf(DEMO)).length >= 8);
   assertProblem(await request('GET', `/api/v1/restaurants/${NIL}/menu`), 404, 'RESTAURANT_NOT_FOUND');
