@@ -28,7 +28,6 @@ static void *begin_gauges(const struct osy_keyring *keyring)
                                      osy_metrics_latency_bounds, osy_metrics_latency_bound_count);
     for (size_t i = 0; i < SERIES; i++)
         gauges->histogram = osy_metric_with(family, &routes[i]);
-    load_histogram_init(&gauges->exact);
     return gauges;
 }
 
@@ -36,7 +35,6 @@ static void end_gauges(void *state)
 {
     struct gauges *gauges = state;
     osy_metrics_destroy(gauges->registry);
-    load_histogram_deinit(&gauges->exact);
     osy_buffer_deinit(&gauges->text);
     free(gauges);
 }
