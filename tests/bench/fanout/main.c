@@ -4,7 +4,7 @@
  * frames. CPU time is the process' own, as the kernel counts it. tests/bench/hub runs both in turn.
  */
 #include <getopt.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +36,7 @@ static const char usage[] =
     "  --deliveries N  a second, in the trickle (10000)\n"
     "  --broadcasts N  events to all sockets of one restaurant, one after the other (20)\n"
     "  --seconds S     of trickle, and of saturation (5)\n"
+    "  --only NAME     one of the three, for a profiler; broadcast opens its sockets first\n"
     "\n"
     "Environment: ORDERSYNC_REDIS_URL, where the events are published.\n";
 
@@ -44,6 +45,8 @@ struct bench {
     pid_t pid;
     size_t sockets;
     uint64_t deliveries_per_s, broadcasts, seconds;
+    const char *only; /* NULL: all */
+    bool has_printed;
     char token[TOKEN_BYTES];
     struct bench_room *rooms; /* owned */
     size_t room_count;
@@ -61,6 +64,12 @@ static double us_each(uint64_t ns, uint64_t count)
     return us(ns) / (double)(count ? count : 1);
 }
 
+static void print(struct bench *bench, const char *name, double value)
+{
+    printf("%s\"%s\":%.3f", bench->has_printed ? "," : "", name, value);
+    bench->has_printed = true;
+}
+
 /* --- what all measurements share ------------------------------------------------------------ */
 
 static void publish(struct bench *bench, struct bench_room *room)
@@ -75,6 +84,11 @@ static void spin(struct bench *bench)
 {
     bench_feed_flush(&bench->feed);
     bench_crowd_poll(&bench->crowd, 0);
+}
+
+static double latency_ms(struct bench *bench, double share)
+{
+    return us(bench_samples_quantile(&bench->crowd.latencies, share)) / 1e3;
 }
 
 static void close_crowd(struct bench *bench)
@@ -104,9 +118,9 @@ static void measure_opening(struct bench *bench, struct bench_room *room)
     bench_meter_settle(bench->pid);
     uint64_t live_ns = bench_meter_cpu_ns(bench->pid);
     resident = bench_meter_resident_bytes(bench->pid) - resident;
-    printf("\"open_cpu_us\":%.2f,\"resume_cpu_us\":%.2f,\"resident_bytes\":%.0f,",
-           us_each(open_ns - start_ns, bench->sockets), us_each(live_ns - open_ns, bench->sockets),
-           (double)resident / (double)bench->sockets);
+    print(bench, "open_cpu_us", us_each(open_ns - start_ns, bench->sockets));
+    print(bench, "resume_cpu_us", us_each(live_ns - open_ns, bench->sockets));
+    print(bench, "resident_bytes", (double)resident / (double)bench->sockets);
 }
 
 static void measure_broadcast(struct bench *bench)
@@ -122,9 +136,8 @@ static void measure_broadcast(struct bench *bench)
         bench_meter_settle(bench->pid);
         bench_samples_add(&cpu, bench_meter_cpu_ns(bench->pid) - start_ns);
     }
-    printf("\"broadcast_cpu_us\":%.3f,\"broadcast_last_ms\":%.3f,",
-           us_each(bench_samples_quantile(&cpu, 0.5), bench->sockets),
-           us(bench_samples_quantile(&bench->crowd.latencies, 0.5)) / 1e3);
+    print(bench, "broadcast_cpu_us", us_each(bench_samples_quantile(&cpu, 0.5), bench->sockets));
+    print(bench, "broadcast_last_ms", latency_ms(bench, 0.5));
     free(cpu.values);
     close_crowd(bench);
 }
@@ -146,10 +159,9 @@ static void measure_trickle(struct bench *bench)
     }
     bench_meter_settle(bench->pid);
     cpu_ns = bench_meter_cpu_ns(bench->pid) - cpu_ns;
-    printf("\"trickle_cpu_us\":%.3f,\"trickle_last_ms\":%.3f,\"trickle_last_p99_ms\":%.3f,",
-           us_each(cpu_ns, bench->crowd.deliveries),
-           us(bench_samples_quantile(&bench->crowd.latencies, 0.5)) / 1e3,
-           us(bench_samples_quantile(&bench->crowd.latencies, 0.99)) / 1e3);
+    print(bench, "trickle_cpu_us", us_each(cpu_ns, bench->crowd.deliveries));
+    print(bench, "trickle_last_ms", latency_ms(bench, 0.5));
+    print(bench, "trickle_last_p99_ms", latency_ms(bench, 0.99));
     close_crowd(bench);
 }
 
@@ -183,9 +195,38 @@ static void measure_saturation(struct bench *bench)
     double elapsed_s = us(osy_clock_monotonic_ns() - start_ns) / 1e6;
     bench_meter_settle(bench->pid);
     cpu_ns = bench_meter_cpu_ns(bench->pid) - cpu_ns;
-    printf("\"full_rate\":%.0f,\"full_cpu_us\":%.3f", (double)bench->crowd.deliveries / elapsed_s,
-           us_each(cpu_ns, bench->crowd.deliveries));
+    print(bench, "full_rate", (double)bench->crowd.deliveries / elapsed_s);
+    print(bench, "full_cpu_us", us_each(cpu_ns, bench->crowd.deliveries));
     close_crowd(bench);
+}
+
+static const struct {
+    const char *name;
+    void (*measure)(struct bench *bench);
+} measurements[] = {
+    {"broadcast", measure_broadcast},
+    {"trickle", measure_trickle},
+    {"saturation", measure_saturation},
+};
+enum { MEASUREMENTS = sizeof measurements / sizeof measurements[0] };
+
+static bool is_measurement(const char *name)
+{
+    for (size_t i = 0; i < MEASUREMENTS; i++) {
+        if (strcmp(measurements[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void measure(struct bench *bench)
+{
+    putchar('{');
+    for (size_t i = 0; i < MEASUREMENTS; i++) {
+        if (!bench->only || strcmp(bench->only, measurements[i].name) == 0)
+            measurements[i].measure(bench);
+    }
+    puts("}");
 }
 
 /* --- the program ---------------------------------------------------------------------------- */
@@ -199,6 +240,11 @@ static void take_option(struct bench *bench, int option, const char *value)
     case 'd': bench->deliveries_per_s = bench_number("deliveries", value, 100, 1000000); break;
     case 'b': bench->broadcasts = bench_number("broadcasts", value, 1, 1000); break;
     case 's': bench->seconds = bench_number("seconds", value, 1, 60); break;
+    case 'o':
+        bench->only = value;
+        if (!is_measurement(value))
+            bench_fail("--only must be broadcast, trickle or saturation");
+        break;
     case 'h': fputs(usage, stdout); exit(EXIT_SUCCESS);
     default: bench_fail("see bench-fanout --help");
     }
@@ -214,6 +260,7 @@ static void read_options(struct bench *bench, int argc, char **argv)
         {"broadcasts", required_argument, NULL, 'b'},
         {"seconds", required_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},
+        {"only", required_argument, NULL, 'o'},
         {0},
     };
     int option;
@@ -259,11 +306,7 @@ int main(int argc, char **argv)
     alarm(LIMIT_S);
     read_restaurants(&bench);
     bench_feed_init(&bench.feed, redis_url);
-    putchar('{');
-    measure_broadcast(&bench);
-    measure_trickle(&bench);
-    measure_saturation(&bench);
-    puts("}");
+    measure(&bench);
     free(bench.rooms);
     return EXIT_SUCCESS;
 }
