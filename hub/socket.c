@@ -617,7 +617,6 @@ static struct lws_vhost *make_vhost(struct hub_server *server, const char *name,
                                               .port = port,
                                               .protocols = protocols,
                                               .vhost_name = name,
-                                              .alpn = "http/1.1",
                                               .retry_and_idle_policy = &no_policy,
                                           });
     if (!vhost)

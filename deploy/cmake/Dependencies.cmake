@@ -48,7 +48,7 @@ function(prefix_dependency name archive)
         INTERFACE_LINK_LIBRARIES "${arg_LINKS}")
 endfunction()
 
-prefix_dependency(lws libwebsockets.a LINKS deps::uv deps::ssl cap Threads::Threads m)
+prefix_dependency(lws libwebsockets.a LINKS deps::uv cap Threads::Threads m)
 prefix_dependency(hiredis libhiredis.a LINKS "")
 prefix_dependency(hiredis_ssl libhiredis_ssl.a LINKS deps::hiredis deps::ssl)
 prefix_dependency(llhttp libllhttp.a LINKS "")
