@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "embedded/hub_core.h"
+#include "hub/devices.h"
 #include "hub/metrics.h"
 #include "hub/receipts.h"
 #include "shared/alloc.h"
@@ -60,6 +61,13 @@ struct hub_reports {
     struct hub_receipts *receipts;
     struct restaurants changed; /* their presence; not told yet */
     bool is_stopping;
+};
+
+/* A device that a socket has named, and how far it has acknowledged. */
+struct hub_reported {
+    struct hub_device device;
+    bool is_here;      /* the device counts as being here by this socket */
+    uint64_t acked[2]; /* by state: received, displayed; 0: nothing yet */
 };
 
 static void count_dropped(struct hub_reports *reports, const char *kind, size_t count)
@@ -431,13 +439,16 @@ void hub_reports_destroy(struct hub_reports *reports)
 
 /* --- on the loop thread: a socket's side -------------------------------------------------------- */
 
-/* Whether the socket speaks for the device of that name, which it does from now on if it has named none. */
-static bool speak_for(struct hub_reporter *reporter, const struct osy_uuid *restaurant_id,
-                      const char *name)
+/* The device of that name, for which the socket speaks from now on if it has named none; NULL: it speaks for
+ * another one. */
+static struct hub_reported *speak_for(struct hub_reporter *reporter,
+                                      const struct osy_uuid *restaurant_id, const char *name)
 {
-    if (!*reporter->device.name)
-        reporter->device = hub_device_make(restaurant_id, name);
-    return strcmp(reporter->device.name, name) == 0;
+    if (!reporter->reported) {
+        reporter->reported = osy_alloc(sizeof *reporter->reported);
+        reporter->reported->device = hub_device_make(restaurant_id, name);
+    }
+    return strcmp(reporter->reported->device.name, name) == 0 ? reporter->reported : NULL;
 }
 
 void hub_reporter_resume(struct hub_reporter *reporter, struct hub_reports *reports,
@@ -445,23 +456,26 @@ void hub_reporter_resume(struct hub_reporter *reporter, struct hub_reports *repo
                          const struct osy_position *position)
 {
     reporter->resumed = position ? position->number : 0;
-    if (!name || !speak_for(reporter, restaurant_id, name))
+    struct hub_reported *reported = name ? speak_for(reporter, restaurant_id, name) : NULL;
+    if (!reported)
         return;
     uv_mutex_lock(&reports->lock);
-    reporter->is_here =
-        hub_devices_come(reports->devices, &reporter->device, osy_clock_monotonic_ms());
+    reported->is_here =
+        hub_devices_come(reports->devices, &reported->device, osy_clock_monotonic_ms());
     uv_mutex_unlock(&reports->lock);
-    count_dropped(reports, "device", reporter->is_here ? 0 : 1);
+    count_dropped(reports, "device", reported->is_here ? 0 : 1);
 }
 
 void hub_reporter_leave(struct hub_reporter *reporter, struct hub_reports *reports)
 {
-    if (!reporter->is_here)
-        return;
-    reporter->is_here = false;
-    uv_mutex_lock(&reports->lock);
-    hub_devices_leave(reports->devices, &reporter->device, osy_clock_monotonic_ms());
-    uv_mutex_unlock(&reports->lock);
+    struct hub_reported *reported = reporter->reported;
+    if (reported && reported->is_here) {
+        uv_mutex_lock(&reports->lock);
+        hub_devices_leave(reports->devices, &reported->device, osy_clock_monotonic_ms());
+        uv_mutex_unlock(&reports->lock);
+    }
+    reporter->reported = NULL;
+    free(reported);
 }
 
 void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports,
@@ -469,18 +483,19 @@ void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports
                       const struct osy_position *position, bool is_displayed)
 {
     uint64_t upto = position->number;
-    bool is_first = !reporter->acked[is_displayed].has;
-    if (!speak_for(reporter, restaurant_id, name)) {
+    struct hub_reported *reported = speak_for(reporter, restaurant_id, name);
+    if (!reported) {
         count_dropped(reports, "foreign", 1);
         return;
     }
-    if (upto <= reporter->acked[is_displayed].number)
+    uint64_t *acked = &reported->acked[is_displayed];
+    bool is_first = *acked == 0;
+    if (upto <= *acked)
         return; /* an ack before covers it, or it is before the first event */
-    uint64_t after = is_first ? reporter->resumed : reporter->acked[is_displayed].number;
-    reporter->acked[is_displayed].has = true;
-    reporter->acked[is_displayed].number = upto;
+    uint64_t after = is_first ? reporter->resumed : *acked;
+    *acked = upto;
     struct hub_receipt receipt = {
-        .device = reporter->device,
+        .device = reported->device,
         .is_displayed = is_displayed,
         .is_first = is_first,
         .after = after,

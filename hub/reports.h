@@ -15,10 +15,10 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "hub/devices.h"
 #include "shared/position.h"
 
 struct hub_metrics;
+struct hub_reported;
 struct hub_reports;
 
 /* On the loop thread: what PostgreSQL says about that restaurant's devices has changed. */
@@ -46,13 +46,9 @@ void hub_reports_destroy(struct hub_reports *reports);
  * speaks for one device: the first that it names. Loop thread only.
  */
 struct hub_reporter {
-    struct hub_device device; /* its name is empty while the socket has named none */
-    bool is_here;             /* the device counts as being here by this socket */
-    uint64_t resumed;         /* what it said to have in `resume`; 0: nothing */
-    struct {
-        bool has;
-        uint64_t number;
-    } acked[2]; /* by state: received, displayed */
+    uint64_t resumed; /* what it said to have in `resume`; 0: nothing */
+    struct hub_reported
+        *reported; /* owned; NULL while it has named no device, as customers never do */
 };
 
 /* `resume` has come. name and position (null: "from now on") may be NULL. */

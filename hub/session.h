@@ -58,11 +58,11 @@ struct hub_session {
     struct hub *hub;           /* borrowed */
     struct hub_socket *socket; /* borrowed: it embeds this session */
     enum hub_session_state state;
+    bool warned_of_expiry, was_told_stale;
     struct hub_target target;
     struct hub_grant grant;
     int64_t
         expires_ms; /* monotonic; of the token; 0: none is shown yet, or its end has been seen to */
-    bool warned_of_expiry;
     struct hub_bearer_links bearer;       /* by whom it is found when that happens */
     struct hub_subscription subscription; /* to the target's stream; unused on a dashboard */
     struct hub_dashboard *dashboard;      /* owned; NULL elsewhere, and before authentication */
@@ -70,9 +70,8 @@ struct hub_session {
     struct osy_metric *gauge;             /* borrowed; where this socket is counted */
 
     struct hub_wheel_timer timer;
-    int64_t state_deadline_ms; /* monotonic; 0: none */
-    int64_t heartbeat_due_ms;  /* monotonic; 0: not greeted yet */
-    bool was_told_stale;
+    int64_t state_deadline_ms;  /* monotonic; 0: none */
+    int64_t heartbeat_due_ms;   /* monotonic; 0: not greeted yet */
     int64_t heard_ms;           /* when the client last gave a sign of life */
     int64_t unanswered_ms;      /* when the first event since then was sent; 0: none was */
     int64_t pinged_ms;          /* when it was asked for one; 0: not since it gave one */

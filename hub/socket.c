@@ -54,9 +54,9 @@ struct hub_socket {
     struct osy_utf8 utf8;
     unsigned fragments;
 
+    const char *close_reason;
     uint16_t close_code; /* 0 until hub_socket_close */
     uint16_t peer_code;  /* of the client's close frame */
-    const char *close_reason;
     bool is_handed_over; /* libwebsockets is closing it: nothing may be written any more */
     bool is_dirty;
     bool is_asked_for; /* a writable callback is on its way for something of ours */
