@@ -1,11 +1,13 @@
 #include "hub/event.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/alloc.h"
-#include "shared/buffer.h"
+
+enum { HEAD_BYTES = 160 }; /* of a frame, before the event's JSON */
 
 struct hub_event *hub_event_create(const char *envelope, size_t length,
                                    const struct osy_uuid *restaurant_id, struct osy_error *err)
@@ -59,30 +61,37 @@ struct osy_position hub_event_position(const struct hub_event *event, enum osy_p
     };
 }
 
-static void append_restaurant(struct osy_buffer *json, const struct osy_uuid *restaurant_id)
+/* What stands before the event's JSON. */
+static size_t write_head(const struct hub_event *event, enum hub_form form, char *out, size_t size)
 {
-    char text[OSY_UUID_TEXT_BYTES];
-    osy_uuid_format(restaurant_id, text);
-    osy_buffer_printf(json, "\"restaurant_id\":\"%s\",", text);
+    char position_text[OSY_POSITION_TEXT_BYTES], restaurant_text[OSY_UUID_TEXT_BYTES];
+    struct osy_position position = hub_event_position(
+        event, form == HUB_FORM_CUSTOMER ? OSY_POSITION_ORDER : OSY_POSITION_RESTAURANT);
+    osy_position_format(&position, position_text);
+    int length;
+    if (form == HUB_FORM_DASHBOARD) {
+        osy_uuid_format(&event->restaurant_id, restaurant_text);
+        length = snprintf(out, size,
+                          "{\"type\":\"event\",\"restaurant_id\":\"%s\",\"position\":\"%s\","
+                          "\"event\":",
+                          restaurant_text, position_text);
+    } else {
+        length = snprintf(out, size,
+                          "{\"type\":\"event\",\"position\":\"%s\",\"event\":", position_text);
+    }
+    assert(length > 0 && (size_t)length < size);
+    return (size_t)length;
 }
 
 static struct hub_frame *build_frame(const struct hub_event *event, enum hub_form form)
 {
-    char position_text[OSY_POSITION_TEXT_BYTES];
-    struct osy_position position = hub_event_position(
-        event, form == HUB_FORM_CUSTOMER ? OSY_POSITION_ORDER : OSY_POSITION_RESTAURANT);
-    osy_position_format(&position, position_text);
-
-    struct osy_buffer json = OSY_BUFFER_INIT;
-    osy_buffer_reserve(&json, event->envelope.json_length + 160);
-    osy_buffer_text(&json, "{\"type\":\"event\",");
-    if (form == HUB_FORM_DASHBOARD)
-        append_restaurant(&json, &event->restaurant_id);
-    osy_buffer_printf(&json, "\"position\":\"%s\",\"event\":", position_text);
-    osy_buffer_append(&json, event->envelope.json, event->envelope.json_length);
-    osy_buffer_char(&json, '}');
-    struct hub_frame *frame = hub_frame_create(json.bytes, json.length);
-    osy_buffer_deinit(&json);
+    char head[HEAD_BYTES];
+    const struct hub_slice parts[HUB_FRAME_PARTS] = {
+        {head, write_head(event, form, head, sizeof head)},
+        {event->envelope.json, event->envelope.json_length},
+        {"}", 1},
+    };
+    struct hub_frame *frame = hub_frame_join(parts);
     frame->is_event = true;
     frame->committed_ms = event->envelope.time_ms;
     return frame;

@@ -22,26 +22,37 @@ static size_t write_header(unsigned char *out, unsigned char first, size_t lengt
     return 2 + width;
 }
 
-static struct hub_frame *create(unsigned char first, const char *payload, size_t length)
+static struct hub_frame *create(unsigned char first, const struct hub_slice *parts, size_t count)
 {
     unsigned char header[10];
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++)
+        length += parts[i].length;
     size_t header_length = write_header(header, first, length);
     struct hub_frame *frame = osy_alloc(sizeof *frame + header_length + length);
     frame->references = 1;
-    frame->length = header_length + length;
     memcpy(frame->bytes, header, header_length);
-    memcpy(frame->bytes + header_length, payload, length);
+    frame->length = header_length;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(frame->bytes + frame->length, parts[i].bytes, parts[i].length);
+        frame->length += parts[i].length;
+    }
     return frame;
 }
 
 struct hub_frame *hub_frame_create(const char *payload, size_t length)
 {
-    return create(FIN_TEXT, payload, length);
+    return create(FIN_TEXT, &(struct hub_slice){payload, length}, 1);
+}
+
+struct hub_frame *hub_frame_join(const struct hub_slice parts[HUB_FRAME_PARTS])
+{
+    return create(FIN_TEXT, parts, HUB_FRAME_PARTS);
 }
 
 struct hub_frame *hub_frame_create_ping(void)
 {
-    return create(FIN_PING, "?", 1);
+    return create(FIN_PING, &(struct hub_slice){"?", 1}, 1);
 }
 
 struct hub_frame *hub_frame_ref(struct hub_frame *frame)

@@ -13,7 +13,8 @@
 #include "shared/bug.h"
 #include "shared/log.h"
 
-enum { RECENT_MAX = 128 };
+/* A customer connects within seconds of the order. */
+enum { RECENT_MAX = 32 };
 
 enum hub_order_load {
     LOAD_IDLE = 0,

@@ -16,13 +16,30 @@ static uint32_t larger(uint32_t capacity)
 
 /* --- in order ------------------------------------------------------------------------------- */
 
+static struct hub_frame *at(const struct hub_outbox *outbox, uint32_t index)
+{
+    return outbox->capacity ? outbox->ring[(outbox->head + index) % outbox->capacity]
+                            : outbox->only;
+}
+
+static bool is_room_taken(const struct hub_outbox *outbox)
+{
+    return outbox->count == (outbox->capacity ? outbox->capacity : 1);
+}
+
+static void free_ring(struct hub_outbox *outbox)
+{
+    if (outbox->capacity)
+        free(outbox->ring);
+}
+
 static void grow(struct hub_outbox *outbox)
 {
     uint32_t capacity = larger(outbox->capacity);
     struct hub_frame **ring = osy_alloc_array(capacity, sizeof *ring);
     for (uint32_t i = 0; i < outbox->count; i++)
-        ring[i] = outbox->ring[(outbox->head + i) % outbox->capacity];
-    free(outbox->ring);
+        ring[i] = at(outbox, i);
+    free_ring(outbox);
     outbox->ring = ring;
     outbox->capacity = capacity;
     outbox->head = 0;
@@ -35,17 +52,22 @@ bool hub_outbox_push(struct hub_outbox *outbox, struct hub_frame *frame, size_t 
                    (outbox->count > 0 && outbox->bytes + frame->length > max_bytes);
     if (is_full && !OSY_BUG("queue_unbounded", "a client that does not read is never cut off"))
         return false;
-    if (outbox->count == outbox->capacity)
+    if (is_room_taken(outbox))
         grow(outbox);
-    outbox->ring[(outbox->head + outbox->count++) % outbox->capacity] = hub_frame_ref(frame);
+    if (outbox->capacity)
+        outbox->ring[(outbox->head + outbox->count) % outbox->capacity] = hub_frame_ref(frame);
+    else
+        outbox->only = hub_frame_ref(frame);
+    outbox->count++;
     outbox->bytes += frame->length;
     return true;
 }
 
 static struct hub_frame *pop_in_order(struct hub_outbox *outbox)
 {
-    struct hub_frame *frame = outbox->ring[outbox->head];
-    outbox->head = (outbox->head + 1) % outbox->capacity;
+    struct hub_frame *frame = at(outbox, 0);
+    if (outbox->capacity)
+        outbox->head = (outbox->head + 1) % outbox->capacity;
     outbox->count--;
     outbox->popped++;
     outbox->bytes -= frame->length;
@@ -115,7 +137,7 @@ struct hub_frame *hub_outbox_peek(const struct hub_outbox *outbox)
 {
     if (is_latest_next(outbox))
         return outbox->latest[0].frame;
-    return outbox->count ? outbox->ring[outbox->head] : NULL;
+    return outbox->count ? at(outbox, 0) : NULL;
 }
 
 struct hub_frame *hub_outbox_pop(struct hub_outbox *outbox)
@@ -126,7 +148,7 @@ struct hub_frame *hub_outbox_pop(struct hub_outbox *outbox)
         is_latest_next(outbox) ? remove_latest(outbox, 0) : pop_in_order(outbox);
     if (hub_outbox_frames(outbox) == 0) {
         assert(hub_outbox_bytes(outbox) == 0);
-        free(outbox->ring);
+        free_ring(outbox);
         free(outbox->latest);
         *outbox = (struct hub_outbox){0};
     }

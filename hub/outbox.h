@@ -10,7 +10,8 @@
  *              tells of a moment whose events are still to come. There can be no more of them than kinds and
  *              restaurants, so they need no bound and never overflow anything.
  *
- * An empty outbox owns no memory: most of ten thousand are empty. Loop thread only.
+ * Most of ten thousand outboxes are empty, and of the others most hold one frame: neither owns memory. Loop
+ * thread only.
  */
 #pragma once
 #include <stdbool.h>
@@ -30,7 +31,10 @@ struct hub_latest {
 };
 
 struct hub_outbox {
-    struct hub_frame **ring; /* owned, as is a reference to each frame in it; NULL while empty */
+    union {                      /* the frames in order; a reference to each is owned */
+        struct hub_frame *only;  /* capacity 0: there is at most this one */
+        struct hub_frame **ring; /* owned */
+    };
     uint32_t capacity, head, count;
     uint32_t latest_count, latest_capacity;
     uint64_t popped; /* frames in order that have left */

@@ -548,13 +548,13 @@ void hub_topics_on_message(struct hub *hub, const char *channel, size_t channel_
                            const char *message, size_t length)
 {
     struct osy_uuid restaurant_id;
-    bool is_presence = hub_source_presence_channel_parse(channel, channel_length, &restaurant_id);
-    if (!is_presence && !hub_source_channel_parse(channel, channel_length, &restaurant_id))
+    bool is_live = hub_source_channel_parse(channel, channel_length, &restaurant_id);
+    if (!is_live && !hub_source_presence_channel_parse(channel, channel_length, &restaurant_id))
         return;
     struct hub_topic *topic = find_topic(hub, &restaurant_id);
     if (!topic)
         return;
-    if (is_presence) {
+    if (!is_live) {
         hub_panel_note_presence(topic);
         return;
     }

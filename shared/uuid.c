@@ -79,16 +79,15 @@ void osy_uuid_format(const struct osy_uuid *uuid, char text[OSY_UUID_TEXT_BYTES]
     *text = '\0';
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#define IS_HEX 16 /* in hex_values: that the character is a digit; the lower bits are its value */
+
+/* clang-format off */
+static const uint8_t hex_values[256] = {
+    ['0'] = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+    ['A'] = 26, 27, 28, 29, 30, 31,
+    ['a'] = 26, 27, 28, 29, 30, 31,
+};
+/* clang-format on */
 
 bool osy_uuid_parse(const char *text, size_t length, struct osy_uuid *uuid)
 {
@@ -97,15 +96,15 @@ bool osy_uuid_parse(const char *text, size_t length, struct osy_uuid *uuid)
     if (length != OSY_UUID_TEXT_BYTES - 1)
         return false;
     for (size_t i = 0; i < OSY_UUID_BYTES; i++) {
-        int high, low;
+        uint8_t high, low;
 
         if (has_dash_before(i) && *text++ != '-')
             return false;
-        high = hex_value(*text++);
-        low = hex_value(*text++);
-        if (high < 0 || low < 0)
+        high = hex_values[(unsigned char)*text++];
+        low = hex_values[(unsigned char)*text++];
+        if (!(high & low & IS_HEX))
             return false;
-        parsed.bytes[i] = (uint8_t)(high << 4 | low);
+        parsed.bytes[i] = (uint8_t)(high << 4 | (low & 0x0F));
     }
     *uuid = parsed;
     return true;

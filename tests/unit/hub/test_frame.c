@@ -43,6 +43,17 @@ static void lengths_are_written_in_the_shortest_form(void **state)
     check(200000);
 }
 
+static void parts_make_the_same_frame_as_the_whole(void **state)
+{
+    const struct hub_slice parts[HUB_FRAME_PARTS] = {{"{\"a\":", 5}, {"", 0}, {"1}", 2}};
+    struct hub_frame *joined = hub_frame_join(parts), *whole = hub_frame_create("{\"a\":1}", 7);
+    (void)state;
+    assert_int_equal(joined->length, whole->length);
+    assert_memory_equal(joined->bytes, whole->bytes, whole->length);
+    hub_frame_unref(joined);
+    hub_frame_unref(whole);
+}
+
 static void a_ping_carries_a_byte(void **state)
 {
     struct hub_frame *frame = hub_frame_create_ping();
@@ -68,6 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lengths_are_written_in_the_shortest_form),
+        cmocka_unit_test(parts_make_the_same_frame_as_the_whole),
         cmocka_unit_test(a_ping_carries_a_byte),
         cmocka_unit_test(a_frame_lives_as_long_as_its_last_reference),
     };

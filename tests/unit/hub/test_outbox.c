@@ -66,6 +66,21 @@ static void an_empty_outbox_owns_nothing(void **state)
     hub_outbox_clear(&outbox);
 }
 
+static void a_frame_alone_needs_no_memory(void **state)
+{
+    struct hub_outbox outbox = {0};
+    (void)state;
+    assert_true(push(&outbox, 1, 4, 1000));
+    assert_int_equal(outbox.capacity, 0);
+    assert_true(push(&outbox, 2, 4, 1000));
+    assert_int_not_equal(outbox.capacity, 0);
+    for (size_t payload = 1; payload <= 2; payload++) {
+        struct hub_frame *frame = hub_outbox_pop(&outbox);
+        assert_int_equal(frame->length, 2 + payload);
+        hub_frame_unref(frame);
+    }
+}
+
 /* Against a plain array, for some hundred thousand random steps. */
 static void frames_leave_in_the_order_in_which_they_came(void **state)
 {
@@ -255,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_byte_too_many_is_refused),
         cmocka_unit_test(a_single_message_may_be_of_any_size),
         cmocka_unit_test(an_empty_outbox_owns_nothing),
+        cmocka_unit_test(a_frame_alone_needs_no_memory),
         cmocka_unit_test(frames_leave_in_the_order_in_which_they_came),
         cmocka_unit_test(a_newer_state_replaces_the_one_that_waits_and_comes_behind_what_is_queued),
         cmocka_unit_test(states_of_other_kinds_stay),
