@@ -71,7 +71,8 @@ const toolDir = join(root, 'build/release/bin')
 
 async function build() {
   await run('cmake', ['--preset', 'release'], { timeoutMs: 10 * 60_000 })
-  await run('cmake', ['--build', '--preset', 'release', '--target', 'bench'], { timeoutMs: 20 * 60_000 })
+  const programs = ['bench-fanout', 'bench-writer', ...(options.bin ? [] : ['ordersync-hub', 'ordersync-api'])]
+  await run('cmake', ['--build', '--preset', 'release', '--target', ...programs], { timeoutMs: 20 * 60_000 })
 }
 
 /** Only PostgreSQL and Redis stay. */
