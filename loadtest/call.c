@@ -1,5 +1,6 @@
 #include "loadtest/call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct load_calls {
     size_t pending;
     uint64_t retries;
     bool gave_up;
+    char last_refusal[80]; /* "409 RESTAURANT_UNREACHABLE"; "": none */
 };
 
 struct load_calls *load_calls_create(uv_loop_t *loop, struct load_http *http)
@@ -80,23 +82,34 @@ void load_calls_destroy(struct load_calls *calls)
     free(calls);
 }
 
-static bool says_overloaded(const struct load_http_reply *reply)
+/* The problem's code; "" when there is none. */
+static void read_code(const struct load_http_reply *reply, char *out, size_t capacity)
 {
     json_t *problem = osy_json_parse(reply->body, reply->body_length, JSON_OBJECT, NULL);
     const char *code = json_string_value(json_object_get(problem, "code"));
-    bool overloaded = code && strcmp(code, "OVERLOADED") == 0;
+    snprintf(out, capacity, "%s", code ? code : "");
     json_decref(problem);
-    return overloaded;
 }
 
-/* A 5xx may hide a commit; a proxy's 5xx says nothing at all. 408 and 429 ask to come again. */
+/*
+ * A 5xx may hide a commit; a proxy's 5xx says nothing at all. 408 and 429 ask to come again. While we prepare, so does a
+ * restaurant whose tablets have just come: it takes the servers a moment to notice.
+ */
 static bool is_definite(const struct call *call, const struct load_http_reply *reply)
 {
+    char code[64];
+    if (reply->status >= 200 && reply->status < 300)
+        return true;
+    read_code(reply, code, sizeof(code));
+    snprintf(call->calls->last_refusal, sizeof(call->calls->last_refusal), "%d %s", reply->status,
+             code);
     if (reply->status == 408 || reply->status == 429)
         return false;
+    if (call->policy == LOAD_CALL_INSIST && strcmp(code, "RESTAURANT_UNREACHABLE") == 0)
+        return false;
     if (reply->status == 503 && call->policy == LOAD_CALL_ONCE)
-        return says_overloaded(reply);
-    return reply->status >= 200 && reply->status < 500;
+        return strcmp(code, "OVERLOADED") == 0;
+    return reply->status < 500;
 }
 
 static void send_call(struct call *call);
@@ -199,4 +212,9 @@ size_t load_calls_pending(const struct load_calls *calls)
 uint64_t load_calls_retries(const struct load_calls *calls)
 {
     return calls->retries;
+}
+
+const char *load_calls_last_refusal(const struct load_calls *calls)
+{
+    return calls->last_refusal;
 }

@@ -15,7 +15,7 @@ struct load_calls;
 
 enum load_call_policy {
     LOAD_CALL_ONCE = 0, /* open-loop load: 503 OVERLOADED is an answer, the order is refused */
-    LOAD_CALL_INSIST,   /* preparation: 503 OVERLOADED means later */
+    LOAD_CALL_INSIST,   /* preparation: 503 OVERLOADED and 409 RESTAURANT_UNREACHABLE mean later */
 };
 
 /* reply is borrowed; NULL: given up, the outcome stayed unknown. Called once for each call. */
@@ -32,3 +32,5 @@ void load_call(struct load_calls *calls, const struct load_http_request *request
 void load_calls_give_up(struct load_calls *calls);
 size_t load_calls_pending(const struct load_calls *calls);
 uint64_t load_calls_retries(const struct load_calls *calls); /* attempts after the first */
+/* Status and code of the last answer that was no success; "": there was none. */
+const char *load_calls_last_refusal(const struct load_calls *calls);

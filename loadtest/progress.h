@@ -1,6 +1,7 @@
 /*
- * What a run tells while it goes on: one line that is drawn again every second on a terminal, a line every five
- * seconds elsewhere, one at the beginning of each step, and one when somebody asks (SIGUSR2).
+ * What a run tells while it goes on: one line that is drawn again every second on a terminal, and cut to its
+ * width; elsewhere a line every five seconds, one at the beginning of each step, and one when somebody asks
+ * (SIGUSR2).
  */
 #pragma once
 #include <stdbool.h>

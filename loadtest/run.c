@@ -70,7 +70,9 @@ static void enter(struct session *session, enum load_step step);
 static void fail(struct session *session, const char *why)
 {
     struct load_desk *desk = session->run.assignment->desk;
-    snprintf(desk->failure, sizeof(desk->failure), "%s", why);
+    const char *refusal = load_calls_last_refusal(session->run.calls);
+    snprintf(desk->failure, sizeof(desk->failure), "%s%s%s", why,
+             refusal[0] ? "; the API's last refusal: " : "", refusal);
     session->failed = true;
     enter(session, LOAD_STEP_DONE);
 }

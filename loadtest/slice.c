@@ -5,8 +5,8 @@
 #include "loadtest/zipf.h"
 
 /* What a generator spends, roughly, in microseconds of a core: a POST with its reply, an event taken and judged. */
-#define POST_US  60
-#define EVENT_US 12
+#define POST_US  100
+#define EVENT_US 15
 #define BUSY_US  600000.0 /* of a second that one generator should be busy at most */
 
 static double events_per_post(const struct load_options *options)
