@@ -19,7 +19,8 @@
 -- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
 -- The writer's session (api/orders/batch.c) forbids the planner everything else.
 WITH moment AS MATERIALIZED (
-    SELECT date_trunc('milliseconds', clock_timestamp()) AS at
+    SELECT now.at, utc_text(now.at) AS text
+      FROM (SELECT date_trunc('milliseconds', clock_timestamp()) AS at) now
 ), judged AS MATERIALIZED (
     SELECT c.*, stream.seq AS base_seq, stream.last_event_id AS base_event_id, restaurant.currency, basket.*,
            done.order_id AS done_order, done.seq AS done_seq, done.order_version AS done_version,
@@ -55,26 +56,25 @@ WITH moment AS MATERIALIZED (
              ON done.order_id = coalesce(own.order_id, record.order_id)
             AND done.order_version = coalesce(own.order_version, record.order_version)
      CROSS JOIN LATERAL (
-           SELECT (array_agg(line.item_id ORDER BY line.n) FILTER (WHERE item.id IS NULL))[1]
-                      AS unknown_item,
-                  (array_agg(line.item_id ORDER BY line.n) FILTER (WHERE NOT item.available))[1]
-                      AS unavailable_item,
-                  (array_agg(line.item_id ORDER BY line.n) FILTER (WHERE item.stock < line.quantity))[1]
-                      AS short_item,
-                  array_agg(line.item_id ORDER BY line.n) AS item_ids,
-                  array_agg(line.quantity ORDER BY line.n) AS quantities,
-                  array_agg(item.name ORDER BY line.n) AS names,
-                  array_agg(item.unit_amount ORDER BY line.n) AS unit_amounts,
-                  array_agg(item.stock ORDER BY line.n) AS stocks,
-                  sum(line.quantity * item.unit_amount)::bigint AS total_amount,
-                  array_to_json(array_agg(
-                      ROW (line.item_id, item.name, line.quantity, item.unit_amount)::public_order_item
-                      ORDER BY line.n)) AS items
-             FROM unnest(($17::uuid[])[c.first_line:c.last_line],
-                         ($18::integer[])[c.first_line:c.last_line]) WITH ORDINALITY
-                  AS line (item_id, quantity, n)
-             LEFT JOIN menu_items item
-                    ON item.restaurant_id = c.restaurant_id AND item.id = line.item_id
+           SELECT (array_agg(item_id) FILTER (WHERE name IS NULL))[1] AS unknown_item, -- a known one has a name
+                  (array_agg(item_id) FILTER (WHERE NOT available))[1] AS unavailable_item,
+                  (array_agg(item_id) FILTER (WHERE stock < quantity))[1] AS short_item,
+                  array_agg(item_id) AS item_ids,
+                  array_agg(quantity) AS quantities,
+                  array_agg(name) AS names,
+                  array_agg(unit_amount) AS unit_amounts,
+                  array_agg(stock) AS stocks,
+                  bool_or(stock IS NOT NULL) AS is_counted,
+                  sum(quantity * unit_amount)::bigint AS total_amount,
+                  array_to_json(array_agg(ROW (item_id, name, quantity, unit_amount)::public_order_item)) AS items
+             FROM (SELECT line.item_id, line.quantity, item.name, item.unit_amount, item.stock, item.available
+                     FROM unnest(($17::uuid[])[c.first_line:c.last_line],
+                                 ($18::integer[])[c.first_line:c.last_line]) WITH ORDINALITY
+                          AS line (item_id, quantity, n)
+                     LEFT JOIN menu_items item
+                            ON item.restaurant_id = c.restaurant_id AND item.id = line.item_id
+                    ORDER BY line.n -- once, for all of the aggregates
+                  ) sorted
            ) basket
 ), claim AS MATERIALIZED (
     -- What the order and those before it in the batch want of each counted item.
@@ -82,7 +82,7 @@ WITH moment AS MATERIALIZED (
            sum(line.quantity) OVER (PARTITION BY j.restaurant_id, line.item_id ORDER BY j.n) AS claimed
       FROM judged j
      CROSS JOIN LATERAL unnest(j.item_ids, j.quantities, j.stocks) AS line (item_id, quantity, stock)
-     WHERE j.verdict = 'fits' AND line.stock IS NOT NULL
+     WHERE j.verdict = 'fits' AND j.is_counted AND line.stock IS NOT NULL
 ), decided AS MATERIALIZED (
     -- An order that would fit alone but not behind the others waits for the next batch, when it is known
     -- which of the others took their share. The first in line never waits, so there is always progress.
@@ -97,7 +97,7 @@ WITH moment AS MATERIALIZED (
            lag(d.event_id, 1, d.base_event_id) OVER (PARTITION BY d.restaurant_id ORDER BY d.n)
                AS previous_event_id,
            row_to_json(ROW (d.order_id, d.restaurant_id, d.code, 'PENDING', 1, d.currency, d.total_amount,
-                            d.items, NULL, utc_text(moment.at), utc_text(moment.at))::public_order)::text
+                            d.items, NULL, moment.text, moment.text)::public_order)::text
                AS data
       FROM decided d CROSS JOIN moment
      WHERE d.outcome = 'new'
@@ -114,7 +114,7 @@ WITH moment AS MATERIALIZED (
               FROM made
              CROSS JOIN LATERAL unnest(made.item_ids, made.quantities, made.stocks)
                    AS line (item_id, quantity, stock)
-             WHERE line.stock IS NOT NULL
+             WHERE made.is_counted AND line.stock IS NOT NULL
              GROUP BY made.restaurant_id, line.item_id) total
      WHERE item.restaurant_id = total.restaurant_id AND item.id = total.item_id
 ), new_orders AS (
