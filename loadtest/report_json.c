@@ -1,4 +1,4 @@
-/* The report as JSON: what --json, --out and `compare` have in common. See loadtest/README.md, "The figures". */
+/* The report as JSON: what --json, --out and `compare` have in common. See loadtest/README.md, "The figures as JSON". */
 #include "loadtest/report.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { env } from '../api/stack.mjs';
 
 const PROGRAM = path.join(env.BIN_DIR, 'ordersync-loadtest');
-const SMALL = ['--tablets', '12', '--customers', '12', '--restaurants', '6', '--rate', '20', '--ramp', '100'];
+const SMALL = ['--tablets', '12', '--customers', '12', '--restaurants', '6', '--rate', '20', '--ramp', '100', '--ack'];
 const FOREVER = ['--seconds', '3600'];
 
 async function folderFor(t) {
@@ -51,7 +51,7 @@ test('a scenario by several generators: one verdict, whole accounts, every stage
   const folder = await folderFor(t);
   const scenario = path.join(folder, 'small.json');
   await writeFile(scenario, JSON.stringify({
-    tablets: 12, customers: 12, dashboards: 2, restaurants: 6, rate: 20, skew: 1, cook: '0.2:0.2:0.2:0.2', ramp: 100,
+    tablets: 12, customers: 12, dashboards: 2, restaurants: 6, rate: 20, skew: 1, cook: '0.2:0.2:0.2:0.2', ramp: 100, ack: true,
     phases: [{ name: 'calm', seconds: 1 }, { name: 'storm', seconds: 2, rate: [1, 2], cut: 0.5, away: 0.2 }],
   }));
   const out = path.join(folder, 'out');
