@@ -211,7 +211,8 @@ static bool prepare(struct conductor *conductor, struct osy_error *err)
 {
     const struct load_options *options = conductor->options;
     size_t count = load_slice_count(options, (size_t)sysconf(_SC_NPROCESSORS_ONLN));
-    if (!resolve(&conductor->http, "http", options->url, "EDGE_URL", err) ||
+    if (!load_report_check(&conductor->report, err) ||
+        !resolve(&conductor->http, "http", options->url, "EDGE_URL", err) ||
         !resolve(&conductor->ws, "ws", options->ws, "WS_URL", err) ||
         !load_fleet_init(&conductor->fleet, options, count, err))
         return false;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "loadtest/page.h"
 #include "loadtest/socket.h"
@@ -359,11 +360,20 @@ static bool write_into(const char *folder, const char *name, const struct osy_bu
     return write_file(path, text, err);
 }
 
+bool load_report_check(const struct load_report *report, struct osy_error *err)
+{
+    const char *folder = report->options->out, *json = report->options->json;
+    if (folder && ((mkdir(folder, 0777) && errno != EEXIST) || access(folder, W_OK | X_OK)))
+        return osy_error_set(err, OSY_ERR_IO, "--out: %s: %s", folder, strerror(errno));
+    FILE *file = json ? fopen(json, "ae") : NULL;
+    if (json && !file)
+        return osy_error_set(err, OSY_ERR_IO, "--json: %s: %s", json, strerror(errno));
+    return !file || fclose(file) == 0;
+}
+
 static bool write_folder(const char *folder, const struct osy_buffer *json, struct osy_error *err)
 {
     struct osy_buffer page = OSY_BUFFER_INIT;
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return osy_error_set(err, OSY_ERR_IO, "--out: %s: %s", folder, strerror(errno));
     load_page_write(&page, json->bytes, json->length);
     bool ok = write_into(folder, "report.json", json, err) &&
               write_into(folder, "report.html", &page, err);

@@ -33,6 +33,8 @@ struct load_report {
 void load_report_init(struct load_report *report, const struct load_options *options,
                       const struct load_fleet *fleet);
 void load_report_deinit(struct load_report *report);
+/* Before a long run: whether the files of --json and --out can be written. Creates the folder. */
+OSY_MUST_CHECK bool load_report_check(const struct load_report *report, struct osy_error *err);
 void load_report_print(const struct load_report *report);
 /* Where --json and --out want it. OSY_ERR_IO names the file. */
 OSY_MUST_CHECK bool load_report_write(const struct load_report *report, struct osy_error *err);

@@ -1,6 +1,7 @@
 /* The report as JSON: what --json, --out and `compare` have in common. See loadtest/README.md, "The figures as JSON". */
 #include "loadtest/report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static void write_count(struct osy_buffer *out, const char *key, uint64_t value)
 static void write_decimal(struct osy_buffer *out, const char *key, double value)
 {
     write_key(out, key);
-    osy_buffer_printf(out, "%.3f", value);
+    osy_buffer_printf(out, "%.3f", isfinite(value) ? value : 0); /* JSON has no other numbers */
 }
 
 static void write_text(struct osy_buffer *out, const char *key, const char *value)

@@ -26,6 +26,11 @@ const cases = [
     says: (r) => r.changes.accepted > 100 && r.changes.offered === r.changes.accepted,
   },
   {
+    name: 'cooking within a bound', behaviour: 'honest', every: 1, good: true,
+    options: ['--cook', '0.01:0.01:0.01:0.01', '--kitchen', '50'],
+    says: (r) => r.changes.offered > 0 && r.changes.offered <= 51,
+  },
+  {
     name: 'acknowledged orders', behaviour: 'honest', every: 1, good: true,
     says: (r, { ids }) => new Set(ids).size === r.orders.accepted,
   },

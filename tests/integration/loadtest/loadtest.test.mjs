@@ -137,6 +137,15 @@ test('a wrong scenario is refused by its field', async (t) => {
   assert.match(output, /wrong\.json: 'phases\[0\]\.rate' must be/);
 });
 
+test('a report that cannot be written is refused before the run', async (t) => {
+  const file = path.join(await folderFor(t), 'file');
+  await writeFile(file, '');
+  const { status, output } = await finish(t, ...SMALL, '--out', path.join(file, 'out'));
+  assert.equal(status, 1);
+  assert.match(output, /--out: .*file\/out/);
+  assert.doesNotMatch(output, /seeding/);
+});
+
 test('two runs give no verdict; four of each may', async (t) => {
   const folder = await folderFor(t);
   const paths = [];
