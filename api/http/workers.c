@@ -11,6 +11,7 @@
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
+#include "shared/pg_settings.h"
 #include "shared/redis_blocking_shards.h"
 
 #define REDIS_TIMEOUT_MS 1000
@@ -146,7 +147,9 @@ static bool init_worker(struct api_worker *worker, const struct api_workers_opti
                         struct osy_error *err)
 {
     char name[64];
-    struct osy_pg_options pg = {.url = options->database_url, .application_name = name};
+    /* Left to itself PostgreSQL would plan a page of orders anew each time, for two fifths of what it costs. */
+    struct osy_pg_options pg = {
+        .url = options->database_url, .application_name = name, .settings = OSY_PG_PROBES_ONLY};
 
     snprintf(name, sizeof name, "ordersync-api %s", options->name);
     worker->context = options->context;

@@ -122,10 +122,11 @@ async function measure(targetOf, staff) {
   const { latencies, bytes, failed, seconds: took } = await load(targetOf, staff);
   const after = usages();
   latencies.sort((a, b) => a - b);
-  const us = (name) => ((after[name] - before[name]) * 1e6) / latencies.length;
+  const served = latencies.length - failed;
+  const us = (name) => ((after[name] - before[name]) * 1e6) / served;
   return {
     p50: quantile(latencies, 0.5), p90: quantile(latencies, 0.9), p99: quantile(latencies, 0.99), max: latencies.at(-1),
-    perSecond: (latencies.length - failed) / took, failed, bytes: bytes / latencies.length, apiUs: us('api'), postgresUs: us('postgres'),
+    perSecond: served / took, failed, bytes: bytes / served, apiUs: us('api'), postgresUs: us('postgres'),
   };
 }
 

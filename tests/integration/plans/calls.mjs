@@ -1,7 +1,7 @@
 /**
  * With which parameters, as SQL, the programs run each statement; a row per way that might be planned differently.
- * Not here: statements without parameters, and those of sessions whose plans do not depend on any
- * (OSY_PG_PROBES_ONLY).
+ * Statements without parameters need no row, nor do those of sessions whose plans depend on none (OSY_PG_PROBES_ONLY):
+ * with one, it is also seen how many rows they read.
  */
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 const RESTAURANT = `'${restaurantId(7)}'`;

@@ -91,26 +91,27 @@ async function findIndexes() {
 
 const isGenericOnly = (settings) => settings.some(([name, value]) => name === 'plan_cache_mode' && value === 'force_generic_plan');
 
-/** Each way in which this statement may be planned. */
+/** Each way in which this statement may be planned, and run where the values are known. */
 function ways({ file, parameters, sessions }) {
   const rows = parameters === 0 ? [[]] : calls[file];
   return sessions.flatMap((settings) => {
     const generic = { name: 'generic plan', mode: 'generic', settings, values: Array(parameters).fill('NULL') };
-    if (isGenericOnly(settings)) return [generic];
+    if (!rows && isGenericOnly(settings)) return [generic];
     assert.ok(rows, `calls.mjs must say how ${file} is called`);
-    return [generic, ...rows.map((values) => ({ name: `called with (${values.join(', ').slice(0, 100)})`, mode: 'custom', settings, values }))];
+    const mode = isGenericOnly(settings) ? 'generic' : 'custom';
+    return [generic, ...rows.map((values) => ({ name: `called with (${values.join(', ').slice(0, 100)})`, mode, settings, values, runs: true }))];
   });
 }
 
 /** The plan's root, and, where there are values, what came of it. change: made beforehand, and rolled back with the rest. */
-async function explain(text, { mode, settings, values }, change) {
+async function explain(text, { mode, settings, values, runs = false }, change) {
   const list = values.length > 0 ? `(${values.join(', ')})` : '';
   const lines = [
     ...settings.map(([name, value]) => `SET ${name} = ${value};`),
     `SET plan_cache_mode = force_${mode}_plan;`,
     `BEGIN; ${change ?? ''};`,
     `PREPARE statement AS ${text};`,
-    `EXPLAIN (FORMAT JSON, ANALYZE ${mode === 'custom'}, TIMING off) EXECUTE statement ${list};`,
+    `EXPLAIN (FORMAT JSON, ANALYZE ${runs}, TIMING off) EXECUTE statement ${list};`,
     'ROLLBACK;',
   ];
   return JSON.parse(await psql(lines.join('\n')))[0].Plan;

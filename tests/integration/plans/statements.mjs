@@ -20,10 +20,13 @@ const probesOnly = [...read('shared/pg_settings.h').matchAll(/-c (\w+)=(\w+)/g)]
 
 const withoutComments = (text) => text.replace(/--.*$/gm, '').trim().replace(/;$/, '');
 
-/** Sessions are made in the module that names the statement, so its text tells which settings they have. */
+/** A session is made in the module that names the statement, or, for handlers of requests, in the pool of workers. */
+const pool = read('api/http/workers.c');
+const isProbesOnly = (source) => (/\bstruct api_worker\b/.test(source) ? pool : source).includes(PROBES_ONLY);
+
 function sessionsOf(name, sources) {
   const users = sources.filter((source) => new RegExp(`\\bsql_${name}\\b`).test(source));
-  return [...new Set(users.map((source) => source.includes(PROBES_ONLY)))].map((only) => (only ? probesOnly : []));
+  return [...new Set(users.map(isProbesOnly))].map((only) => (only ? probesOnly : []));
 }
 
 function readTier(tier) {
