@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "loadtest/missing.h"
 #include "loadtest/pacer.h"
 #include "loadtest/socket.h"
 #include "shared/alloc.h"
@@ -279,80 +279,13 @@ static void enter_settle(struct session *session)
         osy_clock_monotonic_ns() + (uint64_t)run->options->settle * UINT64_C(1000000000);
 }
 
-static uint64_t count_missing_of(struct load_run *run, struct load_view *view, const size_t *unseen)
-{
-    size_t nobodys = view->resets == 0 ? unseen[view->restaurant] : 0;
-    return load_view_lacks(run->ledger, view) + nobodys;
-}
-
-/* Events that are still missing somewhere, as a number of deliveries. */
-static uint64_t count_missing(struct session *session)
-{
-    struct load_run *run = &session->run;
-    uint64_t missing = 0;
-    size_t *unseen = osy_alloc_array(run->restaurants.count, sizeof(*unseen));
-    load_ledger_unseen(run->ledger, unseen, NULL);
-    for (size_t i = 0; i < tablet_count(session); i++)
-        missing += count_missing_of(run, &run->tablets[i].view, unseen);
-    for (size_t i = 0; i < dashboard_count(session); i++)
-        for (size_t stream = 0; stream < run->dashboards[i].count; stream++)
-            missing += count_missing_of(run, &run->dashboards[i].views[stream], unseen);
-    for (size_t i = 0; i < customer_count(session); i++)
-        missing += load_customer_lacks(&run->customers[i]);
-    free(unseen);
-    return missing;
-}
-
-/* The customer's order that lacks an event; NULL when all have come. */
-static const struct load_follow *find_lacking(const struct load_customer *customer)
-{
-    const struct load_follow *follow = customer->latest;
-    while (follow && load_trail_lacks(&follow->trail) == 0)
-        follow = follow->older;
-    return follow;
-}
-
-static void note_example(struct session *session, const char *who, const struct load_order *order,
-                         uint32_t version)
-{
-    struct load_desk *desk = session->run.assignment->desk;
-    char id[OSY_UUID_TEXT_BYTES];
-    size_t i = 0;
-    while (i < LOAD_EXAMPLES && desk->examples[i][0])
-        i++;
-    osy_uuid_format(&order->id, id);
-    if (i < LOAD_EXAMPLES)
-        snprintf(desk->examples[i], sizeof(desk->examples[i]), "%s lacks version %u of order %s",
-                 who, (unsigned)version, id);
-}
-
-/* A few of the lost ones, to begin a search with. */
-static void note_examples(struct session *session)
-{
-    struct load_run *run = &session->run;
-    const struct load_order *order;
-    uint32_t version;
-    if (load_ledger_unseen(run->ledger, NULL, &order) > 0)
-        note_example(session, "everybody", order, order->acknowledged);
-    for (size_t i = 0; i < tablet_count(session); i++) {
-        order = load_view_example(run->ledger, &run->tablets[i].view, &version);
-        if (order)
-            note_example(session, "a tablet", order, version);
-    }
-    for (size_t i = 0; i < customer_count(session); i++) {
-        const struct load_follow *follow = find_lacking(&run->customers[i]);
-        if (follow)
-            note_example(session, "a customer", follow->trail.order, follow->trail.highest + 1);
-    }
-}
-
 static void finish(struct session *session)
 {
     struct load_stats *stats = session->run.stats;
-    stats->lost = count_missing(session);
+    stats->lost = load_missing_count(&session->run);
     stats->behind = session->behind;
     if (stats->lost > 0)
-        note_examples(session);
+        load_missing_note(&session->run);
     enter(session, LOAD_STEP_DONE);
 }
 
@@ -365,30 +298,14 @@ static bool tick_settle(struct session *session, uint64_t now_ns)
         return false; /* every request has its timeout */
     if (session->behind > 0 && seconds_since(session->step_ns, now_ns) < TRUTH_EVERY_S)
         return false; /* back from TRUTH: give the events a moment */
-    return is_over || (load_feeds_are_current(&session->run.feeds) && count_missing(session) == 0);
+    return is_over ||
+           (load_feeds_are_current(&session->run.feeds) && load_missing_count(&session->run) == 0);
 }
 
 struct truth {
     struct session *session;
     size_t restaurant;
 };
-
-static bool is_behind(const struct load_feed *feed, size_t stream, const char *position)
-{
-    return !position || strcmp(load_feed_position(feed, stream), position) != 0;
-}
-
-static void compare(struct session *session, size_t restaurant, const char *position)
-{
-    struct load_run *run = &session->run;
-    for (size_t i = restaurant; i < tablet_count(session); i += run->restaurants.count)
-        session->behind += is_behind(run->tablets[i].feed, 0, position);
-    for (size_t i = 0; i < dashboard_count(session); i++) {
-        size_t stream = load_dashboard_stream(&run->dashboards[i], restaurant);
-        if (stream < run->dashboards[i].count)
-            session->behind += is_behind(run->dashboards[i].feed, stream, position);
-    }
-}
 
 /* Whether those who watch the restaurant have got as far as the server says its stream goes. */
 static void on_truth(void *context, const struct load_http_reply *reply)
@@ -400,7 +317,7 @@ static void on_truth(void *context, const struct load_http_reply *reply)
                        ? osy_json_parse(reply->body, reply->body_length, JSON_OBJECT, NULL)
                        : NULL;
     const char *position = json_string_value(json_object_get(list, "position"));
-    compare(session, truth.restaurant, position);
+    session->behind += load_missing_behind(&session->run, truth.restaurant, position);
     json_decref(list);
     session->truths_pending--;
 }
