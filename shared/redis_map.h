@@ -17,7 +17,7 @@
 #include "shared/error.h"
 #include "shared/uuid.h"
 
-#define OSY_REDIS_SHARDS_MAX 64 /* so that a set of shards is one uint64_t */
+#define OSY_REDIS_SHARDS_MAX 16 /* programs have descriptors to spare for so many */
 
 struct osy_redis_map;
 
