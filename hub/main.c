@@ -155,6 +155,9 @@ static void on_redis_state(void *context, const char *name, bool commands_up, bo
     const struct osy_redis_shards *redis = program->hub.source.redis;
     bool are_all_up = osy_redis_shards_count_up(redis) == osy_redis_shards_count(redis);
     osy_metric_set(program->hub.metrics.redis_up, are_all_up ? 1 : 0);
+    osy_metric_set(
+        osy_metric_with(program->hub.metrics.redis_servers_up, (const char *const[]){name}),
+        commands_up && subscriptions_up ? 1 : 0);
     if (program->is_stopped)
         return;
     OSY_INFO("redis_state", OSY_STR("server", name), OSY_INT("commands", commands_up),

@@ -58,6 +58,8 @@ void hub_metrics_init(struct hub_metrics *metrics)
     metrics->redis_up =
         osy_metrics_gauge(registry, "ordersync_hub_redis_up",
                           "1 while commands and subscriptions of every Redis server work.");
+    metrics->redis_servers_up = osy_metrics_gauge_family(
+        registry, "ordersync_hub_redis_server_up", "The same of each, once it was.", "server");
 
     metrics->sockets_revoked =
         osy_metrics_counter(registry, "ordersync_hub_sockets_revoked_total",

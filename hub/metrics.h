@@ -16,6 +16,7 @@ struct hub_metrics {
     struct osy_metric *position_checks;
     struct osy_metric *view_age_seconds;
     struct osy_metric *redis_up;
+    struct osy_metric_family *redis_servers_up; /* by name */
     struct osy_metric *sockets_revoked, *revocations_stale;
     struct osy_metric *reports_up;
     struct osy_metric_family *resumes;          /* verdict */
