@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "shared/alloc.h"
 #include "shared/backoff.h"
 #include "shared/redis_common.h"
+#include "shared/redis_lookup.h"
 #include "shared/redis_wire.h"
 #include "shared/uuid.h"
 
@@ -24,6 +24,7 @@
 #define DEFAULT_MOST_MS     2000
 #define TICKS_PER_TIMEOUT   4 /* how finely silence is measured */
 #define REASON_BYTES        128
+#define SENTINELS_IN_TIME   4 /* so many may be silent within the time limit of an attempt */
 #define ALIVE_CHANNEL_BYTES (sizeof "os:alive:" - 1 + OSY_UUID_TEXT_BYTES)
 
 enum link_role { ROLE_COMMANDS = 0, ROLE_SUBSCRIPTIONS, ROLE_COUNT };
@@ -51,19 +52,13 @@ struct pending {
 };
 STAILQ_HEAD(pending_list, pending);
 
-/* A name look-up that a worker thread of libuv is at; it may outlive the attempt that wanted it. */
-struct lookup {
-    uv_getaddrinfo_t request;
-    struct link *link; /* NULL: nobody waits for it any more */
-};
-
 struct link {
     struct osy_redis *redis;
     enum link_role role;
     enum link_state state;
-    uv_timer_t timer;           /* DOWN: the backoff. CONNECTING: the time limit. UP: the tick */
-    struct lookup *lookup;      /* CONNECTING only */
-    redisAsyncContext *context; /* hiredis frees it; NULL without a socket */
+    uv_timer_t timer; /* DOWN: the backoff. CONNECTING: the time limit. UP: the tick */
+    struct osy_redis_lookup *lookup; /* CONNECTING only */
+    redisAsyncContext *context;      /* hiredis frees it; NULL without a socket */
     struct pending_list pending;
     struct osy_backoff backoff;
     unsigned failures;   /* which of the server's addresses is tried next */
@@ -212,26 +207,20 @@ static void on_reply(redisAsyncContext *context, void *answer, void *data)
         return;
     view = osy_redis_reply_view(answer);
     complete(link->redis, pending, &view, NULL);
+    /* The name, or the Sentinels, lead to another server by now. */
+    if (osy_redis_reply_is_read_only(answer))
+        link_down(link, "the server has become a replica");
 }
 
 /* ---- going down ---- */
-
-static void forget_lookup(struct link *link)
-{
-    if (!link->lookup)
-        return;
-    link->lookup->link = NULL;
-    uv_cancel(
-        (uv_req_t *)&link->lookup->request); /* it may be running; then it ends in its own time */
-    link->lookup = NULL;
-}
 
 /* hiredis frees the context now, or when its callback, which we may be inside of, has returned. */
 static void let_go(struct link *link)
 {
     redisAsyncContext *context = link->context;
 
-    forget_lookup(link);
+    osy_redis_lookup_forget(link->lookup);
+    link->lookup = NULL;
     link->context = NULL;
     link->loaded_count = 0;
     if (!context)
@@ -446,18 +435,28 @@ static void on_first_pong(void *context, const struct osy_redis_reply *reply,
         become_up(link);
 }
 
+/* Sentinels may lag behind, and a failover be under way. */
+static void on_role(void *context, const struct osy_redis_reply *reply, const struct osy_error *err)
+{
+    (void)err;
+    if (reply && !osy_redis_reply_is_master(reply))
+        link_down(context, "the server is no master");
+}
+
 /* hiredis keeps all of this until the socket is connected. */
 static void send_greeting(struct link *link)
 {
     struct osy_redis *redis = link->redis;
     struct channel *channel = NULL, *next = NULL;
     const char *auth[OSY_REDIS_AUTH_ARGUMENTS];
-    const char *select[] = {"SELECT", redis->url.database}, *ping[] = {"PING"};
+    const char *select[] = {"SELECT", redis->url.database}, *ping[] = {"PING"}, *role[] = {"ROLE"};
     const char *subscribe[] = {"SUBSCRIBE", redis->alive_channel};
     int auth_count = osy_redis_url_auth(&redis->url, auth);
 
     if (auth_count > 0)
         send_own(link, auth_count, auth, on_greeting_reply);
+    if (redis->url.sentinels)
+        send_own(link, 1, role, on_role);
     if (link->role == ROLE_COMMANDS) {
         if (redis->url.database)
             send_own(link, 2, select, on_greeting_reply);
@@ -491,63 +490,31 @@ static void connect_socket(struct link *link, const redisOptions *options)
     link_down(link, reason);
 }
 
-/* A name may have several addresses: each attempt that fails moves on to the next one. */
-static const struct addrinfo *choose_address(const struct addrinfo *first, unsigned failures)
+static void on_found(void *context, const char *ip, uint16_t port, const struct osy_error *err)
 {
-    const struct addrinfo *address = first;
-    unsigned count = 1;
-
-    for (const struct addrinfo *at = first->ai_next; at; at = at->ai_next)
-        count++;
-    for (unsigned i = failures % count; i > 0; i--)
-        address = address->ai_next;
-    return address;
-}
-
-static void on_lookup_done(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
-{
-    struct lookup *lookup = request->data;
-    struct link *link = lookup->link;
-    const struct addrinfo *address = NULL;
-    char ip[NI_MAXHOST];
+    struct link *link = context;
     redisOptions options = {0};
 
-    free(lookup);
-    if (!link)
-        goto done;
     link->lookup = NULL;
-    if (status != 0) {
-        link_down(link, uv_strerror(status));
-        goto done;
+    if (err) {
+        link_down(link, err->message);
+        return;
     }
-    address = choose_address(addresses, link->failures);
-    if (getnameinfo(address->ai_addr, address->ai_addrlen, ip, sizeof ip, NULL, 0,
-                    NI_NUMERICHOST) != 0) {
-        link_down(link, "unusable address");
-        goto done;
-    }
-    REDIS_OPTIONS_SET_TCP(&options, ip, link->redis->url.port);
+    REDIS_OPTIONS_SET_TCP(&options, ip, port);
     connect_socket(link, &options);
-done:
-    uv_freeaddrinfo(addresses);
 }
 
 /* hiredis would look names up on this thread and hold the loop up. */
 static void start_lookup(struct link *link)
 {
-    struct lookup *lookup = osy_alloc(sizeof *lookup);
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    int status = uv_getaddrinfo(link->redis->loop, &lookup->request, on_lookup_done,
-                                link->redis->url.host, NULL, &hints);
+    const struct osy_redis *redis = link->redis;
+    uint32_t timeout_ms = redis->options.connect_timeout_ms / SENTINELS_IN_TIME;
+    struct osy_error err = {OSY_OK, ""};
 
-    if (status != 0) {
-        free(lookup);
-        link_down(link, uv_strerror(status));
-        return;
-    }
-    lookup->request.data = lookup;
-    lookup->link = link;
-    link->lookup = lookup;
+    link->lookup = osy_redis_lookup_start(redis->loop, &redis->url, link->failures, timeout_ms,
+                                          on_found, link, &err);
+    if (!link->lookup)
+        link_down(link, err.message);
 }
 
 static void on_connect_timeout(uv_timer_t *timer)

@@ -7,7 +7,9 @@
  * number is bounded: when the link is down or the bound is reached a command fails at once, because
  * our callers know better than to wait (a publication is repaired by the reconciler, a replay goes
  * to PostgreSQL). Up means that the server has answered our greeting, not only that it accepted a
- * socket. Everything here runs on the loop's thread. The program ignores SIGPIPE.
+ * socket. Every attempt looks the host's name up again, or asks the Sentinels who is master, and a
+ * server that has become a replica is left: so a failover is followed. Everything here runs on the
+ * loop's thread. The program ignores SIGPIPE.
  *
  *   state of each connection:  DOWN -> CONNECTING -> UP -> DOWN (backoff) -> CONNECTING ...
  */
@@ -56,7 +58,7 @@ typedef void (*osy_redis_state_fn)(void *context, bool commands_up, bool subscri
 typedef void (*osy_redis_subscribed_fn)(void *context, const char *channel, size_t channel_length);
 
 struct osy_redis_options {
-    const char *url;             /* redis://[user:password@]host:port[/db] or unix:/path; copied */
+    const char *url;             /* as struct osy_redis_url says (shared/redis_common.h); copied */
     bool want_subscriptions;     /* open the second connection */
     uint32_t connect_timeout_ms; /* 0: 2000 */
     uint32_t command_timeout_ms; /* 0: 2000; a command without an answer cuts the link */

@@ -9,11 +9,14 @@
 
 #include "shared/alloc.h"
 #include "shared/redis_common.h"
+#include "shared/redis_sentinel.h"
 
 struct osy_redis_blocking {
     struct osy_redis_url url;
-    struct timeval timeout;
-    redisContext *context; /* owned; NULL while not connected */
+    uint32_t timeout_ms;
+    struct timeval timeout; /* the same */
+    redisContext *context;  /* owned; NULL while not connected */
+    unsigned failures;      /* which Sentinel is asked first */
 };
 
 struct osy_redis_blocking *osy_redis_blocking_create(const char *url, uint32_t timeout_ms,
@@ -25,6 +28,7 @@ struct osy_redis_blocking *osy_redis_blocking_create(const char *url, uint32_t t
         free(redis);
         return NULL;
     }
+    redis->timeout_ms = timeout_ms;
     redis->timeout.tv_sec = timeout_ms / 1000;
     redis->timeout.tv_usec = timeout_ms % 1000 * 1000;
     return redis;
@@ -75,17 +79,40 @@ static bool greet(struct osy_redis_blocking *redis, int argc, const char *const 
     return ok;
 }
 
-static bool open_connection(struct osy_redis_blocking *redis, struct osy_error *err)
+/* Sentinels may lag behind, and a failover be under way. */
+static bool check_role(struct osy_redis_blocking *redis, struct osy_error *err)
 {
-    const char *auth[OSY_REDIS_AUTH_ARGUMENTS];
-    const char *select[] = {"SELECT", redis->url.database};
-    int auth_count = osy_redis_url_auth(&redis->url, auth);
-    redisOptions options = {0};
+    const char *argv[] = {"ROLE"};
+    redisReply *reply = send_once(redis, 1, argv, NULL, err);
+    struct osy_redis_reply view = {.type = OSY_REDIS_NIL};
+    bool ok = false;
 
-    if (redis->url.path)
-        REDIS_OPTIONS_SET_UNIX(&options, redis->url.path);
+    if (!reply)
+        return false;
+    view = osy_redis_reply_view(reply);
+    ok = osy_redis_reply_is_master(&view);
+    freeReplyObject(reply);
+    if (!ok) {
+        osy_error_set(err, OSY_ERR_IO, "Redis: the server is no master");
+        disconnect(redis);
+    }
+    return ok;
+}
+
+static bool open_socket(struct osy_redis_blocking *redis, struct osy_error *err)
+{
+    const struct osy_redis_url *url = &redis->url;
+    redisOptions options = {0};
+    char host[256];
+    uint16_t port = url->port;
+
+    if (url->sentinels && !osy_redis_sentinel_find(url->sentinels, url->master, redis->failures,
+                                                   redis->timeout_ms, host, &port, err))
+        return osy_error_prefix(err, "Redis");
+    if (url->path)
+        REDIS_OPTIONS_SET_UNIX(&options, url->path);
     else
-        REDIS_OPTIONS_SET_TCP(&options, redis->url.host, redis->url.port);
+        REDIS_OPTIONS_SET_TCP(&options, url->sentinels ? host : url->host, port);
     options.connect_timeout = options.command_timeout = &redis->timeout;
     redis->context = redisConnectWithOptions(&options);
     if (!redis->context || redis->context->err) {
@@ -95,8 +122,26 @@ static bool open_connection(struct osy_redis_blocking *redis, struct osy_error *
         return false;
     }
     fcntl(redis->context->fd, F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+static bool introduce(struct osy_redis_blocking *redis, struct osy_error *err)
+{
+    const char *auth[OSY_REDIS_AUTH_ARGUMENTS];
+    const char *select[] = {"SELECT", redis->url.database};
+    int auth_count = osy_redis_url_auth(&redis->url, auth);
+
     return (auth_count == 0 || greet(redis, auth_count, auth, err)) &&
+           (!redis->url.sentinels || check_role(redis, err)) &&
            (!redis->url.database || greet(redis, 2, select, err));
+}
+
+static bool open_connection(struct osy_redis_blocking *redis, struct osy_error *err)
+{
+    bool ok = open_socket(redis, err) && introduce(redis, err);
+
+    redis->failures += !ok;
+    return ok;
 }
 
 /* Nothing is on its way to us between two commands, so whatever there is to read is the end: the
@@ -117,12 +162,15 @@ static bool ensure_connected(struct osy_redis_blocking *redis, struct osy_error 
 
 /* Hands the reply over, or turns the server's error into ours, and frees it. NULL has failed
  * already. */
-static bool deliver(redisReply *reply, osy_redis_reply_fn fn, void *context, struct osy_error *err)
+static bool deliver(struct osy_redis_blocking *redis, redisReply *reply, osy_redis_reply_fn fn,
+                    void *context, struct osy_error *err)
 {
     bool ok = reply && reply->type != REDIS_REPLY_ERROR;
 
     if (reply && !ok)
         osy_error_set(err, OSY_ERR_INVALID, "Redis: %s", reply->str);
+    if (reply && osy_redis_reply_is_read_only(reply))
+        disconnect(redis); /* the name, or the Sentinels, lead to another server by now */
     if (ok && fn) {
         struct osy_redis_reply view = osy_redis_reply_view(reply);
         fn(context, &view, NULL);
@@ -136,7 +184,7 @@ bool osy_redis_blocking_command(struct osy_redis_blocking *redis, int argc, cons
                                 struct osy_error *err)
 {
     return ensure_connected(redis, err) &&
-           deliver(send_once(redis, argc, argv, lengths, err), fn, context, err);
+           deliver(redis, send_once(redis, argc, argv, lengths, err), fn, context, err);
 }
 
 static redisReply *call_script(struct osy_redis_blocking *redis,
@@ -168,5 +216,5 @@ bool osy_redis_blocking_eval(struct osy_redis_blocking *redis,
         freeReplyObject(reply);
         reply = call_script(redis, script, true, key_count, argc, keys_and_args, lengths, err);
     }
-    return deliver(reply, fn, context, err);
+    return deliver(redis, reply, fn, context, err);
 }

@@ -10,10 +10,12 @@
 #include "shared/alloc.h"
 #include "shared/config.h"
 
-#define TCP_SCHEME    "redis://"
-#define UNIX_SCHEME   "unix:"
-#define DATABASE_MOST 999 /* far above what any server is configured for */
-#define SHA1_BYTES    20
+#define TCP_SCHEME      "redis://"
+#define SENTINEL_SCHEME "sentinel://"
+#define UNIX_SCHEME     "unix:"
+#define DATABASE_MOST   999 /* far above what any server is configured for */
+#define ADDRESS_BYTES   320
+#define SHA1_BYTES      20
 
 /* ---- the URL ---- */
 
@@ -88,28 +90,82 @@ static bool parse_database(const char *text, struct osy_redis_url *url, struct o
     return true;
 }
 
+/* host:port, neither of which may be missing */
+static bool parse_address(const char *text, size_t length, char host[256], uint16_t *port,
+                          struct osy_error *err)
+{
+    char address[ADDRESS_BYTES];
+
+    if (length >= sizeof address)
+        return osy_error_set(err, OSY_ERR_INVALID, "the Redis URL has too long a host");
+    memcpy(address, text, length);
+    address[length] = '\0';
+    if (!osy_address_parse(address, host, port, NULL) || host[0] == '\0' || *port == 0)
+        return osy_error_set(err, OSY_ERR_INVALID, "the Redis URL has no valid host:port");
+    return true;
+}
+
+/* Takes what is before the host, and returns where that begins; NULL has failed. */
+static const char *take_user_info(const char *text, const char *end, struct osy_redis_url *url,
+                                  struct osy_error *err)
+{
+    const char *at = memrchr(text, '@', (size_t)(end - text));
+
+    if (!at)
+        return text;
+    return parse_user_info(text, (size_t)(at - text), url, err) ? at + 1 : NULL;
+}
+
 static bool parse_tcp(const char *text, struct osy_redis_url *url, struct osy_error *err)
 {
-    const char *slash = strchr(text, '/'), *host = text;
+    const char *slash = strchr(text, '/');
     const char *end = slash ? slash : text + strlen(text);
-    const char *at = memrchr(text, '@', (size_t)(end - text));
-    char address[320];
-    bool ok = false;
+    const char *host = take_user_info(text, end, url, err);
 
-    if (at) {
-        if (!parse_user_info(text, (size_t)(at - text), url, err))
-            return false;
-        host = at + 1;
-    }
-    if ((size_t)(end - host) >= sizeof address)
-        return osy_error_set(err, OSY_ERR_INVALID, "the Redis URL has too long a host");
-    memcpy(address, host, (size_t)(end - host));
-    address[end - host] = '\0';
+    if (!host)
+        return false;
     url->host = osy_alloc(256);
-    ok = osy_address_parse(address, url->host, &url->port, NULL);
-    if (!ok || url->host[0] == '\0' || url->port == 0)
-        return osy_error_set(err, OSY_ERR_INVALID, "the Redis URL has no valid host:port");
-    return !slash || parse_database(slash + 1, url, err);
+    return parse_address(host, (size_t)(end - host), url->host, &url->port, err) &&
+           (!slash || parse_database(slash + 1, url, err));
+}
+
+bool osy_redis_sentinels_next(const char **sentinels, char host[256], uint16_t *port,
+                              struct osy_error *err)
+{
+    const char *address = *sentinels;
+    size_t length = strcspn(address, ";");
+
+    *sentinels += length + (address[length] == ';');
+    return parse_address(address, length, host, port, err);
+}
+
+static bool check_sentinels(const char *sentinels, struct osy_error *err)
+{
+    char host[256];
+    uint16_t port = 0;
+
+    do {
+        if (!osy_redis_sentinels_next(&sentinels, host, &port, err))
+            return false;
+    } while (*sentinels);
+    return true;
+}
+
+static bool parse_sentinels(const char *text, struct osy_redis_url *url, struct osy_error *err)
+{
+    const char *slash = strchr(text, '/'), *hosts = NULL, *name_end = NULL;
+
+    if (!slash || slash[1] == '\0' || slash[1] == '/')
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "the Redis URL has no name of a master behind the Sentinels");
+    hosts = take_user_info(text, slash, url, err);
+    if (!hosts)
+        return false;
+    name_end = strchrnul(slash + 1, '/');
+    url->sentinels = osy_strndup(hosts, (size_t)(slash - hosts));
+    url->master = osy_strndup(slash + 1, (size_t)(name_end - slash - 1));
+    return check_sentinels(url->sentinels, err) &&
+           (*name_end == '\0' || parse_database(name_end + 1, url, err));
 }
 
 bool osy_redis_url_parse(const char *text, struct osy_redis_url *url, struct osy_error *err)
@@ -119,12 +175,14 @@ bool osy_redis_url_parse(const char *text, struct osy_redis_url *url, struct osy
     memset(url, 0, sizeof *url);
     if (strncmp(text, TCP_SCHEME, strlen(TCP_SCHEME)) == 0) {
         ok = parse_tcp(text + strlen(TCP_SCHEME), url, err);
+    } else if (strncmp(text, SENTINEL_SCHEME, strlen(SENTINEL_SCHEME)) == 0) {
+        ok = parse_sentinels(text + strlen(SENTINEL_SCHEME), url, err);
     } else if (strncmp(text, UNIX_SCHEME "/", strlen(UNIX_SCHEME "/")) == 0) {
         url->path = osy_strdup(text + strlen(UNIX_SCHEME));
         ok = true;
     } else {
         osy_error_set(err, OSY_ERR_INVALID,
-                      "the Redis URL begins neither with redis:// nor with unix:/");
+                      "the Redis URL begins neither with redis:// nor with sentinel:// or unix:/");
     }
     if (!ok)
         osy_redis_url_deinit(url);
@@ -139,6 +197,8 @@ void osy_redis_url_deinit(struct osy_redis_url *url)
     free(url->user);
     free(url->host);
     free(url->path);
+    free(url->sentinels);
+    free(url->master);
     free(url->database);
     memset(url, 0, sizeof *url);
 }
@@ -196,6 +256,19 @@ struct osy_redis_reply osy_redis_reply_at(const struct osy_redis_reply *array, s
 bool osy_redis_reply_is_no_script(const struct redisReply *reply)
 {
     return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
+}
+
+bool osy_redis_reply_is_read_only(const struct redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "READONLY", 8) == 0;
+}
+
+bool osy_redis_reply_is_master(const struct osy_redis_reply *reply)
+{
+    struct osy_redis_reply role = osy_redis_reply_at(reply, 0);
+
+    return role.type == OSY_REDIS_STRING && role.length == strlen("master") &&
+           memcmp(role.text, "master", role.length) == 0;
 }
 
 /* ---- scripts ---- */

@@ -13,11 +13,20 @@
 
 struct redisReply;
 
-/* redis://[user:password@]host:port[/db], or unix:/path. All text is owned. */
+/*
+ *   redis://[user:password@]host:port[/db]
+ *   sentinel://[user:password@]host:port[;host:port...]/master[/db]
+ *   unix:/path
+ *
+ * Sentinels are asked where the master of that name is (shared/redis_sentinel.h); user and password
+ * are the master's. All text is owned.
+ */
 struct osy_redis_url {
-    char *host; /* NULL for a unix socket */
+    char *host; /* redis: alone */
     uint16_t port;
-    char *path;            /* NULL for TCP */
+    char *path;            /* unix: alone */
+    char *sentinels;       /* sentinel: alone: host:port[;host:port...], */
+    char *master;          /* and the name to ask for */
     char *user, *password; /* percent-decoded; NULL when absent */
     char *database;        /* decimal; NULL for 0 */
 };
@@ -27,6 +36,10 @@ OSY_MUST_CHECK bool osy_redis_url_parse(const char *text, struct osy_redis_url *
                                         struct osy_error *err);
 void osy_redis_url_deinit(struct osy_redis_url *url); /* wipes the password */
 
+/* Reads the first of a URL's Sentinels and moves on behind it; "" is the end. */
+OSY_MUST_CHECK bool osy_redis_sentinels_next(const char **sentinels, char host[256], uint16_t *port,
+                                             struct osy_error *err);
+
 #define OSY_REDIS_AUTH_ARGUMENTS 3
 /* Fills argv with AUTH and its arguments (borrowed from url) and returns their number; 0: none
  * needed. */
@@ -35,6 +48,10 @@ int osy_redis_url_auth(const struct osy_redis_url *url, const char *argv[OSY_RED
 struct osy_redis_reply osy_redis_reply_view(const struct redisReply *reply); /* borrows reply */
 /* The server does not know the script that EVALSHA named. */
 bool osy_redis_reply_is_no_script(const struct redisReply *reply);
+/* The server has become a replica, and takes no writes. */
+bool osy_redis_reply_is_read_only(const struct redisReply *reply);
+/* ROLE was answered by a master. */
+bool osy_redis_reply_is_master(const struct osy_redis_reply *reply);
 
 /* The arguments of EVAL (with_text) or EVALSHA. The arrays are owned, what they point to is
  * borrowed, in part from the struct itself: it must stay where it is. */

@@ -127,6 +127,7 @@ for (const command of ['serve', 'work']) {
     ['a word that is no choice', 'ORDERSYNC_LOG_LEVEL', 'loud'],
     ['a bad network', 'ORDERSYNC_TRUSTED_PROXIES', '10.0.0.0/99'],
     ['a missing URL', 'ORDERSYNC_REDIS_URL', ''],
+    ['two ways to Redis', 'ORDERSYNC_REDIS_URLS', 'a=redis://127.0.0.1:1'],
   ]) {
     test(`${command} --check-config refuses ${what}, and names the setting`, async () => {
       const { status, stderr } = await checkConfig(command, { [name]: value });

@@ -229,6 +229,26 @@ static void every_type_of_reply_arrives(void **state)
     assert_non_null(strstr(wrong.text, "not an integer"));
 }
 
+/* Whoever is behind the same name by then: the link connects anew. */
+static void a_server_that_has_become_a_replica_is_left(void **state)
+{
+    struct world *world = *state;
+    struct answer refused = {0}, taken = {0};
+
+    start_all(world);
+    TELL_SERVER(world, "REPLICAOF", "127.0.0.1", "1");
+    assert_true(COMMAND(world, on_answer, &refused, NULL, "SET", "key", "value"));
+    WAIT_FOR(world, !world->commands_up);
+    assert_int_equal(refused.type, OSY_REDIS_ERROR);
+    assert_non_null(strstr(refused.text, "READONLY"));
+    assert_non_null(strstr(osy_redis_reason(world->redis), "replica"));
+    TELL_SERVER(world, "REPLICAOF", "NO", "ONE");
+    WAIT_FOR(world, world->commands_up);
+    assert_true(COMMAND(world, on_answer, &taken, NULL, "SET", "key", "value"));
+    WAIT_FOR(world, taken.calls == 1);
+    assert_string_equal(taken.text, "OK");
+}
+
 static void on_big_value(void *context, const struct osy_redis_reply *reply,
                          const struct osy_error *err)
 {
@@ -892,6 +912,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_world, end_world)
     const struct CMUnitTest tests[] = {
         TEST(every_type_of_reply_arrives),
+        TEST(a_server_that_has_become_a_replica_is_left),
         TEST(a_value_larger_than_any_socket_buffer_goes_both_ways),
         TEST(pending_commands_are_bounded),
         TEST(a_name_a_password_and_a_database_lead_to_the_right_place),

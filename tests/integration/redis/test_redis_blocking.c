@@ -80,6 +80,25 @@ static void replies_come_and_errors_are_errors(void **state)
     osy_redis_blocking_destroy(redis);
 }
 
+/* Whoever is behind the same name by then: the next command connects anew. */
+static void a_server_that_has_become_a_replica_is_left(void **state)
+{
+    const struct server *server = *state;
+    struct osy_redis_blocking *redis = osy_redis_blocking_create(server->url, 30000, NULL);
+    struct osy_error err = {OSY_OK, ""};
+    struct answer before = {0}, after = {0};
+
+    assert_true(COMMAND(redis, &before, &err, "CLIENT", "ID"));
+    assert_true(COMMAND(redis, &after, &err, "REPLICAOF", "127.0.0.1", "1"));
+    assert_true(COMMAND(redis, &after, &err, "CLIENT", "ID"));
+    assert_int_equal(after.integer, before.integer);
+    assert_false(COMMAND(redis, &after, &err, "SET", "key", "value"));
+    assert_non_null(strstr(err.message, "READONLY"));
+    assert_true(COMMAND(redis, &after, &err, "CLIENT", "ID"));
+    assert_int_not_equal(after.integer, before.integer);
+    osy_redis_blocking_destroy(redis);
+}
+
 static void scripts_run_also_when_the_server_does_not_know_them(void **state)
 {
     struct server *server = *state;
@@ -169,6 +188,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_server, end_server)
     const struct CMUnitTest tests[] = {
         TEST(replies_come_and_errors_are_errors),
+        TEST(a_server_that_has_become_a_replica_is_left),
         TEST(scripts_run_also_when_the_server_does_not_know_them),
         TEST(a_server_that_was_gone_is_used_again),
         TEST(a_silent_server_is_given_up_in_time),

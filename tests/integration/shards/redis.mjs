@@ -1,30 +1,48 @@
-/** Redis servers of a test's own, each on a Unix socket, to be killed and to be brought back empty. */
+/** Redis servers of a test's own, to be killed and to be brought back empty, and Sentinels that watch over two of them. */
 import { after } from 'node:test';
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { until } from '../api/own.mjs';
 
+const NO_DISK = ['save ""', 'appendonly no'];
 const run = promisify(execFile);
 const servers = new Set();
 after(() => servers.forEach((server) => server.remove()));
 
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** On a Unix socket, or on a port of 127.0.0.1. settings: further lines of its configuration. */
 export class Redis {
-  static async start() {
+  static async start({ port = 0, settings = NO_DISK, args = [] } = {}) {
     const server = new Redis();
     servers.add(server);
     server.folder = mkdtempSync(path.join(tmpdir(), 'ordersync-shard-'));
-    server.url = `unix:${server.folder}/socket`;
+    server.socket = `${server.folder}/socket`;
+    server.url = port ? `redis://127.0.0.1:${port}` : `unix:${server.socket}`;
+    server.port = port;
+    server.args = [`${server.folder}/config`, ...args];
+    const own = [`bind 127.0.0.1`, `port ${port}`, `unixsocket ${server.socket}`, `dir ${server.folder}`];
+    writeFileSync(server.args[0], [...own, ...settings].join('\n'));
     await server.begin();
     return server;
   }
 
   async begin() {
-    const options = ['--port', '0', '--unixsocket', `${this.folder}/socket`, '--save', '', '--appendonly', 'no', '--dir', this.folder];
-    this.child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.child = spawn('redis-server', this.args, { stdio: ['ignore', 'pipe', 'inherit'] });
     for await (const text of this.child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false }))
-      if (text.includes('accept connections')) break;
+      if (/accept connections|Sentinel ID is|monitor master/.test(text)) break;
     this.child.stdout.resume();
     this.child.unref();
     this.child.stdout.unref();
@@ -32,7 +50,7 @@ export class Redis {
 
   /** A command, and its answer. */
   async ask(...words) {
-    const { stdout } = await run('redis-cli', ['-s', `${this.folder}/socket`, '--json', ...words]);
+    const { stdout } = await run('redis-cli', ['-s', this.socket, '--json', ...words], { env: { ...process.env, REDISCLI_AUTH: this.password } });
     return JSON.parse(stdout);
   }
 
@@ -43,5 +61,73 @@ export class Redis {
   remove() {
     this.kill();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const PASSWORD = 'p;a@ss/word'; // of master and replica; Sentinels have none
+const NAME = 'kitchen';
+
+/** A master, a replica, and three Sentinels that make the one the other when they miss the former for a second. */
+export class Watched {
+  static async start() {
+    const watched = new Watched();
+    const guarded = [...NO_DISK, `requirepass "${PASSWORD}"`, `masterauth "${PASSWORD}"`, 'repl-diskless-sync-delay 0'];
+    const first = await Redis.start({ port: await freePort(), settings: guarded });
+    const second = await Redis.start({ port: await freePort(), settings: [...guarded, `replicaof 127.0.0.1 ${first.port}`] });
+    watched.servers = [first, second];
+    for (const server of watched.servers) server.password = PASSWORD;
+    await until('the replica follows', async () => (await second.ask('ROLE'))[3] === 'connected');
+    watched.sentinels = [];
+    for (let i = 0; i < 3; i++) watched.sentinels.push(await watched.#addSentinel(first.port));
+    const addresses = watched.sentinels.map(({ port }) => `127.0.0.1:${port}`).join(';');
+    watched.url = `sentinel://:${encodeURIComponent(PASSWORD)}@${addresses}/${NAME}`;
+    for (const sentinel of watched.sentinels) await until('the Sentinels know all', () => watched.#isInformed(sentinel));
+    return watched;
+  }
+
+  async #addSentinel(masterPort) {
+    const settings = [
+      `sentinel monitor ${NAME} 127.0.0.1 ${masterPort} 2`,
+      `sentinel auth-pass ${NAME} "${PASSWORD}"`,
+      `sentinel down-after-milliseconds ${NAME} 1000`,
+      `sentinel failover-timeout ${NAME} 3000`,
+    ];
+    return Redis.start({ port: await freePort(), settings, args: ['--sentinel'] });
+  }
+
+  async #isInformed(sentinel) {
+    const [master] = await sentinel.ask('SENTINEL', 'MASTERS');
+    const replicas = await sentinel.ask('SENTINEL', 'REPLICAS', NAME);
+    return master['num-other-sentinels'] === '2' && replicas.some((one) => one.flags === 'slave' && one['master-link-status'] === 'ok');
+  }
+
+  /** The same, but first of all a Sentinel is asked that takes that server for the master. */
+  async urlBeside(server) {
+    const answer = ['127.0.0.1', String(server.port)].map((text) => `$${text.length}\r\n${text}\r\n`).join('');
+    const sentinel = net.createServer((client) => client.on('error', () => {}).on('data', () => client.write(`*2\r\n${answer}`)));
+    await once(sentinel.listen(0, '127.0.0.1').unref(), 'listening');
+    return this.url.replace('@', `@127.0.0.1:${sentinel.address().port};`);
+  }
+
+  /** Which of the servers a Sentinel takes for the master. */
+  async master(sentinel = this.sentinels.at(-1)) {
+    const [, port] = await sentinel.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME);
+    return this.servers.find((server) => server.port === Number(port));
+  }
+
+  /** Makes the replica the master, without anybody having died. */
+  swap = () => this.sentinels.at(-1).ask('SENTINEL', 'FAILOVER', NAME);
+
+  /** Waits until another server than that is the master, and has taken up its office. */
+  async follow(former) {
+    return until('there is another master', async () => {
+      const master = await this.master();
+      return master !== former && (await master.ask('ROLE'))[0] === 'master' && master;
+    });
+  }
+
+  /** Waits until the server follows the master, and the Sentinels know it. */
+  async settle() {
+    await until('the former master is a replica', async () => (await this.#isInformed(this.sentinels.at(-1))) === true);
   }
 }

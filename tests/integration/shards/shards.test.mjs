@@ -5,105 +5,18 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { PROGRAM, makeSchema, start, until } from '../api/own.mjs';
-import { env, sql } from '../api/stack.mjs';
-import { Hub, restaurantPath } from '../hub/hub.mjs';
+import { until } from '../api/own.mjs';
+import { Place, restaurants, subjectOf } from './place.mjs';
 import { Redis } from './redis.mjs';
 
 const TIMEOUT = { timeout: 120_000 };
-const RESTAURANTS = 12;
-const run = promisify(execFile);
-const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
-const restaurants = Array.from({ length: RESTAURANTS }, (_, index) => restaurantId(index));
 const streamOf = (restaurant) => `os:{${restaurant}}:log`;
-
-/** The settings that say where Redis is. servers: by name. */
-const whereIs = (servers) => ({
-  ORDERSYNC_REDIS_URL: '',
-  ORDERSYNC_REDIS_URLS: Object.entries(servers).map(([name, { url }]) => `${name}=${url}`).join(', '),
-});
-
-// --- a stack of our own --------------------------------------------------------------------------
-
-/** The database, and what is done to it through whichever programs. */
-class Place {
-  static async make() {
-    const place = new Place();
-    const database = await makeSchema();
-    place.settings = { ORDERSYNC_DATABASE_URL: database };
-    await place.call('seed', '--restaurants', String(RESTAURANTS));
-    // Nobody works on the orders of these tests: alerts of old ones would come among the events of new ones.
-    await sql('UPDATE restaurants SET display_within_s = 3600, accept_within_s = 3600, reject_after_s = NULL, refuse_when_unreachable = false', database);
-    [place.token] = await place.call('token', '--role', 'staff', ...restaurants.flatMap((id) => ['--restaurant', id]));
-    return place;
-  }
-
-  /** A short command of the API; its output's lines. */
-  async call(...args) {
-    const { stdout } = await run(PROGRAM, args, { env: { ...env, ...this.settings, ...(this.servers && whereIs(this.servers)) } });
-    return stdout.trim().split('\n');
-  }
-
-  startApi = (servers) => start('serve', { ...this.settings, ...whereIs(servers) });
-  startWorker = (servers) => start('work', { ...this.settings, ...whereIs(servers) });
-  startHub = (servers, more) => Hub.start({ ...this.settings, ...whereIs(servers), ...more });
-
-  /** All of them. */
-  async start(servers, more = {}) {
-    const [api, worker, hub] = await Promise.all([this.startApi(servers), this.startWorker(servers), this.startHub(servers, more)]);
-    return Object.assign(this, { servers, api, worker, hub });
-  }
-
-  async stop() {
-    await this.hub.stop();
-    for (const program of [this.api, this.worker]) assert.deepEqual(await program.stop(), [0, null]);
-  }
-
-  async #ask(where, options) {
-    const response = await fetch(`http://127.0.0.1:${this.api.port}/api/v1${where}`, options);
-    if (!response.ok) throw new Error(`${where}: ${response.status} ${await response.text()}`);
-    return response.json();
-  }
-
-  /** Its id. */
-  async order(restaurant) {
-    const { items } = await this.#ask(`/restaurants/${restaurant}/menu`);
-    const { item_id } = items.find(({ available, stock }) => available && stock === null);
-    const body = { restaurant_id: restaurant, items: [{ item_id, quantity: 1 }], customer: { name: 'Test', phone: '+82 10 0000 0000', address: 'Somewhere 1' } };
-    const headers = { 'content-type': 'application/json' };
-    return (await this.#ask('/orders', { method: 'POST', headers, body: JSON.stringify(body) })).order.order_id;
-  }
-
-  /** A tablet that has been told where it stands. */
-  async tablet(restaurant, { position = null, hub = this.hub, token = this.token } = {}) {
-    const tablet = hub.connect(restaurantPath(restaurant), { token });
-    await tablet.opened;
-    tablet.say({ type: 'resume', position });
-    await tablet.next('hello');
-    return tablet;
-  }
-
-  tablets = (options) => Promise.all(restaurants.map((restaurant) => this.tablet(restaurant, options)));
-
-  /** Of how many gaps the hub had to ask PostgreSQL or Redis for. */
-  async repairs() {
-    const counts = await Promise.all(['redis', 'database'].map((source) => this.hub.metric('gaps_repaired_total', `{source="${source}"}`)));
-    return counts[0] + counts[1];
-  }
-}
-
-const subjectOf = async (tablet) => (await tablet.next('event')).event.subject;
 
 /** The restaurants whose stream a server has. */
 async function owned(server) {
   const found = await Promise.all(restaurants.map((restaurant) => server.ask('EXISTS', streamOf(restaurant))));
   return restaurants.filter((_, index) => found[index] === 1);
 }
-
-const sees = (port) => until('all of Redis is up', async () => (await (await fetch(`http://127.0.0.1:${port}/ready`)).json()).redis === 'ok');
-const whole = () => Promise.all([sees(place.api.port), sees(new URL(place.hub.adminUrl).port)]);
 
 /** One for all tests; each starts programs of its own on it. */
 const place = await Place.make();
@@ -117,7 +30,7 @@ describe('three Redis servers', TIMEOUT, () => {
   before(async () => {
     servers = { a: await Redis.start(), b: await Redis.start(), c: await Redis.start() };
     await place.start(servers, { ORDERSYNC_CHECK_INTERVAL_MS: '600000' });
-    await whole();
+    await place.whole();
     tablets = await place.tablets();
     await Promise.all(tablets.map((tablet) => tablet.next('caught_up')));
   });
@@ -185,6 +98,8 @@ describe('three Redis servers', TIMEOUT, () => {
       test('hub and API are ready, and say that Redis is down', async () => {
         const hub = await fetch(`${place.hub.adminUrl}/ready`);
         assert.deepEqual([hub.status, (await hub.json()).redis], [200, 'down']);
+        const up = Object.keys(servers).map((name) => place.hub.metric('redis_server_up', `{server="${name}"}`));
+        assert.deepEqual(await Promise.all(up), [0, 1, 1]);
         await until('the API says so', async () => {
           const api = await fetch(`http://127.0.0.1:${place.api.port}/ready`);
           return api.status === 200 && (await api.json()).redis === 'down';
@@ -193,7 +108,7 @@ describe('three Redis servers', TIMEOUT, () => {
 
       test('it is filled when it is back, and events come live again', async () => {
         await end(servers.a);
-        await whole();
+        await place.whole();
         await until('its streams are there', async () => (await owned(servers.a)).length === shares.a.length);
         const repairs = await place.repairs();
         await orderAt('a');
@@ -231,7 +146,7 @@ describe('a server more', TIMEOUT, () => {
     servers = { a: await Redis.start(), b: await Redis.start() };
     more = { ...servers, c: await Redis.start() };
     await place.start(servers);
-    await whole();
+    await place.whole();
     const tablets = await place.tablets();
     for (const restaurant of restaurants) await place.order(restaurant);
     for (const [index, tablet] of tablets.entries()) {
@@ -269,7 +184,7 @@ describe('a server more', TIMEOUT, () => {
   test('loses nothing: every client resumes from where it was with the old ones', async () => {
     assert.deepEqual(await place.api.stop(), [0, null]);
     place.api = await place.startApi(more);
-    await whole();
+    await place.whole();
     for (const restaurant of restaurants) {
       const id = await place.order(restaurant);
       const tablet = await place.tablet(restaurant, { position: positions.get(restaurant) });
@@ -290,7 +205,7 @@ describe('a revocation', TIMEOUT, () => {
     servers = { a: await Redis.start(), b: await Redis.start(), c: await Redis.start() };
     // Nobody looks into PostgreSQL for them of his own accord, so Redis it is that tells.
     await place.start(servers, { ORDERSYNC_REVOCATION_POLL_MS: '60000' });
-    await whole();
+    await place.whole();
   });
   after(() => place.stop());
 

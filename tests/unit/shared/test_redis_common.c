@@ -49,6 +49,33 @@ static void urls_are_read(void **state)
     }
 }
 
+static void urls_of_sentinels_are_read(void **state)
+{
+    static const struct {
+        const char *text, *sentinels, *master, *user, *password, *database;
+    } rows[] = {
+        {"sentinel://s:26379/m", "s:26379", "m", NULL, NULL, NULL},
+        {"sentinel://a:1;b:2;[::1]:3/my-master/", "a:1;b:2;[::1]:3", "my-master", NULL, NULL, NULL},
+        {"sentinel://:p%3bw@a:1;b:2/m/7", "a:1;b:2", "m", NULL, "p;w", "7"},
+        {"sentinel://hub:secret@a:1/m/0", "a:1", "m", "hub", "secret", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct osy_redis_url url;
+        struct osy_error err = {OSY_OK, ""};
+        if (!osy_redis_url_parse(rows[i].text, &url, &err))
+            fail_msg("%s: %s", rows[i].text, err.message);
+        assert_null(url.host);
+        expect_text(url.sentinels, rows[i].sentinels);
+        expect_text(url.master, rows[i].master);
+        expect_text(url.user, rows[i].user);
+        expect_text(url.password, rows[i].password);
+        expect_text(url.database, rows[i].database);
+        osy_redis_url_deinit(&url);
+    }
+}
+
 static void bad_urls_are_refused_without_being_quoted(void **state)
 {
     static const char *const rows[] = {
@@ -79,6 +106,17 @@ static void bad_urls_are_refused_without_being_quoted(void **state)
         "redis://:@host:6379",
         "unix:",
         "unix:relative/hunter2",
+        "sentinel://",
+        "sentinel:///m",
+        "sentinel://:hunter2@host:1",
+        "sentinel://:hunter2@host:1/",
+        "sentinel://:hunter2@host:1//0",
+        "sentinel://:hunter2@host/m",
+        "sentinel://:hunter2@a:1;;b:2/m",
+        "sentinel://:hunter2@a:1;b/m",
+        "sentinel://:hunter2@a:1,b:2/m",
+        "sentinel://:hunter2@a:1/m/x",
+        "sentinel://:hunter2@a:1/m/1/2",
     };
 
     (void)state;
@@ -143,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_are_read),
+        cmocka_unit_test(urls_of_sentinels_are_read),
         cmocka_unit_test(bad_urls_are_refused_without_being_quoted),
         cmocka_unit_test(authentication_has_as_many_arguments_as_it_needs),
         cmocka_unit_test(script_calls_carry_the_name_or_the_text),
