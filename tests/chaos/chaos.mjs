@@ -19,7 +19,7 @@ const ownState = '.local-chaos'
 const ownPorts = 18480
 
 const usage = `usage: tests/chaos/run [--quick | --full] [--seed N] [--faults NAME,...] [--kills N]
-                       [--preset NAME] [--port-base P] [--no-judge]
+                       [--preset NAME] [--redis N] [--port-base P] [--no-judge]
        tests/chaos/run --bugs [--only NAME,...] [--port-base P]
        tests/chaos/run --list
 
@@ -33,6 +33,7 @@ Uses the stack whose environment file OSY_ENV_FILE names, or brings one up in ${
   --bugs         the rig's own proof: each bug that the preset bugs seeds has to be found
   --only LIST    only these bugs
   --preset NAME  of the stack that it brings up (dev; for --full failpoints, the release build with them)
+  --redis N      Redis servers of that stack (1); what is done to Redis is done to the first
   --port-base P  of that stack (${ownPorts})
   --no-judge     do not try the load test's judge first
   --list         print the faults and end
@@ -133,12 +134,12 @@ async function tryJudge(report, stack) {
   for (let i = 0; i < passed + failed; i++) report.note('judge', i < passed)
 }
 
-/** Does work(stack) with the given stack, or with one of the preset that it brings up. */
-async function withStack(preset, portBase, work) {
+/** Does work(stack) with the given stack, or with one like that, which it brings up. */
+async function withStack({ preset, portBase, redis }, work) {
   const given = process.env.OSY_ENV_FILE
   if (given && !existsSync(given)) throw new Error(`OSY_ENV_FILE: there is no ${given}`)
   if (given) return work(new Stack(resolve(given)))
-  const stack = await bringUp({ preset, state: ownState, portBase })
+  const stack = await bringUp({ preset, state: ownState, portBase, redis })
   try {
     await work(stack)
   } finally {
@@ -155,6 +156,7 @@ const options = {
   faults: { type: 'string' },
   kills: { type: 'string' },
   preset: { type: 'string' },
+  redis: { type: 'string', default: '1' },
   'port-base': { type: 'string', default: String(ownPorts) },
   'no-judge': { type: 'boolean' },
   list: { type: 'boolean' },
@@ -167,10 +169,10 @@ async function main() {
     console.log(usage)
     return 0
   }
-  const portBase = Number(values['port-base'])
   const preset = values.preset ?? (values.bugs ? 'bugs' : values.full ? 'failpoints' : 'dev')
+  const kind = { preset, portBase: Number(values['port-base']), redis: Number(values.redis) }
   if (values.list) {
-    await withStack(preset, portBase, list)
+    await withStack(kind, list)
     return 0
   }
   console.log(`seed ${values.seed}`)
@@ -183,9 +185,9 @@ async function main() {
     kills += stack.kills
   }
   try {
-    await withStack(preset, portBase, work)
+    await withStack(kind, work)
     if (values.full && !values.faults && !process.env.OSY_ENV_FILE)
-      await withStack('bugs', portBase, (stack) => runBugs(report, stack, values))
+      await withStack({ ...kind, preset: 'bugs' }, (stack) => runBugs(report, stack, values))
   } catch (error) {
     console.error(error.message)
     report.note('the chaos run itself', false)

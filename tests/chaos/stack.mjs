@@ -49,8 +49,14 @@ export class Stack {
 
   /** Starts whatever does not run. */
   async startAll() {
-    for (const name of ['postgres', 'redis', ...(await this.namesOf('api')), ...(await this.namesOf('hub')), 'worker-1', 'nginx'])
+    for (const name of ['postgres', ...(await this.redisNames()), ...(await this.namesOf('api')), ...(await this.namesOf('hub')), 'worker-1', 'nginx'])
       if (!(await this.isRunning(name))) await this.start(name).catch((error) => console.log(error.message))
+  }
+
+  /** 'redis', 'redis-2', ... */
+  async redisNames() {
+    const count = ((await this.env()).ORDERSYNC_REDIS_URLS ?? '').split(',').length
+    return Array.from({ length: count }, (_, index) => (index === 0 ? 'redis' : `redis-${index + 1}`))
   }
 
   /** The names of all programs of a kind: 'api', 'hub'. */
@@ -149,13 +155,13 @@ async function isReady(url) {
 
 /**
  * Brings a stack of our own up, without the data of a former run, whose orders would be alerted and rejected in this
- * one. options: preset, state (a folder of the checkout), portBase, apis.
+ * one. options: preset, state (a folder of the checkout), portBase, apis, redis.
  */
-export async function bringUp({ preset, state, portBase, apis = 2, env = {} }) {
+export async function bringUp({ preset, state, portBase, apis = 2, redis = 1, env = {} }) {
   console.log(`bringing up a stack (${preset}) in ${state}`)
   await run('deploy/local/down', ['--state', state, '--purge'])
   const args = ['--detach', '--no-install', '--preset', preset, '--state', state]
-  await run('deploy/local/up', [...args, '--port-base', String(portBase), '--apis', String(apis)], {
+  await run('deploy/local/up', [...args, '--port-base', String(portBase), '--apis', String(apis), '--redis', String(redis)], {
     env,
     timeoutMs: 20 * 60_000,
   })
