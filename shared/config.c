@@ -339,7 +339,7 @@ bool osy_address_to_listen(const char *text, struct sockaddr_storage *address,
                            struct osy_error *err)
 {
     char host[HOST_BYTES];
-    uint16_t port;
+    uint16_t port = 0;
 
     if (!osy_address_parse(text, host, &port, err))
         return false;
