@@ -171,7 +171,7 @@ describe('real traffic', TIMEOUT, () => {
   }
 
   test('of a tablet that cannot be resumed, and whose token ends, fits', async () => {
-    const tablet = await hub.tablet(await staffToken('--ttl', '2'), strangePosition());
+    const tablet = await hub.tablet(await staffToken('--ttl', '5'), strangePosition());
     assert.ok(String((await tablet.closed).code) in document['x-close-codes']);
     assertAllFit('restaurantOrders', tablet, 'hello', 'reset', 'expiring', 'error');
   });

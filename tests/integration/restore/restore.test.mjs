@@ -225,17 +225,17 @@ for (const [way, begin] of Object.entries(WAYS)) {
     });
 
     test('heals Redis', async () => {
-      const expected = await trueEntries(server);
       await until('Redis has what is true', async () => {
         const found = await entries(stack.redis);
+        const expected = await trueEntries(server);
         return found.length > 0 && found.every((entry) => expected.includes(entry)) && found.at(-1) === expected.at(-1);
       });
     });
 
     test('leaves a hub that fills what Redis lost again within moments', async () => {
       await stack.redis.ask('FLUSHALL');
-      const expected = await trueEntries(server);
-      await until('Redis is filled again', async () => (await entries(stack.redis)).join() === expected.join());
+      // An alert may join them meanwhile.
+      await until('Redis is filled again', async () => (await entries(stack.redis)).join() === (await trueEntries(server)).join());
     });
   });
 }
