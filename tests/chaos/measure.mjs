@@ -1,6 +1,7 @@
 // Takes the figures of docs/reliability.md: what a fault costs those who are connected, measured from outside by
 // ordersync-loadtest, with 10,000 sockets. Each measurement can be repeated; --runs gives the median of several.
 
+import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -232,7 +233,7 @@ async function measureRevocation({ stack }) {
     ['Redis up', () => {}, () => {}],
     ['Redis away', () => stack.kill('redis'), () => stack.start('redis')],
   ]) {
-    const user = crypto.randomUUID()
+    const user = randomUUID()
     const mint = ['token', '--role', 'staff', '--restaurant', restaurant, '--subject', user]
     const tokens = await program([...mint, '--count', String(BYSTANDERS)])
     const clients = await connectAll(env.WS_URL, `/ws/restaurants/${restaurant}/orders`, tokens)

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { webcrypto } from 'node:crypto';
 import { test } from 'node:test';
 import { deviceName } from '../dist-test/tablet/device.mjs';
+
+globalThis.crypto ??= webcrypto; // as in browsers; Node.js 18 keeps it to itself
 
 function storage(items = new Map()) {
   return { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value) };

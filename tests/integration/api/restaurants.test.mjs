@@ -131,7 +131,7 @@ test('a timeline tells what happened to an order, who did it and which devices i
 
   const { body } = await timeline(restaurant.owner);
   assert.equal(body.status, 'ACCEPTED');
-  assert.deepEqual(body.entries.map(({ at }) => at), body.entries.map(({ at }) => at).toSorted());
+  assert.deepEqual(body.entries.map(({ at }) => at), body.entries.map(({ at }) => at).sort());
   const [created, , , accepted] = body.entries;
   assert.deepEqual([created.by, created.user_id], ['guest', null]);
   assert.equal(accepted.by, 'staff');
