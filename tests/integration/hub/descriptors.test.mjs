@@ -52,7 +52,14 @@ test('a hub whose descriptors are taken away turns callers away, serves its sock
     for (const tablet of tablets) assert.equal((await tablet.through('event')).at(-1).event.subject, order.order_id);
   };
   const isTurnedAway = async () => {
-    for (let i = 0; i < 20; i++) assert.match(await ask(hub), /^HTTP\/1.1 503 [^]*\r\nRetry-After: [123]\r\n/);
+    let answered = 0;
+    for (let i = 0; i < 20; i++) {
+      const reply = await ask(hub).catch((error) => error.code);
+      if (reply === 'ECONNRESET') continue; // the request came after the answer, and its reset overtook that
+      assert.match(reply, /^HTTP\/1.1 503 [^]*\r\nRetry-After: [123]\r\n/);
+      answered++;
+    }
+    assert.ok(answered > 0);
   };
   const { stdout: before } = await run('prlimit', ['--pid', hub.process.pid, '--nofile', '--noheadings', '--output', 'SOFT']);
   const tablets = await Promise.all(Array.from({ length: 20 }, () => hub.tablet(token)));
