@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+const WAIT_MS = 60_000; // a test that waits longer for something has failed
 const ENV_FILE = path.resolve(CHECKOUT, process.env.OSY_ENV_FILE ?? '.local/env');
 
 /** Lines of the form export NAME='value', where ' inside a value is written '\''. */
@@ -45,9 +46,13 @@ export async function makeRestaurant(stack, name) {
   );
 }
 
-/** Waits for what no page tells; the limit of the test run bounds it. */
+/** Waits for what no page tells. */
 export async function until(condition) {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
+  const end = Date.now() + WAIT_MS;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`it did not come to this: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** For what no page can do: to make a restaurant impatient. */

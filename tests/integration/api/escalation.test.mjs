@@ -199,11 +199,12 @@ test('a worker that freezes while it holds a restaurant does not keep its orders
   await assertWhole(restaurant);
 });
 
-test('a tablet hears of an alert in its stream, and of the rejection', async () => {
+test('a tablet hears of an alert in its stream, and of the rejection', async (t) => {
   const restaurant = await makeTimed({ display: 1, accept: 3600, reject: 2 }, env.DATABASE_URL);
   const socket = new WebSocket(`${env.WS_URL}/ws/restaurants/${restaurant.id}/orders`, 'ordersync.v1', {
     headers: { authorization: `Bearer ${restaurant.staff}` },
   });
+  t.after(() => socket.terminate());
   const messages = [];
   socket.on('message', (data) => messages.push(...data.toString().split('\n').map((line) => JSON.parse(line))));
   await once(socket, 'open');
@@ -219,5 +220,4 @@ test('a tablet hears of an alert in its stream, and of the rejection', async () 
   const { alert, ...state } = alerted.data;
   assert.deepEqual(state, order);
   assert.deepEqual([alert.step, alert.reason], [1, 'not_displayed']);
-  socket.close();
 });

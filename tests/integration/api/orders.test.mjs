@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import net from 'node:net';
+import { until } from './own.mjs';
 import { DEMO, env, makeRestaurant, menuOf, mintToken, newOrder, request, sql } from './stack.mjs';
 
 const NIL = '00000000-0000-7000-8000-000000000000';
@@ -233,11 +234,10 @@ async function waitForEntry(key, id) {
   try {
     if (url.password) await ask('AUTH', decodeURIComponent(url.password));
     if (url.pathname.length > 1) await ask('SELECT', url.pathname.slice(1));
-    for (;;) {
+    return await until('the stream has it', async () => {
       const reply = await ask('XRANGE', key, id, id);
-      if (reply !== '*0\r\n') return reply;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+      return reply !== '*0\r\n' && reply;
+    });
   } finally {
     socket.destroy();
   }

@@ -1,5 +1,4 @@
 /** Programs of a test's own, and a place in the database where the stack's programs do not meddle. */
-import { after } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -8,13 +7,11 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { assertNotOver, atEnd } from '../endings.mjs';
 import { env, sql } from './stack.mjs';
 
 export const PROGRAM = path.join(env.BIN_DIR, 'ordersync-api');
 const WAIT_MS = 60_000; // a test that waits longer for something has failed
-
-const children = new Set();
-after(() => children.forEach((child) => child.kill('SIGKILL')));
 
 /** A process on a port that the system chooses, and the lines of its log as they come. */
 export async function start(command, more = {}) {
@@ -22,8 +19,8 @@ export async function start(command, more = {}) {
     env: { ...env, ORDERSYNC_LISTEN: '127.0.0.1:0', ORDERSYNC_ADMIN_LISTEN: '127.0.0.1:0', ORDERSYNC_LOG_LEVEL: 'info', ...more },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
-  children.add(child);
-  const ended = once(child, 'exit').finally(() => children.delete(child));
+  const forget = atEnd(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit').finally(forget);
   const lines = createInterface({ input: child.stderr })[Symbol.asyncIterator]();
   const logged = async (event) => {
     for (;;) {
@@ -46,7 +43,7 @@ export async function makeSchema() {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const database = `${env.DATABASE_URL}?options=${encodeURIComponent(`-c search_path=${name} -c client_min_messages=warning`)}`;
   await sql(`CREATE SCHEMA ${name}`);
-  after(() => sql(`SET client_min_messages = warning; DROP SCHEMA ${name} CASCADE`));
+  atEnd(() => sql(`SET client_min_messages = warning; DROP SCHEMA ${name} CASCADE`));
   await promisify(execFile)(PROGRAM, ['migrate'], { env: { ...env, ORDERSYNC_DATABASE_URL: database } });
   return database;
 }
@@ -54,6 +51,7 @@ export async function makeSchema() {
 /** Asks again and again until the answer is true, and returns it. */
 export async function until(what, ask) {
   for (const end = Date.now() + WAIT_MS; Date.now() < end; await pause(50)) {
+    assertNotOver();
     const answer = await ask();
     if (answer) return answer;
   }

@@ -1,5 +1,5 @@
 /** What a restaurant chooses, which devices it has, and what became of its orders. */
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Hub } from '../hub/hub.mjs';
 import { makeSchema, start, until } from './own.mjs';
@@ -10,11 +10,6 @@ const settings = { ORDERSYNC_DATABASE_URL: database, ORDERSYNC_PRESENCE_INTERVAL
 const api = `http://127.0.0.1:${(await start('serve', settings)).port}`;
 await start('work', settings);
 const hub = await Hub.start({ ORDERSYNC_DATABASE_URL: database, ORDERSYNC_REPORT_INTERVAL_MS: '20' });
-const clients = [];
-after(async () => {
-  clients.forEach(({ socket }) => socket.terminate());
-  await hub.stop();
-});
 
 const SETTINGS = '/api/v1/restaurants/me/settings';
 const DEVICES = '/api/v1/restaurants/me/devices';
@@ -28,7 +23,6 @@ async function open() {
 
 async function connect(restaurant, device) {
   const client = hub.connect(`/ws/restaurants/${restaurant.id}/orders`, { token: restaurant.staff });
-  clients.push(client);
   await client.opened;
   client.say({ type: 'resume', position: null, device });
   await client.next('hello');

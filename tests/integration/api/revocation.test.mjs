@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { assertNotOver } from '../endings.mjs';
 import { env, makeRestaurant, program, request, sql } from './stack.mjs';
 
 const PATH = '/api/v1/auth/revocations';
@@ -18,9 +19,10 @@ before(async () => {
   admin = await mint('--role', 'admin');
 });
 
-/** Waits until the token is answered so; the test runner's timeout bounds it. */
+/** Waits until the token is answered so; the test's timeout bounds it. */
 async function answered(token, status) {
   for (;;) {
+    assertNotOver();
     const reply = await request('GET', LIST, { token });
     if (reply.status === status) return reply;
     await new Promise((resolve) => setTimeout(resolve, 20));

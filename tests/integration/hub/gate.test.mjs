@@ -36,7 +36,7 @@ async function makeWay() {
     if (far) near.pipe(far).pipe(near);
     else near.resume();
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, '127.0.0.1').unref();
   await once(server, 'listening');
   const url = new URL(target);
   url.hostname = '127.0.0.1';

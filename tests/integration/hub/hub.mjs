@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import WebSocket from 'ws';
+import { assertNotOver, atEnd } from '../endings.mjs';
 
 const run = promisify(execFile);
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -75,9 +76,10 @@ export async function rows(query) {
   return JSON.parse(await sql(`SELECT coalesce(json_agg(found), '[]') FROM (${query}) found`));
 }
 
-/** Waits for a condition that no event announces (a metric); the test runner's timeout bounds it. */
+/** Waits for a condition that no event announces (a metric); the test's timeout bounds it. */
 export async function until(condition) {
   for (;;) {
+    assertNotOver();
     const value = await condition();
     if (value) return value;
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -86,6 +88,9 @@ export async function until(condition) {
 
 // --- hubs ---------------------------------------------------------------------------------------
 
+const STOP_MS = 30_000; // a hub that takes longer hangs
+
+/** One that no test has stopped is stopped, and must end well, when the tests of the file are over. */
 export class Hub {
   #exit;
 
@@ -106,7 +111,8 @@ export class Hub {
       },
       stdio: ['ignore', 'inherit', 'pipe'],
     });
-    hub.#exit = once(hub.process, 'exit').then(([code, signal]) => ({ code, signal }));
+    const forget = atEnd(() => hub.stop());
+    hub.#exit = once(hub.process, 'exit').then(([code, signal]) => ({ code, signal })).finally(forget);
     process.once('exit', () => hub.process.kill('SIGKILL'));
     hub.log = '';
     const started = new Promise((resolve, reject) => {
@@ -118,7 +124,7 @@ export class Hub {
       hub.#exit.then(() => reject(new Error(`the hub did not start: ${hub.log}`)));
     });
     const { port, admin_port: adminPort } = await started;
-    // A test that fails does not stop its hub: the hub must neither hold up the test's end nor outlive it.
+    // A test that fails does not stop its hub, and tests end before hubs that are left do.
     hub.process.unref();
     hub.process.stderr.unref();
     hub.port = port;
@@ -134,8 +140,13 @@ export class Hub {
 
   /** Ends it and checks that it ended well: a sanitizer's finding is an exit status, too. */
   async stop() {
-    if (this.process.exitCode === null) this.process.kill('SIGTERM');
+    if (this.process.exitCode === null) {
+      this.process.kill('SIGTERM');
+      this.process.kill('SIGCONT'); // a test that failed may have frozen it
+    }
+    const patience = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS);
     const { code } = await this.exited;
+    clearTimeout(patience);
     if (code !== 0) throw new Error(`the hub ended with ${code}: ${this.log}`);
   }
 
@@ -234,6 +245,7 @@ export class Client {
   constructor(hub, target, { token, origin, protocols = 'ordersync.v1', ...options } = {}) {
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     this.socket = new WebSocket(`ws://127.0.0.1:${hub.port}${target}`, protocols, { headers, origin, ...options });
+    const forget = atEnd(() => this.socket.terminate());
     this.messages = []; // all of them
     this.unread = [];
     this.readers = [];
@@ -242,7 +254,10 @@ export class Client {
     this.opened = once(this.socket, 'open');
     this.opened.catch(() => {});
     this.closed = new Promise((resolve) => {
-      this.socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+      this.socket.on('close', (code, reason) => {
+        forget();
+        resolve({ code, reason: reason.toString() });
+      });
     });
     this.closed.then(() => this.readers.forEach((reader) => reader.reject(new Error('the socket was closed'))));
   }
@@ -256,6 +271,7 @@ export class Client {
 
   #read() {
     if (this.unread.length > 0) return Promise.resolve(this.unread.shift());
+    if (this.socket.readyState === WebSocket.CLOSED) return Promise.reject(new Error('the socket is closed'));
     return new Promise((resolve, reject) => this.readers.push({ resolve, reject }));
   }
 

@@ -1,5 +1,4 @@
 /** PostgreSQL servers that are stood by, promoted and restored, the one address behind which they stand, and a Redis. */
-import { after } from 'node:test';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,17 +7,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { sql } from '../api/stack.mjs';
+import { atEnd } from '../endings.mjs';
 
 const run = promisify(execFile);
 const VERSIONS = '/usr/lib/postgresql';
 const newest = readdirSync(VERSIONS).sort((a, b) => Number(a) - Number(b)).at(-1);
 const bin = (name) => path.join(VERSIONS, newest, 'bin', name);
-
-/** What was begun, the latest first: a hook's own `after` would end it with the hook. */
-const endings = [];
-after(async () => {
-  while (endings.length > 0) await endings.pop()();
-});
 
 /** PostgreSQL refuses to run as root. */
 const AS_SERVER = process.getuid() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', '--'] : [];
@@ -31,7 +25,7 @@ export async function makeFolder() {
   const folder = mkdtempSync(path.join(tmpdir(), 'ordersync-restore-'));
   chmodSync(folder, 0o711);
   if (process.getuid() === 0) await run('chown', ['postgres', folder]);
-  endings.push(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
@@ -104,7 +98,7 @@ export class Postgres {
     const settings = { listen_addresses: '', unix_socket_directories: this.folder, fsync: 'off', ...this.settings };
     const options = Object.entries(settings).map(([name, value]) => `-c ${name}='${value}'`);
     await asServer(bin('pg_ctl'), '-D', this.data, '-l', path.join(this.folder, 'log'), '-s', '-w', '-o', options.join(' '), 'start');
-    endings.push(() => this.stop().catch(() => {}));
+    atEnd(() => this.stop().catch(() => {}));
     return this;
   }
 
@@ -136,7 +130,7 @@ export async function startRedis() {
   const config = path.join(folder, 'redis.conf');
   writeFileSync(config, `port 0\nunixsocket ${socket}\nsave ""\nappendonly no\ndir ${folder}\n`);
   const child = spawn('redis-server', [config], { stdio: ['ignore', 'pipe', 'inherit'] });
-  endings.push(() => child.kill('SIGKILL'));
+  atEnd(() => child.kill('SIGKILL'));
   for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false }))
     if (text.includes('accept connections')) break;
   child.stdout.resume();

@@ -1,5 +1,4 @@
 /** Redis servers of a test's own, to be killed and to be brought back empty, and Sentinels that watch over two of them. */
-import { after } from 'node:test';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,11 +7,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { until } from '../api/own.mjs';
+import { atEnd } from '../endings.mjs';
 
 const NO_DISK = ['save ""', 'appendonly no'];
 const run = promisify(execFile);
-const servers = new Set();
-after(() => servers.forEach((server) => server.remove()));
 
 async function freePort() {
   const server = net.createServer().listen(0, '127.0.0.1');
@@ -27,7 +25,7 @@ async function freePort() {
 export class Redis {
   static async start({ port = 0, settings = NO_DISK, args = [] } = {}) {
     const server = new Redis();
-    servers.add(server);
+    atEnd(() => server.remove());
     server.folder = mkdtempSync(path.join(tmpdir(), 'ordersync-shard-'));
     server.socket = `${server.folder}/socket`;
     server.url = port ? `redis://127.0.0.1:${port}` : `unix:${server.socket}`;
