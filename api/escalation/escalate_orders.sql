@@ -14,11 +14,8 @@ WITH moment AS MATERIALIZED (
     SELECT o.id AS order_id, o.restaurant_id, o.version, o.created_at, moment.at, stream.seq AS base_seq,
            stream.last_event_id AS base_event_id,
            floor(extract(epoch FROM moment.at - o.created_at) * 1000)::bigint AS waiting_ms,
-           restaurant.display_within_s, restaurant.accept_within_s,
            coalesce(o.created_at + make_interval(secs => restaurant.reject_after_s), 'infinity') AS reject_at,
-           latest.traceparent, latest.data,
-           (SELECT count(*) FROM order_receipts receipt -- an order has few
-             WHERE receipt.order_id = o.id AND receipt.displayed_at IS NOT NULL) > 0 AS is_displayed
+           latest.traceparent, latest.data
       FROM unnest($1::uuid[]) AS claimed (id)
      CROSS JOIN moment
       JOIN orders o ON o.id = claimed.id AND o.status = 'PENDING'
@@ -26,21 +23,9 @@ WITH moment AS MATERIALIZED (
       JOIN restaurant_streams stream ON stream.restaurant_id = o.restaurant_id
       JOIN order_events latest ON latest.order_id = o.id AND latest.order_version = o.version
 ), ahead AS MATERIALIZED (
-    -- The steps of each order that were not taken and may still have to be, with their times.
-    SELECT w.*, ladder.step, ladder.reason, ladder.action, ladder.target,
-           w.created_at + make_interval(secs => coalesce(ladder.after_s,
-               CASE ladder.reason WHEN 'not_displayed' THEN w.display_within_s ELSE w.accept_within_s END)) AS due_at
+    SELECT w.*, step.step, step.reason, step.action, step.target, step.due_at
       FROM waiting w
-     CROSS JOIN LATERAL (
-           SELECT own.* FROM escalation_steps own WHERE own.restaurant_id = w.restaurant_id
-            UNION ALL
-           SELECT common.* FROM escalation_steps common
-            WHERE common.restaurant_id IS NULL
-              AND NOT EXISTS (SELECT FROM escalation_steps own WHERE own.restaurant_id = w.restaurant_id)
-           ) ladder
-     WHERE NOT (ladder.reason = 'not_displayed' AND w.is_displayed)
-       AND NOT EXISTS (SELECT FROM order_alerts taken
-                        WHERE taken.order_id = w.order_id AND taken.step = ladder.step)
+      JOIN order_steps_ahead step ON step.order_id = w.order_id
 ), taken AS MATERIALIZED (
     -- An order that is about to be rejected needs nobody's attention any more.
     SELECT ahead.*, gen_random_uuid() AS event_id,

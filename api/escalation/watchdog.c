@@ -105,12 +105,29 @@ static bool run(struct api_watchdog *watchdog, const char *sql, struct osy_error
     return result != NULL;
 }
 
-/* The values of a column of the claimed timers whose orders still wait, as a PostgreSQL array. */
-static void list_pending(const PGresult *claimed, int column, struct osy_buffer *out)
+/* Columns of claim_watches.sql. */
+enum { CLAIMED_ORDER = 0, CLAIMED_RESTAURANT, CLAIMED_IS_DUE };
+
+static bool is_due(const PGresult *claimed, int row)
+{
+    return *PQgetvalue(claimed, row, CLAIMED_IS_DUE) == 't';
+}
+
+static bool any_due(const PGresult *claimed)
+{
+    for (int row = 0; row < PQntuples(claimed); row++) {
+        if (is_due(claimed, row))
+            return true;
+    }
+    return false;
+}
+
+/* The values of a column of the claimed timers for whose orders something is due, as a PostgreSQL array. */
+static void list_due(const PGresult *claimed, int column, struct osy_buffer *out)
 {
     osy_buffer_char(out, '{');
     for (int row = 0; row < PQntuples(claimed); row++) {
-        if (*PQgetvalue(claimed, row, 2) != 't')
+        if (!is_due(claimed, row))
             continue;
         if (out->length > 1)
             osy_buffer_char(out, ',');
@@ -125,8 +142,8 @@ static PGresult *escalate_claimed(struct api_watchdog *watchdog, const PGresult 
 {
     struct osy_buffer orders = OSY_BUFFER_INIT, restaurants = OSY_BUFFER_INIT;
     PGresult *effects = NULL;
-    list_pending(claimed, 0, &orders);
-    list_pending(claimed, 1, &restaurants);
+    list_due(claimed, CLAIMED_ORDER, &orders);
+    list_due(claimed, CLAIMED_RESTAURANT, &restaurants);
     PGresult *locked = osy_pg_query(watchdog->pg, sql_lock_streams, 1,
                                     (const char *const[]){restaurants.bytes}, err);
     if (locked)
@@ -138,8 +155,8 @@ static PGresult *escalate_claimed(struct api_watchdog *watchdog, const PGresult 
     return effects;
 }
 
-/* One transaction: timers, steps and events, or nothing. *effects is NULL when no timer was due; *more: there may
- * be further ones that are. */
+/* One transaction: timers, steps and events, or nothing. *effects is NULL when nothing was due; *more: further
+ * timers may have run out. */
 static bool take_steps(struct api_watchdog *watchdog, PGresult **effects, bool *more,
                        struct osy_error *err)
 {
@@ -150,7 +167,7 @@ static bool take_steps(struct api_watchdog *watchdog, PGresult **effects, bool *
                                      (const char *const[]){CLAIM_MAX_TEXT}, err);
     bool ok = claimed != NULL;
     *more = ok && PQntuples(claimed) == CLAIM_MAX;
-    if (ok && PQntuples(claimed) > 0) {
+    if (ok && any_due(claimed)) {
         OSY_FAILPOINT("watchdog.claimed", "the steps of the claimed timers are taken");
         *effects = escalate_claimed(watchdog, claimed, err);
         ok = *effects != NULL;

@@ -101,6 +101,19 @@ test('an order that is shown is not alerted for not being shown', async () => {
   await worker.stop();
 });
 
+test('a timer is set anew without the lock of the restaurant when nothing is due', async () => {
+  const restaurant = await makeTimed({ display: 1, reject: 3600 });
+  const order = await place(restaurant);
+  await ask(
+    `INSERT INTO order_receipts (restaurant_id, order_id, device, received_at, displayed_at)
+     VALUES ('${restaurant.id}', '${order.order_id}', 'tablet', now(), now())`,
+  );
+  const worker = await work({ OSY_FAILPOINTS: 'watchdog.claimed=kill' }); // the lock comes behind it
+  await until('set anew', async () => (await ask(`SELECT next_at > now() + interval '50 seconds' FROM order_watches WHERE order_id = '${order.order_id}'`)) === 't');
+  assert.equal(worker.child.exitCode ?? worker.child.signalCode, null);
+  await worker.stop();
+});
+
 test('an alert is in its own event alone, not in replies nor in the order’s next event', async () => {
   const restaurant = await makeTimed({ accept: 1 });
   const token = restaurant.staff;
