@@ -83,8 +83,9 @@ struct load_socket_cost load_report_socket_cost(const struct load_report *report
 struct load_histogram *load_report_to_socket(const struct load_report *report)
 {
     struct load_histogram *all = osy_alloc(sizeof(*all));
-    *all = report->stats->to_socket[0];
-    load_histogram_merge(all, &report->stats->to_socket[1]);
+    *all = report->stats->to_socket[LOAD_PART_BEFORE];
+    load_histogram_merge(all, &report->stats->to_socket[LOAD_PART_MARKED]);
+    load_histogram_merge(all, &report->stats->to_socket[LOAD_PART_AFTER]);
     return all;
 }
 
@@ -188,9 +189,10 @@ static void print_latencies(const struct load_report *report)
         print_latency(load_latency_names[i].title, &stats->latencies[i]);
     print_latency("POST -> socket, all", all);
     free(all);
-    if (stats->to_socket[1].total > 0) {
-        print_latency("  while the mark was not set", &stats->to_socket[0]);
-        print_latency("  while it was", &stats->to_socket[1]);
+    if (stats->to_socket[LOAD_PART_MARKED].total > 0) {
+        print_latency("  before the mark was set", &stats->to_socket[LOAD_PART_BEFORE]);
+        print_latency("  while it was", &stats->to_socket[LOAD_PART_MARKED]);
+        print_latency("  after it", &stats->to_socket[LOAD_PART_AFTER]);
     }
 }
 

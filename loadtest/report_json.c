@@ -218,8 +218,9 @@ static void write_latencies(struct osy_buffer *out, const struct load_report *re
     for (size_t i = 0; i < LOAD_LATENCIES; i++)
         write_latency(out, load_latency_names[i].key, &stats->latencies[i]);
     write_latency(out, "post_to_socket", all);
-    write_latency(out, "post_to_socket_unmarked", &stats->to_socket[0]);
-    write_latency(out, "post_to_socket_marked", &stats->to_socket[1]);
+    write_latency(out, "post_to_socket_before", &stats->to_socket[LOAD_PART_BEFORE]);
+    write_latency(out, "post_to_socket_marked", &stats->to_socket[LOAD_PART_MARKED]);
+    write_latency(out, "post_to_socket_after", &stats->to_socket[LOAD_PART_AFTER]);
     osy_buffer_char(out, '}');
 }
 

@@ -385,8 +385,10 @@ static void enter(struct session *session, enum load_step step)
 static void note_mark(struct session *session)
 {
     struct load_run *run = &session->run;
-    run->stats->is_marked =
-        atomic_load(&run->assignment->board->is_marked) || load_stalled_are_held(&run->stalled);
+    if (atomic_load(&run->assignment->board->is_marked) || load_stalled_are_held(&run->stalled))
+        run->stats->part = LOAD_PART_MARKED;
+    else if (run->stats->part == LOAD_PART_MARKED)
+        run->stats->part = LOAD_PART_AFTER;
     run->stats->retries = load_calls_retries(run->calls);
 }
 

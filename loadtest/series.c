@@ -14,8 +14,9 @@ void load_series_deinit(struct load_series *series)
 static void remember(struct load_series *series, const struct load_stats *stats,
                      const struct load_balance *balance)
 {
-    series->to_socket = stats->to_socket[0];
-    load_histogram_merge(&series->to_socket, &stats->to_socket[1]);
+    series->to_socket = stats->to_socket[LOAD_PART_BEFORE];
+    load_histogram_merge(&series->to_socket, &stats->to_socket[LOAD_PART_MARKED]);
+    load_histogram_merge(&series->to_socket, &stats->to_socket[LOAD_PART_AFTER]);
     series->orders = stats->orders.accepted;
     series->changes = stats->changes.accepted;
     series->deliveries = load_stats_delivered(stats);

@@ -57,7 +57,7 @@ void load_stats_latency(struct load_stats *stats, enum load_latency latency, uin
     uint64_t us = now_ns > due_ns ? (now_ns - due_ns) / 1000 : 0;
     load_histogram_record(&stats->latencies[latency], us);
     if (is_to_socket(latency))
-        load_histogram_record(&stats->to_socket[stats->is_marked], us);
+        load_histogram_record(&stats->to_socket[stats->part], us);
 }
 
 void load_socket_counts_close(struct load_socket_counts *sockets, int code, uint64_t count)
@@ -93,7 +93,7 @@ void load_stats_merge(struct load_stats *stats, const struct load_stats *other)
     }
     for (size_t i = 0; i < LOAD_LATENCIES; i++)
         load_histogram_merge(&stats->latencies[i], &other->latencies[i]);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < LOAD_PARTS; i++)
         load_histogram_merge(&stats->to_socket[i], &other->to_socket[i]);
     load_histogram_merge(&stats->stalled.held, &other->stalled.held);
     merge_sockets(&stats->sockets, &other->sockets);

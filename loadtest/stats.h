@@ -63,11 +63,15 @@ struct load_stalled_counts {
     struct load_histogram held; /* stalled -> closed by the server, in us */
 };
 
+/* A run's load falls into three parts if something is done to the stack meanwhile. They are kept apart, because what
+ * is done may leave less to do behind it: sockets that are gone get no events. */
+enum load_part { LOAD_PART_BEFORE, LOAD_PART_MARKED, LOAD_PART_AFTER, LOAD_PARTS };
+
 struct load_stats {
     bool is_measuring; /* latencies count */
-    bool is_marked;
+    enum load_part part;
     struct load_histogram latencies[LOAD_LATENCIES];
-    struct load_histogram to_socket[2]; /* due -> any socket; [1]: while the mark was set */
+    struct load_histogram to_socket[LOAD_PARTS]; /* due -> any socket */
     struct load_posts orders, changes;
     struct load_socket_counts sockets;
     struct load_stalled_counts stalled;

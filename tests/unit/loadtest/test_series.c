@@ -17,12 +17,12 @@ static void each_moment_has_what_came_in_it(void **state)
     struct load_balance balance = {.group_count = 1, .groups = {{.name = "HUB", .cpu_us = 500}}};
     (void)state;
     stats.orders.accepted = 100; /* before the load */
-    load_histogram_record(&stats.to_socket[0], 9000);
+    load_histogram_record(&stats.to_socket[LOAD_PART_BEFORE], 9000);
     load_series_begin(&series, &stats, &balance);
     stats.orders.accepted = 130;
     stats.to_tablets = 60;
-    load_histogram_record(&stats.to_socket[0], 20);
-    load_histogram_record(&stats.to_socket[1], 40);
+    load_histogram_record(&stats.to_socket[LOAD_PART_BEFORE], 20);
+    load_histogram_record(&stats.to_socket[LOAD_PART_AFTER], 40);
     balance.groups[0].cpu_us = 1700;
     load_series_note(&series, 1.5, &stats, &balance);
     load_series_note(&series, 2, &stats, &balance);

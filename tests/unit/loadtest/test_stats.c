@@ -22,7 +22,7 @@ static void merging_adds_every_counter(void **state)
                                 .sockets.oldest_view_ms = 7,
                                 .sockets.last_error = "late",
                                 .changes.refused[503] = 5};
-    load_histogram_record(&other.to_socket[1], 9);
+    load_histogram_record(&other.to_socket[LOAD_PART_MARKED], 9);
     load_stats_merge(&one, &other);
     assert_int_equal(one.lost, 11);
     assert_int_equal(one.orders.accepted, 22);
@@ -31,7 +31,7 @@ static void merging_adds_every_counter(void **state)
     assert_int_equal(one.sockets.oldest_view_ms, 7);
     assert_string_equal(one.sockets.last_error, "late");
     assert_int_equal(load_posts_refused(&one.changes), 5);
-    assert_int_equal(one.to_socket[1].total, 1);
+    assert_int_equal(one.to_socket[LOAD_PART_MARKED].total, 1);
 }
 
 static void close_codes_are_told_apart_and_merged(void **state)
