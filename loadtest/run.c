@@ -13,7 +13,7 @@
 #define TICK_MS         1
 #define SLOTS_EACH      20000 /* of the sockets of one generator, see endpoint.h */
 #define CONNECTING_MOST 512   /* sockets between their first byte and live, while ramping up */
-#define STUCK_S         60    /* the ramp gives up after so long without one more live socket */
+#define STUCK_S         60    /* menus and ramp give up after so long without one more of them */
 #define TRUTH_EVERY_S   1
 #define TOKEN_SPARE_S   900 /* tokens outlive the ramp and the settling by so much */
 #define GOODBYE_MS      1000
@@ -25,10 +25,10 @@ struct session {
     size_t phase;              /* of the load */
     uint64_t phase_end_ns;     /* when that is over */
     struct load_pacer ramp, orders;
-    uint64_t ordered;      /* in the load */
-    size_t started;        /* clients of the step's kind */
-    size_t best_live;      /* to notice a ramp that stalls */
-    uint64_t best_live_ns; /* when that many were reached */
+    uint64_t ordered;    /* in the load */
+    size_t started;      /* clients of the step's kind */
+    size_t reached;      /* to notice a step that gets no further: menus, or live sockets */
+    uint64_t reached_ns; /* when that many were */
     uint64_t settle_until_ns;
     size_t truths_pending; /* restaurants whose position has been asked for */
     uint64_t behind;       /* streams that are not there, as far as asked */
@@ -79,17 +79,28 @@ static void fail(struct session *session, const char *why)
 
 /* --- the steps --- */
 
+static bool is_stuck(struct session *session, size_t reached, uint64_t now_ns)
+{
+    if (reached > session->reached) {
+        session->reached = reached;
+        session->reached_ns = now_ns;
+    }
+    return seconds_since(session->reached_ns, now_ns) > STUCK_S;
+}
+
 static void enter_menus(struct session *session)
 {
+    session->reached_ns = osy_clock_monotonic_ns();
     load_restaurants_load_menus(&session->run.restaurants, session->run.calls);
 }
 
 static bool tick_menus(struct session *session, uint64_t now_ns)
 {
     const struct load_restaurants *restaurants = &session->run.restaurants;
-    (void)now_ns;
     if (restaurants->failed)
         fail(session, "a restaurant's menu did not come, or has nothing that can be ordered");
+    else if (is_stuck(session, restaurants->with_menu, now_ns))
+        fail(session, "no more menus come: does the API answer?");
     return restaurants->with_menu == restaurants->count;
 }
 
@@ -97,18 +108,9 @@ static void enter_ramp(struct session *session)
 {
     uint64_t now_ns = osy_clock_monotonic_ns();
     session->started = 0;
-    session->best_live_ns = now_ns;
+    session->reached = 0;
+    session->reached_ns = now_ns;
     load_pacer_start(&session->ramp, (double)session->run.options->ramp, now_ns);
-}
-
-static bool is_stuck(struct session *session, uint64_t now_ns)
-{
-    size_t live = live_count(session) + session->run.stalled.live;
-    if (live > session->best_live) {
-        session->best_live = live;
-        session->best_live_ns = now_ns;
-    }
-    return seconds_since(session->best_live_ns, now_ns) > STUCK_S;
 }
 
 /* Starts what is due while not too many are on their way. */
@@ -121,7 +123,7 @@ static bool tick_ramp(struct session *session, uint64_t now_ns, size_t count, si
         start(session, session->started++);
     if (session->run.failed_starts > 0)
         fail(session, "the API refused a tablet's list or a customer's first order");
-    else if (is_stuck(session, now_ns))
+    else if (is_stuck(session, live_count(session) + session->run.stalled.live, now_ns))
         fail(session, "no more sockets come up");
     return live == count;
 }
