@@ -65,13 +65,12 @@ bool load_dashboards_prepare(struct load_run *run, long ttl_seconds, struct osy_
     divide(run);
     for (size_t i = 0; i < count; i++) {
         const struct load_dashboard *dashboard = &run->dashboards[i];
-        tokens[i].role = "owner";
         tokens[i].restaurant_count = dashboard->count;
         for (size_t stream = 0; stream < dashboard->count; stream++)
             tokens[i].restaurants[stream] =
                 run->restaurants.all[restaurant_of(dashboard, stream)].id_text;
     }
-    bool ok = load_tokens_mint(tokens, count, ttl_seconds, err);
+    bool ok = load_tokens_mint("owner", tokens, count, ttl_seconds, err);
     for (size_t i = 0; i < count; i++)
         run->dashboards[i].token = tokens[i].text;
     free(tokens);

@@ -15,9 +15,12 @@ struct load_program {
     FILE *out; /* its standard output */
 };
 
-/* argv as for execve. OSY_ERR_IO names what failed; there is then nothing to finish. */
+/*
+ * argv as for execve; input is what it finds on its standard input, NULL: nothing. OSY_ERR_IO names what failed;
+ * there is then nothing to finish.
+ */
 OSY_MUST_CHECK bool load_program_start(struct load_program *program, char *const argv[],
-                                       struct osy_error *err);
+                                       const char *input, struct osy_error *err);
 /* The next line without its newline; false at the end. */
 bool load_program_read_line(struct load_program *program, char line[LOAD_PROGRAM_LINE_BYTES]);
 /* Waits for its end. Its own words are on standard error already; what names it in ours. */

@@ -18,7 +18,7 @@ bool load_restaurants_seed(struct osy_uuid *ids, size_t count, struct osy_error 
     struct load_program program;
     size_t found = 0;
     snprintf(number, sizeof(number), "%zu", count);
-    if (!load_program_start(&program, argv, err))
+    if (!load_program_start(&program, argv, NULL, err))
         return false;
     while (load_program_read_line(&program, line))
         found += found < count && osy_uuid_parse(line, strlen(line), &ids[found]);
@@ -35,9 +35,9 @@ static bool mint_tokens(struct load_restaurants *restaurants, long ttl_seconds,
 {
     struct load_token *tokens = osy_alloc_array(restaurants->count, sizeof(*tokens));
     for (size_t i = 0; i < restaurants->count; i++)
-        tokens[i] = (struct load_token){
-            .role = "staff", .restaurants = {restaurants->all[i].id_text}, .restaurant_count = 1};
-    bool ok = load_tokens_mint(tokens, restaurants->count, ttl_seconds, err);
+        tokens[i] = (struct load_token){.restaurants = {restaurants->all[i].id_text},
+                                        .restaurant_count = 1};
+    bool ok = load_tokens_mint("staff", tokens, restaurants->count, ttl_seconds, err);
     for (size_t i = 0; i < restaurants->count; i++)
         restaurants->all[i].token = tokens[i].text;
     free(tokens);

@@ -20,6 +20,7 @@
 static const char usage[] =
     "Usage: ordersync-api token --role ROLE [--restaurant ID]... [--subject ID] [--session ID]\n"
     "                           [--ttl SECONDS] [--count N]\n"
+    "       ordersync-api token --role ROLE --each [--ttl SECONDS] < IDS\n"
     "       ordersync-api token --order ID [--restaurant ID]\n"
     "\n"
     "Prints access tokens, one per line, or the tracking token of an order.\n"
@@ -30,13 +31,14 @@ static const char usage[] =
     "  --session ID     the login session, so that it can be revoked by itself; none otherwise\n"
     "  --ttl SECONDS    until the token ends (3600; at most 30 days)\n"
     "  --count N        how many tokens (1)\n"
+    "  --each           a token for each line of standard input, with the restaurants that stand there\n"
     "  --order ID       the tracking token of this order; the database knows its restaurant\n"
     "\n"
     "Uses ORDERSYNC_KEYS_DIR, and for the look-up ORDERSYNC_DATABASE_URL.\n";
 
 struct token_options {
     struct osy_claims claims; /* role, restaurants */
-    bool has_subject, has_order;
+    bool has_subject, has_order, is_each;
     struct osy_uuid order_id;
     int64_t ttl_s, count;
 };
@@ -84,6 +86,7 @@ static bool take_option(int option, const char *value, struct token_options *opt
     case 'S': return parse_uuid("session", value, &options->claims.session_id, err);
     case 't': return parse_number("ttl", value, OSY_JWT_LIFE_MAX_S, &options->ttl_s, err);
     case 'n': return parse_number("count", value, COUNT_MAX, &options->count, err);
+    case 'e': options->is_each = true; return true;
     case 'o': options->has_order = true; return parse_uuid("order", value, &options->order_id, err);
     default: return osy_error_set(err, OSY_ERR_INVALID, "see ordersync-api token --help");
     }
@@ -98,8 +101,10 @@ static bool check_options(const struct token_options *options, struct osy_error 
         return osy_error_set(err, OSY_ERR_INVALID, "either --role or --order is needed");
     if (options->has_order && claims->restaurant_count > 1)
         return osy_error_set(err, OSY_ERR_INVALID, "an order has one restaurant");
+    if (options->is_each && (options->has_order || claims->restaurant_count > 0))
+        return osy_error_set(err, OSY_ERR_INVALID, "--each takes restaurants from standard input");
     if ((claims->role == OSY_ROLE_STAFF || claims->role == OSY_ROLE_OWNER) &&
-        claims->restaurant_count == 0)
+        claims->restaurant_count == 0 && !options->is_each)
         return osy_error_set(err, OSY_ERR_INVALID, "--restaurant is needed for this role");
     return true;
 }
@@ -108,10 +113,15 @@ static bool parse_options(int argc, char **argv, struct token_options *options,
                           struct osy_error *err)
 {
     static const struct option known[] = {
-        {"role", required_argument, NULL, 'r'},    {"restaurant", required_argument, NULL, 'R'},
-        {"subject", required_argument, NULL, 's'}, {"session", required_argument, NULL, 'S'},
-        {"ttl", required_argument, NULL, 't'},     {"count", required_argument, NULL, 'n'},
-        {"order", required_argument, NULL, 'o'},   {NULL, 0, NULL, 0},
+        {"role", required_argument, NULL, 'r'},
+        {"restaurant", required_argument, NULL, 'R'},
+        {"subject", required_argument, NULL, 's'},
+        {"session", required_argument, NULL, 'S'},
+        {"ttl", required_argument, NULL, 't'},
+        {"count", required_argument, NULL, 'n'},
+        {"order", required_argument, NULL, 'o'},
+        {"each", no_argument, NULL, 'e'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -146,6 +156,30 @@ static bool print_access_tokens(const struct osy_keyring *keyring, struct token_
         free(token);
     }
     return true;
+}
+
+/* Loading the keys costs more than signing with them: whoever needs thousands of tokens asks once. */
+static bool print_token_of_each_line(const struct osy_keyring *keyring,
+                                     struct token_options *options, struct osy_error *err)
+{
+    struct osy_claims *claims = &options->claims;
+    char *line = NULL;
+    size_t size = 0, number = 0;
+    bool ok = true;
+
+    while (ok && getline(&line, &size, stdin) >= 0) {
+        char *rest = NULL;
+        number++;
+        claims->restaurant_count = 0;
+        for (char *id = strtok_r(line, " \n", &rest); ok && id; id = strtok_r(NULL, " \n", &rest))
+            ok = add_restaurant(claims, id, err);
+        if (ok && claims->restaurant_count == 0)
+            ok = osy_error_set(err, OSY_ERR_INVALID, "no restaurant");
+        ok = ok ? print_access_tokens(keyring, options, err)
+                : osy_error_prefix(err, "line %zu", number);
+    }
+    free(line);
+    return ok;
 }
 
 static bool find_restaurant(const char *database_url, const struct osy_uuid *order_id,
@@ -198,8 +232,12 @@ static bool run(const struct api_config *config, struct token_options *options,
 
     if (!keyring)
         return false;
-    ok = options->has_order ? print_tracking_token(keyring, config->database_url, options, err)
-                            : print_access_tokens(keyring, options, err);
+    if (options->has_order)
+        ok = print_tracking_token(keyring, config->database_url, options, err);
+    else if (options->is_each)
+        ok = print_token_of_each_line(keyring, options, err);
+    else
+        ok = print_access_tokens(keyring, options, err);
     osy_keyring_destroy(keyring);
     return ok;
 }

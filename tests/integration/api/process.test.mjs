@@ -136,3 +136,20 @@ for (const command of ['serve', 'work']) {
     });
   }
 }
+
+test('a token for each line of standard input, and a line that names nothing is refused by its number', async () => {
+  const one = '01890000-0000-7000-8000-000000000001';
+  const two = '01890000-0000-7000-8000-000000000002';
+  const mint = (input, ...args) => {
+    const done = promisify(execFile)(PROGRAM, ['token', '--role', 'staff', '--each', ...args], { env });
+    done.child.stdin.end(input);
+    return done;
+  };
+  const { stdout } = await mint(`${one}\n${one} ${two}\n`);
+  const claims = stdout.trim().split('\n').map((token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url')));
+  assert.deepEqual(claims.map(({ restaurant_ids: ids }) => ids), [[one], [one, two]]);
+  assert.notEqual(claims[0].sub, claims[1].sub);
+  await assert.rejects(mint(`${one}\n\n`), { code: 2, stderr: /line 2: no restaurant/ });
+  await assert.rejects(mint('x\n'), { code: 2, stderr: /line 1: --restaurant must be a UUID/ });
+  await assert.rejects(mint('', '--restaurant', one), { code: 2, stderr: /--each takes restaurants from standard input/ });
+});
