@@ -35,7 +35,7 @@ void load_customer_init(struct load_customer *customer, struct load_run *run, si
 void load_customer_deinit(struct load_customer *customer);
 /* due_ns: when the order was due; 0 for preparation: nothing is measured, and it insists. */
 void load_customer_order(struct load_customer *customer, uint64_t due_ns);
-/* An order that nobody follows, for runs without customers. */
+/* An order that nobody follows. */
 void load_walk_in_order(struct load_run *run, size_t restaurant, uint64_t due_ns);
 /* Lets go of the sockets that a later one has replaced and that have seen all there was. */
 void load_customer_retire(struct load_customer *customer);

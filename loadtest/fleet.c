@@ -27,9 +27,10 @@ static void *map_shared(size_t bytes)
 static bool check_descriptors(const struct load_options *slice, struct osy_error *err)
 {
     struct rlimit limit;
-    /* Twice the customers: a new order's socket opens before the old one closes. */
+    /* A new order's socket opens before the old one closes. */
+    uint64_t each_customer = slice->walk_in ? 1 : 2;
     uint64_t wanted = (uint64_t)slice->tablets + (uint64_t)slice->dashboards +
-                      (uint64_t)slice->stalled + 2 * (uint64_t)slice->customers +
+                      (uint64_t)slice->stalled + each_customer * (uint64_t)slice->customers +
                       LOAD_HTTP_CONNECTIONS + SPARE_DESCRIPTORS;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
         return true;

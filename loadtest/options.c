@@ -57,6 +57,8 @@ static const struct option {
      "cut each client about every E seconds for about F seconds"},
     {"ack", OPTION_FLAG, OF_LOAD, FIELD(ack), 0, 0, NULL,
      "tablets are devices, and acknowledge what reaches them"},
+    {"walk-in", OPTION_FLAG, OF_LOAD, FIELD(walk_in), 0, 0, NULL,
+     "the load's orders are followed by nobody; customers stay with the order before it"},
     {"restaurants", OPTION_COUNT, OF_LOAD, FIELD(restaurants), 1, 60000, "N",
      "spread over so many, seeded if need be (200, at most one for each tablet)"},
     {"skew", OPTION_RATE, OF_LOAD, FIELD(skew), 0, 3, "S",

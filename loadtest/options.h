@@ -43,6 +43,7 @@ struct load_options {
     size_t phase_count;       /* at least 1 once options are complete */
     long generators;          /* processes; 0: as many as it takes */
     bool ack;                 /* tablets name themselves and acknowledge */
+    bool walk_in;             /* nobody follows the load's orders; customers keep to their first */
     const char *acknowledged; /* where the ids of acknowledged orders go; NULL: nowhere */
     const char *url, *ws;     /* of the edge; NULL: EDGE_URL, WS_URL */
     const char *env;          /* the stack's environment file */

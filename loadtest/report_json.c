@@ -131,6 +131,7 @@ static void write_options(struct osy_buffer *out, const struct load_options *opt
     write_decimal(out, "kitchen", options->kitchen);
     write_decimal(out, "skew", options->skew);
     write_bool(out, "ack", options->ack);
+    write_bool(out, "walk_in", options->walk_in);
     write_bool(out, "cook", options->cook.is_set);
     write_decimal(out, "jitter_s", (double)options->jitter.every_ms / 1000);
     write_count(out, "seconds", (uint64_t)options->seconds);

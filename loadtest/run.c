@@ -241,7 +241,7 @@ static void place_order(struct session *session, uint64_t due_ns)
 {
     struct load_run *run = &session->run;
     size_t number = (size_t)session->ordered++;
-    if (customer_count(session) > 0)
+    if (customer_count(session) > 0 && !run->options->walk_in)
         load_customer_order(&run->customers[number % customer_count(session)], due_ns);
     else
         load_walk_in_order(run, restaurant_for(session, number), due_ns);

@@ -86,6 +86,16 @@ test('a scenario by several generators: one verdict, whole accounts, every stage
   for (const text of [page, output, JSON.stringify(report)]) assert.doesNotMatch(text, /Load Test|10-0000|Test Street|eyJ|ost1\./);
 });
 
+test('orders of walk-ins open no sockets: customers stay with the order that they have', async (t) => {
+  const json = path.join(await folderFor(t), 'json');
+  const { status, output } = await finish(t, ...SMALL, '--walk-in', '--kitchen', '10', '--seconds', '3', '--json', json);
+  assert.equal(status, 0, output);
+  const report = JSON.parse(await readFile(json, 'utf8'));
+  assert.equal(report.sockets.followed, 24);
+  assert.equal(report.in_load.orders >= 60, true);
+  assert.equal(report.delivered_to_customers, report.changes.accepted);
+});
+
 test('asked for a line it gives one, and Ctrl-C ends the load with a verdict', async (t) => {
   const json = path.join(await folderFor(t), 'json');
   const run = start(t, ...SMALL, ...FOREVER, '--json', json);

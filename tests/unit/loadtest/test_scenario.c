@@ -22,11 +22,11 @@ static void a_scenario_sets_options_by_their_names(void **state)
     struct load_options options;
     (void)state;
     assert_true(parse("{\"description\":\"x\",\"customers\":7,\"rate\":2.5,\"jitter\":\"15:2\","
-                      "\"ack\":true,\"cook\":\"1:2:3:4.5\",\"stall-after\":3}",
+                      "\"ack\":true,\"walk-in\":true,\"cook\":\"1:2:3:4.5\",\"stall-after\":3}",
                       &options, NULL));
     assert_int_equal(options.tablets, 5);
     assert_int_equal(options.customers, 7);
-    assert_true(options.rate == 2.5 && options.ack && options.cook.is_set);
+    assert_true(options.rate == 2.5 && options.ack && options.walk_in && options.cook.is_set);
     assert_true(options.cook.mean_s[3] == 4.5);
     assert_int_equal(options.jitter.every_ms, 15000);
     assert_int_equal(options.stall_after, 3);
