@@ -22,7 +22,7 @@ load_config() {
     source "$state/config"
     database_url=postgresql://ordersync:$database_password@127.0.0.1:$postgres_port/ordersync
     # A stack of an older version has one Redis, and tells its port only.
-    : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}"
+    : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}" "${edge_workers:=2}"
     redis_url=$(redis_url_of 1)
     edge_url=http://127.0.0.1:$edge_port
     ws_url=ws://127.0.0.1:$edge_port
@@ -312,14 +312,17 @@ start_worker() {
 }
 
 start_nginx() {
-    local api_servers='' hub_servers='' port
+    local api_servers='' hub_servers='' port listen=127.0.0.1:$edge_port
+    # Many workers are there for their descriptors, so the kernel has to spread the sockets among them: whoever
+    # is first to wake up takes them all otherwise.
+    [ "$edge_workers" -le 2 ] || listen+=' reuseport'
     for port in $api_ports; do api_servers+="server 127.0.0.1:$port max_fails=0; "; done
     # max_fails=0: nginx takes a failed server back only when a request to it has ended well, and a socket
     # ends after hours. A dead hub refuses at once and a draining one answers 503, so asking costs nothing.
     for port in $hub_ports; do hub_servers+="server 127.0.0.1:$port max_fails=0; "; done
     mkdir -p "$state/nginx/tmp"
     # The edge of a local stack runs as whoever started it: it reads pages in that person's checkout.
-    sed -e "s|@USER@|$(id -un)|" -e "s|@LISTEN@|127.0.0.1:$edge_port|" \
+    sed -e "s|@USER@|$(id -un)|" -e "s|@LISTEN@|$listen|" -e "s|@WORKERS@|$edge_workers|" \
         -e "s|@API_SERVERS@|$api_servers|" -e "s|@HUB_SERVERS@|$hub_servers|" \
         -e "s|@PAGES@|$root/clients/web/dist|" -e "s|@WS_ORIGIN@|$ws_url|" \
         -e "s|@RUN@|$state/nginx|" -e "s|@DESCRIPTORS@|$(ulimit -n)|" \
