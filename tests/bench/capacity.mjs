@@ -1,0 +1,270 @@
+// The proofs of the whole system: each case is a scenario of the load test on a stack of its own, run several times, each
+// time on a fresh one. Prints medians with their range, and keeps the figures of all runs and the page of the median one.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+import { Stack } from '../chaos/stack.mjs'
+import { root, run } from '../chaos/tools.mjs'
+import { holds, rounded, searchRate, tableOf } from './capacity_figures.mjs'
+import { cpuSeconds, groupsOf, KernelWatch, proportionalBytes } from './capacity_machine.mjs'
+
+const CASES = {
+  peak: { search: true, hubs: 1, generators: 2, what: 'the most orders a second, each to two tablets and a third socket that stays' },
+  'peak-customers': { search: true, hubs: 1, generators: 2, what: "the same, each to two tablets and to its customer's new socket" },
+  steady: { hubs: 2, generators: 1, what: '1,000 orders a second beside 10,000 sockets' },
+  sockets: { hubs: 4, edgeWorkers: 8, generators: 4, what: '50,000 sockets for a minute, with 200 orders and 200 changes a second' },
+  post: { command: 'post', what: 'POST to commit to publish, without sockets: tests/bench/http post' },
+  overload: { command: 'overload', what: 'three times what can be done: tests/bench/http overload' },
+}
+
+const usage = `usage: tests/bench/capacity [CASE...] [--runs N] [--seconds S] [--probe-seconds S] [--rate R] [--direct]
+                            [--out DIR] [--port-base P] [--bin DIR] [-- LOAD TEST'S OPTION...]
+
+Builds the release, and for each run of a case starts a stack of its own, loads it (loadtest/scenarios/CASE.json), stops
+it and removes its data. Everything runs on this machine: servers, edge, generators. Ends by itself. Cases (without a
+CASE all of them):
+
+${Object.entries(CASES).map(([name, { what }]) => `  ${name.padEnd(16)}${what}`).join('\n')}
+
+The peaks look for the highest rate that holds: short runs that halve the range, then the long ones, 10 % lower until all
+of them hold. To hold: every order accepted, nothing lost, twice or out of order, p99 of a POST below 50 ms and from
+commit to socket below 100 ms. Nobody takes the orders on, so the stack's restaurants have them alerted in an hour only.
+
+  --runs N           of each case (3)
+  --seconds S        of load in each (the scenario's: 60, of sockets 90)
+  --probe-seconds S  of load in the short runs of a search (10)
+  --rate R           orders a second; of the peaks: the first to try, and the most (the scenario's)
+  --direct           to the API and to one hub themselves, without the edge
+  --out DIR          where DIR/CASE/ gets figures.txt, figures.json (every run) and report.json and report.html of the
+                     median run (build/capacity)
+  --port-base P      of the stack (19280)
+  --bin DIR          programs of this folder instead of this checkout's release build
+
+What stands behind -- goes to the load test as it is: tests/bench/capacity steady -- --ack
+`
+
+const SEARCH_DEPTH = 16 // a search gives up at the first rate by this
+const RUN_EXTRA_S = 400 // beside its load a run opens sockets and settles; what takes longer is ended
+const MAX_LOWERINGS = 4
+const ownState = '.local-capacity'
+
+const { values: options, positionals, wrong } = readArguments()
+if (options.help) {
+  console.log(usage.trimEnd())
+  process.exit(0)
+}
+if (wrong) {
+  console.error(`tests/bench/capacity: ${wrong}\n\n${usage}`)
+  process.exit(2)
+}
+
+function readArguments() {
+  const behind = process.argv.indexOf('--')
+  const mine = behind < 0 ? process.argv.slice(2) : process.argv.slice(2, behind)
+  const number = (text) => text === undefined || (/^[1-9]\d{0,5}$/.test(text) && Number(text))
+  try {
+    const parsed = parseArgs({
+      args: mine,
+      allowPositionals: true,
+      options: {
+        runs: { type: 'string', default: '3' },
+        seconds: { type: 'string' },
+        'probe-seconds': { type: 'string', default: '10' },
+        rate: { type: 'string' },
+        direct: { type: 'boolean', default: false },
+        out: { type: 'string', default: 'build/capacity' },
+        'port-base': { type: 'string', default: '19280' },
+        bin: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    const unknown = parsed.positionals.find((name) => !CASES[name])
+    const bad = ['runs', 'seconds', 'probe-seconds', 'rate', 'port-base'].find((name) => !number(parsed.values[name]))
+    const wrong = unknown ? `there is no case '${unknown}'` : bad && `--${bad} must be a number from 1 to 999999`
+    return { ...parsed, wrong }
+  } catch (error) {
+    return { values: {}, positionals: [], wrong: error.message }
+  }
+}
+
+const loadOptions = process.argv.includes('--') ? process.argv.slice(process.argv.indexOf('--') + 1) : []
+const binDir = resolve(options.bin ?? join(root, 'build/release/bin'))
+const out = resolve(root, options.out)
+const say = (text) => console.log(text)
+
+// --- the stack ---
+
+async function build() {
+  if (options.bin) return
+  say('building the release')
+  await run('cmake', ['--preset', 'release'], { timeoutMs: 10 * 60_000 })
+  const programs = ['ordersync-hub', 'ordersync-api', 'ordersync-loadtest']
+  await run('cmake', ['--build', '--preset', 'release', '--target', ...programs], { timeoutMs: 20 * 60_000 })
+}
+
+/** With as many restaurants as the scenario wants, which have nobody's orders alerted while we measure. */
+async function bringUp({ hubs, edgeWorkers = 2 }, scenario) {
+  await remove()
+  const size = ['--hubs', String(hubs), '--edge-workers', String(edgeWorkers)]
+  const place = ['--state', ownState, '--port-base', options['port-base'], '--bin', binDir]
+  await run('deploy/local/up', ['--detach', '--no-install', ...size, ...place], { timeoutMs: 10 * 60_000 })
+  const stack = new Stack(join(root, ownState, 'env'))
+  const env = await stack.env()
+  await run(join(binDir, 'ordersync-api'), ['seed', '--restaurants', String(scenario.restaurants)], { env })
+  await stack.query('UPDATE restaurants SET display_within_s = 3600, accept_within_s = 3600, reject_after_s = NULL')
+  return env
+}
+
+const remove = () => run('deploy/local/down', ['--state', ownState, '--purge'])
+
+// --- a run ---
+
+/** The load test to its end, its lines of progress told on; never longer than it may take. */
+function load(args, env, limitS) {
+  return new Promise((done) => {
+    const child = spawn(join(binDir, 'ordersync-loadtest'), args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const timer = setTimeout(() => child.kill('SIGKILL'), limitS * 1000)
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      for (const [line] of text.matchAll(/^(customers|load|settle) .*$/gm)) say(`    ${line}`)
+    })
+    child.on('error', () => done())
+    child.on('exit', () => {
+      clearTimeout(timer)
+      done()
+    })
+  })
+}
+
+const scenarioOf = async (name) => JSON.parse(await readFile(join(root, 'loadtest/scenarios', `${name}.json`), 'utf8'))
+const loadSeconds = ({ seconds, phases }) => seconds ?? phases.reduce((sum, phase) => sum + phase.seconds, 0)
+const openingSeconds = ({ tablets, customers, ramp }) => (tablets + customers) / ramp
+
+/** One run on a fresh stack: what the load test reports, and what we have seen of the machine. null: it gave none. */
+async function measure(name, { rate, seconds }) {
+  const scenario = await scenarioOf(name)
+  const folder = await mkdtemp(join(root, 'build/capacity-'))
+  const env = await bringUp(CASES[name], scenario)
+  try {
+    const args = ['--scenario', `loadtest/scenarios/${name}.json`, '--out', folder]
+    args.push('--generators', String(CASES[name].generators), '--env', join(root, ownState, 'env'))
+    if (seconds) args.push('--seconds', String(seconds))
+    if (rate) args.push('--rate', String(rate))
+    if (options.direct) args.push('--url', env.API_URLS.split(' ')[0], '--ws', env.HUB_URLS.split(' ')[0].replace('http', 'ws'))
+    const groups = groupsOf(env)
+    const machine = { before: await proportionalBytes(groups), cpuBefore: await cpuSeconds(groups) }
+    const kernel = new KernelWatch()
+    await load([...args, ...loadOptions], env, (seconds ?? loadSeconds(scenario)) + openingSeconds(scenario) + RUN_EXTRA_S)
+    machine.kernel = kernel.stop()
+    machine.cpuAfter = await cpuSeconds(groups)
+    const figures = await readFile(join(folder, 'report.json'), 'utf8').then(JSON.parse, () => null)
+    return { figures, machine, folder }
+  } finally {
+    await remove()
+  }
+}
+
+// --- a case ---
+
+const kept = []
+
+async function takeRun(name, label, load) {
+  say(`  ${label}`)
+  const result = await measure(name, load)
+  kept.push(result.folder)
+  const verdict = holds(result.figures)
+  say(`    ${verdict.holds ? 'holds' : `does not hold: ${verdict.why}`}`)
+  return { ...result, ...verdict }
+}
+
+/** Runs of full length at one rate; stops at the first that does not hold when it has to. */
+async function takeRuns(name, rate, mustHold) {
+  const results = []
+  for (let number = 1; number <= Number(options.runs); number++) {
+    const label = `run ${number} of ${options.runs}${rate ? `, ${rate} orders/s` : ''}`
+    results.push(await takeRun(name, label, { rate, seconds: options.seconds && Number(options.seconds) }))
+    if (mustHold && !results.at(-1).holds) break
+  }
+  return results
+}
+
+/** The highest rate of which all long runs hold; when there is none, the last ones that were tried. */
+async function takePeak(name) {
+  const seconds = Number(options['probe-seconds'])
+  const probe = async (rate) => (await takeRun(name, `probe, ${rate} orders/s, ${seconds} s`, { rate, seconds })).holds
+  const most = Number(options.rate ?? (await scenarioOf(name)).rate)
+  let rate = await searchRate(probe, most, most / SEARCH_DEPTH)
+  let results = []
+  for (let tries = 0; rate && tries <= MAX_LOWERINGS; tries++) {
+    results = await takeRuns(name, rate, true)
+    if (results.every((result) => result.holds)) return results
+    rate = rounded(rate * 0.9)
+  }
+  say('  no rate was found that holds')
+  return results
+}
+
+/** Of the runs the one in the middle by its latency: the page that is kept. */
+function medianRun(results) {
+  const sorted = [...results].sort((a, b) => a.figures.latency_ms.post_to_socket.p99 - b.figures.latency_ms.post_to_socket.p99)
+  return sorted[Math.floor((sorted.length - 1) / 2)]
+}
+
+async function keep(name, results, text) {
+  const folder = join(out, name)
+  await mkdir(folder, { recursive: true })
+  for (const file of ['report.json', 'report.html']) await copyFile(join(medianRun(results).folder, file), join(folder, file))
+  await writeFile(join(folder, 'figures.txt'), text)
+  // The second-by-second series is in the median run's report; once is enough.
+  const runs = results.map(({ figures, machine }) => ({ ...figures, series: undefined, curves: undefined, machine_seen: machine }))
+  await writeFile(join(folder, 'figures.json'), `${JSON.stringify(runs)}\n`)
+  say(`  kept in ${relative(root, folder)}/`)
+}
+
+/** The command that makes these figures again. */
+function commandOf(name) {
+  const given = ['runs', 'seconds', 'rate'].filter((key) => options[key]).map((key) => `--${key} ${options[key]}`)
+  const more = [...(options.direct ? ['--direct'] : []), ...(loadOptions.length ? ['--', ...loadOptions] : [])]
+  return ['tests/bench/capacity', name, ...given, ...more].join(' ')
+}
+
+async function takeScenario(name) {
+  const all = CASES[name].search ? await takePeak(name) : await takeRuns(name, Number(options.rate ?? 0), false)
+  const results = all.filter(({ figures }) => figures)
+  if (results.length === 0) return
+  const text = `${commandOf(name)}\n${CASES[name].what}\n\n${tableOf(results)}`
+  say(text)
+  await keep(name, results, text)
+}
+
+/** tests/bench/http has a stack of its own, and tells its own medians. */
+async function takeHttp(name) {
+  const args = ['--runs', options.runs, '--seconds', String(Math.min(10, Number(options.seconds ?? 10)))]
+  const text = await run('tests/bench/http', [...args, CASES[name].command], { timeoutMs: 30 * 60_000 })
+  say(text)
+  await mkdir(join(out, name), { recursive: true })
+  await writeFile(join(out, name, 'figures.txt'), `tests/bench/http ${args.join(' ')} ${CASES[name].command}\n\n${text}`)
+}
+
+/** Whoever ends us leaves no stack behind. */
+function onSignal() {
+  spawnSync('deploy/local/down', ['--state', ownState, '--purge'], { cwd: root, stdio: 'ignore' })
+  process.exit(130)
+}
+process.on('SIGINT', onSignal)
+process.on('SIGTERM', onSignal)
+
+await build()
+await mkdir(join(root, 'build'), { recursive: true })
+for (const name of positionals.length ? positionals : Object.keys(CASES)) {
+  say(`${name}: ${CASES[name].what}`)
+  try {
+    await (CASES[name].command ? takeHttp(name) : takeScenario(name))
+  } catch (error) {
+    console.error(`${name} could not be measured: ${error.message}`)
+    process.exitCode = 1
+  }
+}
+for (const folder of kept) await rm(folder, { recursive: true, force: true })
