@@ -89,27 +89,44 @@ static uint64_t read_u64(const PGresult *rows, int row, int column)
     return strtoull(PQgetvalue(rows, row, column), NULL, 10);
 }
 
-static bool answer_heads(struct osy_pg *pg, struct request *batch, struct osy_error *err)
+/* What the statement finds for all of the batch at once; NULL: err. */
+static PGresult *find_all(struct osy_pg *pg, const char *sql, struct request *batch,
+                          struct osy_error *err)
 {
     struct osy_buffer ids = OSY_BUFFER_INIT;
     format_uuid_array(batch, &ids);
-    const char *values[] = {ids.bytes};
-    PGresult *rows = osy_pg_query(pg, sql_find_heads, 1, values, err);
+    PGresult *rows = osy_pg_query(pg, sql, 1, (const char *const[]){ids.bytes}, err);
     osy_buffer_deinit(&ids);
+    return rows;
+}
+
+/* Each row begins with a restaurant; whoever asked for that one takes it. False when there are no rows to take. */
+static bool answer_restaurants(PGresult *rows, struct request *batch,
+                               void (*take)(struct request *request, const PGresult *rows, int row))
+{
     if (!rows)
         return false;
     for (int row = 0; row < PQntuples(rows); row++) {
         struct osy_uuid restaurant_id = read_uuid(rows, row, 0);
         struct request *request;
         DL_FOREACH(batch, request) {
-            if (!osy_uuid_equal(&request->restaurant_id, &restaurant_id))
-                continue;
-            request->head = (struct hub_head){
-                .found = true, .seq = read_u64(rows, row, 1), .event_id = read_uuid(rows, row, 2)};
+            if (osy_uuid_equal(&request->restaurant_id, &restaurant_id))
+                take(request, rows, row);
         }
     }
     PQclear(rows);
     return true;
+}
+
+static void take_head(struct request *request, const PGresult *rows, int row)
+{
+    request->head = (struct hub_head){
+        .found = true, .seq = read_u64(rows, row, 1), .event_id = read_uuid(rows, row, 2)};
+}
+
+static bool answer_heads(struct osy_pg *pg, struct request *batch, struct osy_error *err)
+{
+    return answer_restaurants(find_all(pg, sql_find_heads, batch, err), batch, take_head);
 }
 
 /* Encodes a row as the envelope that the API would have published, so both ways meet in one parser. */
@@ -194,12 +211,7 @@ static bool answer_events(struct osy_pg *pg, struct request *batch, struct osy_e
 
 static bool answer_orders(struct osy_pg *pg, struct request *batch, struct osy_error *err)
 {
-    struct osy_buffer ids = OSY_BUFFER_INIT;
-    format_uuid_array(batch, &ids);
-    const char *values[] = {ids.bytes};
-    bool ok = hand_out_rows(osy_pg_query(pg, sql_find_order_events, 1, values, err), batch);
-    osy_buffer_deinit(&ids);
-    return ok;
+    return hand_out_rows(find_all(pg, sql_find_order_events, batch, err), batch);
 }
 
 static char *copy_text(const PGresult *rows, int row, int column)
@@ -207,28 +219,18 @@ static char *copy_text(const PGresult *rows, int row, int column)
     return PQgetisnull(rows, row, column) ? NULL : osy_strdup(PQgetvalue(rows, row, column));
 }
 
+static void take_state(struct request *request, const PGresult *rows, int row)
+{
+    if (request->state)
+        return;
+    request->state = copy_text(rows, row, 1);
+    request->as_of = copy_text(rows, row, 2);
+}
+
 static bool answer_states(struct osy_pg *pg, struct request *batch, struct osy_error *err)
 {
     const char *sql = batch->kind == KIND_PRESENCE ? sql_find_presence : sql_find_figures;
-    struct osy_buffer ids = OSY_BUFFER_INIT;
-    format_uuid_array(batch, &ids);
-    const char *values[] = {ids.bytes};
-    PGresult *rows = osy_pg_query(pg, sql, 1, values, err);
-    osy_buffer_deinit(&ids);
-    if (!rows)
-        return false;
-    for (int row = 0; row < PQntuples(rows); row++) {
-        struct osy_uuid restaurant_id = read_uuid(rows, row, 0);
-        struct request *request;
-        DL_FOREACH(batch, request) {
-            if (request->state || !osy_uuid_equal(&request->restaurant_id, &restaurant_id))
-                continue;
-            request->state = copy_text(rows, row, 1);
-            request->as_of = copy_text(rows, row, 2);
-        }
-    }
-    PQclear(rows);
-    return true;
+    return answer_restaurants(find_all(pg, sql, batch, err), batch, take_state);
 }
 
 static void answer_batch(struct hub_store *store, struct osy_pg *pg, struct request *batch)

@@ -234,20 +234,7 @@ static struct api_order_command *make_rejection(const PGresult *effects, int row
 static void publish_rejection(struct api_watchdog *watchdog,
                               const struct api_order_command *command)
 {
-    const struct api_order_result *result = &command->result;
-    const struct osy_event event = {
-        .seq = result->seq,
-        .version = result->version,
-        .id = result->event_id,
-        .previous_id = result->previous_event_id,
-        .restaurant_id = command->restaurant_id,
-        .order_id = result->order_id,
-        .type = api_order_command_event_type(command),
-        .time_ms = result->time_ms,
-        .traceparent = command->traceparent,
-        .data = result->data,
-        .data_length = result->data_length,
-    };
+    const struct osy_event event = api_order_command_event(command);
     publish(watchdog, &event);
     osy_metric_inc(watchdog->rejected);
 }

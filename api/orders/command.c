@@ -65,9 +65,22 @@ void api_order_command_destroy(struct api_order_command *command)
     free(command);
 }
 
-const char *api_order_command_event_type(const struct api_order_command *command)
+struct osy_event api_order_command_event(const struct api_order_command *command)
 {
-    return command->step ? command->step->event_type : "order.created";
+    const struct api_order_result *result = &command->result;
+    return (struct osy_event){
+        .seq = result->seq,
+        .version = result->version,
+        .id = result->event_id,
+        .previous_id = result->previous_event_id,
+        .restaurant_id = command->restaurant_id,
+        .order_id = result->order_id,
+        .type = command->step ? command->step->event_type : "order.created",
+        .time_ms = result->time_ms,
+        .traceparent = command->traceparent,
+        .data = result->data,
+        .data_length = result->data_length,
+    };
 }
 
 void api_order_code(const struct osy_uuid *order_id, char code[API_ORDER_CODE_BYTES])

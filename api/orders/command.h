@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "shared/buffer.h"
+#include "shared/event.h"
 #include "shared/trace.h"
 #include "shared/uuid.h"
 
@@ -109,7 +110,8 @@ struct api_order_command {
 /* A zeroed command with fresh event and audit ids. */
 struct api_order_command *api_order_command_create(const struct api_order_step *step);
 void api_order_command_destroy(struct api_order_command *command); /* NULL is fine */
-const char *api_order_command_event_type(const struct api_order_command *command);
+/* The event that a command has made: its outcome is DONE or REPLAY. Borrows from the command. */
+struct osy_event api_order_command_event(const struct api_order_command *command);
 
 /* The number that people call out: the last 25 bits of the order's id in Crockford's base32. */
 void api_order_code(const struct osy_uuid *order_id, char code[API_ORDER_CODE_BYTES]);

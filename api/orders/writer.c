@@ -289,20 +289,7 @@ static void *run_lane(void *context)
 
 static void publish(struct api_order_writer *writer, const struct api_order_command *command)
 {
-    const struct api_order_result *result = &command->result;
-    struct osy_event event = {
-        .seq = result->seq,
-        .version = result->version,
-        .id = result->event_id,
-        .previous_id = result->previous_event_id,
-        .restaurant_id = command->restaurant_id,
-        .order_id = result->order_id,
-        .type = api_order_command_event_type(command),
-        .time_ms = result->time_ms,
-        .traceparent = command->traceparent,
-        .data = result->data,
-        .data_length = result->data_length,
-    };
+    const struct osy_event event = api_order_command_event(command);
     api_publisher_publish(writer->publisher, &event, command->committed_ns);
 }
 
