@@ -330,6 +330,8 @@ void osy_metric_observe(struct osy_metric *metric, double value)
     size_t bucket = 0;
 
     assert(family->kind == KIND_HISTOGRAM);
+    if (!(value > 0))
+        value = 0; /* two clocks that disagree: a sum that falls would look like a restart */
     while (bucket < family->bound_count && !(value <= family->bounds[bucket]))
         bucket++;
     atomic_fetch_add_explicit(&metric->buckets[bucket], 1, memory_order_relaxed);

@@ -47,7 +47,7 @@ void osy_metric_add(struct osy_metric *metric, double value); /* counter (value 
 void osy_metric_inc(struct osy_metric *metric);
 void osy_metric_dec(struct osy_metric *metric);                   /* gauge */
 void osy_metric_set(struct osy_metric *metric, double value);     /* gauge */
-void osy_metric_observe(struct osy_metric *metric, double value); /* histogram */
+void osy_metric_observe(struct osy_metric *metric, double value); /* histogram; below 0 is 0 */
 double osy_metric_value(const struct osy_metric *metric); /* counter, gauge; a histogram's count */
 
 /* 1 ms to 10 s in 13 steps, in seconds: for latencies on this service's scale. */

@@ -76,6 +76,26 @@ static void unusual_numbers_have_their_prometheus_names(void **state)
     osy_metrics_destroy(metrics);
 }
 
+/* An event that comes from a machine whose clock is ahead has come before it was sent. */
+static void what_is_below_nothing_does_not_make_a_sum_fall(void **state)
+{
+    const double bounds[] = {1};
+    struct osy_metrics *metrics = osy_metrics_create();
+    struct osy_metric *latency =
+        osy_metrics_histogram(metrics, "latency_seconds", "Latency.", bounds, 1);
+    struct osy_buffer out = OSY_BUFFER_INIT;
+
+    (void)state;
+    osy_metric_observe(latency, 0.5);
+    osy_metric_observe(latency, -3);
+    osy_metric_observe(latency, NAN);
+    osy_metrics_write(metrics, &out);
+    assert_non_null(strstr(out.bytes, "latency_seconds_bucket{le=\"1\"} 3\n"));
+    assert_non_null(strstr(out.bytes, "latency_seconds_sum 0.5\n"));
+    osy_buffer_deinit(&out);
+    osy_metrics_destroy(metrics);
+}
+
 static void a_histogram_is_cumulative_and_its_bounds_inclusive(void **state)
 {
     static const double bounds[] = {0.001, 0.1, 2.5};
@@ -232,6 +252,7 @@ int main(void)
         cmocka_unit_test(counters_and_gauges_are_written_exactly),
         cmocka_unit_test(unusual_numbers_have_their_prometheus_names),
         cmocka_unit_test(a_histogram_is_cumulative_and_its_bounds_inclusive),
+        cmocka_unit_test(what_is_below_nothing_does_not_make_a_sum_fall),
         cmocka_unit_test(children_have_escaped_labels_and_are_found_again),
         cmocka_unit_test(a_label_without_bound_ends_as_other),
         cmocka_unit_test(the_process_reports_itself),
