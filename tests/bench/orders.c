@@ -201,7 +201,8 @@ static void on_done(struct api_order_command *command)
     uint64_t now_ns = osy_clock_monotonic_ns();
     bench->finished++;
     bench->failed += command->result.outcome != API_ORDER_DONE;
-    load_histogram_record(&bench->latency, (now_ns - slot->due_ns) / 1000);
+    if (command->result.outcome == API_ORDER_DONE)
+        load_histogram_record(&bench->latency, (now_ns - slot->due_ns) / 1000);
     slot->next_free = bench->free_slots;
     bench->free_slots = slot;
     if (bench->options.rate == 0 && bench->submitted < bench->options.orders)
@@ -274,16 +275,18 @@ static struct account open_account(struct bench *bench)
 static struct figures run_once(struct bench *bench)
 {
     struct account before = open_account(bench);
+    long failed_before = bench->failed;
     begin(bench);
     while (bench->finished < bench->options.orders)
         uv_run(&bench->loop, UV_RUN_ONCE);
-    double orders = (double)bench->finished;
+    long written = bench->finished - (bench->failed - failed_before);
+    double orders = written > 0 ? (double)written : 1; /* what it cost is theirs */
     double seconds = (double)(osy_clock_monotonic_ns() - bench->begun_ns) / 1e9;
     uv_timer_stop(&bench->schedule);
     struct account after = open_account(bench);
     double loop_us = (double)(after.loop_us - before.loop_us);
     return (struct figures){
-        .orders_per_s = orders / seconds,
+        .orders_per_s = (double)written / seconds,
         .postgres_us = (double)(after.postgres_us - before.postgres_us) / orders,
         .lanes_us = ((double)(after.process_us - before.process_us) - loop_us) / orders,
         .loop_us = loop_us / orders,

@@ -9,6 +9,7 @@ import { parseArgs, promisify } from 'node:util';
 const { values } = parseArgs({ options: { restaurants: { type: 'string' }, rate: { type: 'string' }, seconds: { type: 'string' }, rounds: { type: 'string' } } });
 const [restaurants, rate, seconds, rounds] = ['restaurants', 'rate', 'seconds', 'rounds'].map((name) => Number(values[name]));
 const CONNECTIONS = 32;
+const TIMEOUT_MS = 15_000; // of silence: the API answers or gives up before
 const run = promisify(execFile);
 const api = new URL(process.env.API_URLS.split(' ')[0]);
 const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
@@ -52,13 +53,15 @@ const KINDS = {
   menu: ({ id }) => `/api/v1/restaurants/${id}/menu`,
 };
 
-/** Calls done with the status and the length of the body. */
+/** Calls done, once, with the status, 0 when no whole reply came, and the length of the body. */
 function ask(who, target, done) {
+  let status = 0;
+  let bytes = 0;
   const request = http.get({ host: api.hostname, port: api.port, agent, path: target, headers: { authorization: `Bearer ${who.token}` } }, (reply) => {
-    let bytes = 0;
-    reply.on('data', (piece) => { bytes += piece.length; }).on('end', () => done(reply.statusCode, bytes));
+    reply.on('data', (piece) => { bytes += piece.length; }).on('end', () => { status = reply.statusCode; }).on('error', () => {});
   });
-  request.on('error', () => done(0, 0));
+  request.setTimeout(TIMEOUT_MS, () => request.destroy());
+  request.on('error', () => {}).on('close', () => done(status, bytes));
 }
 
 // --- what it costs ------------------------------------------------------------------------------
@@ -89,7 +92,7 @@ async function load(targetOf, staff) {
   let done = 0;
   await new Promise((resolve) => {
     const finish = (status, bytes, latencyMs) => {
-      result.latencies.push(latencyMs);
+      result.latencies.push(status === 200 ? latencyMs : Infinity); // a refusal is no quick answer
       result.bytes += bytes;
       result.failed += status !== 200;
       done++;
@@ -130,7 +133,11 @@ async function measure(targetOf, staff) {
   };
 }
 
-const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
+function median(list) {
+  const sorted = [...list].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return sorted.length % 2 ? sorted[Math.floor(middle)] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
 const COLUMNS = [['p50', 1], ['p90', 1], ['p99', 1], ['max', 0], ['perSecond', 0], ['failed', 0], ['bytes', 0], ['apiUs', 0], ['postgresUs', 0]];
 const HEADS = ['p50 ms', 'p90', 'p99', 'max', 'replies/s', 'failed', 'bytes', 'api us', 'postgres us'];
 

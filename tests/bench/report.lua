@@ -1,4 +1,4 @@
--- wrk script without requests of its own: one line of figures that tests/bench/http reads.
+-- wrk script without requests of its own: one line of figures that tests/bench/http reads. Other scripts load it.
 -- requests, of which refused (status over 399), socket errors, seconds, p50 ms, p99 ms
 function done(summary, latency)
     local errors = summary.errors

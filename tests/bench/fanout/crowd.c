@@ -97,7 +97,7 @@ static void on_event(struct bench_crowd *crowd, struct bench_room *room)
 {
     crowd->deliveries++;
     if (++room->received == room->published * room->watchers)
-        bench_samples_add(&crowd->latencies, osy_clock_monotonic_ns() - room->published_ns);
+        bench_samples_add(&crowd->latencies, osy_clock_monotonic_ns() - room->waiting_since_ns);
 }
 
 static void on_hello(struct bench_crowd *crowd, struct bench_socket *socket)

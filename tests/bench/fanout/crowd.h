@@ -14,7 +14,7 @@ struct bench_room {
     struct bench_stream stream;
     uint32_t watchers;
     uint64_t published, received;
-    uint64_t published_ns; /* the latest */
+    uint64_t waiting_since_ns; /* when the first event that it has not received whole was due */
 };
 
 struct bench_samples {
@@ -29,7 +29,7 @@ struct bench_crowd {
     struct bench_socket *sockets; /* owned */
     size_t count, greeted, live;
     uint64_t deliveries;
-    struct bench_samples latencies; /* from an event's publishing to its last watcher, ns */
+    struct bench_samples latencies; /* from when an event was due to its last watcher, ns */
 };
 
 /* Opens `count` sockets, in turn on each of the rooms; returns when all are greeted. Each room's stream

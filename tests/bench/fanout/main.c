@@ -72,11 +72,16 @@ static void print(struct bench *bench, const char *name, double value)
 
 /* --- what all measurements share ------------------------------------------------------------ */
 
-static void publish(struct bench *bench, struct bench_room *room)
+/*
+ * due_ns: when it should have gone out, however late we are. A room that has fallen behind keeps the time of the first
+ * event that it waits for, so that its latency is never that of a later one alone.
+ */
+static void publish(struct bench *bench, struct bench_room *room, uint64_t due_ns)
 {
+    if (room->received == room->published * room->watchers)
+        room->waiting_since_ns = due_ns;
     bench_feed_publish(&bench->feed, &room->stream);
     room->published++;
-    room->published_ns = osy_clock_monotonic_ns();
 }
 
 /* Spinning, because a receiver that sleeps is woken at the sender's expense. */
@@ -109,7 +114,7 @@ static void open_crowd(struct bench *bench, size_t count, struct bench_room *roo
 
 static void measure_opening(struct bench *bench, struct bench_room *room)
 {
-    size_t resident = bench_meter_resident_bytes(bench->pid);
+    double resident = (double)bench_meter_resident_bytes(bench->pid);
     uint64_t start_ns = bench_meter_cpu_ns(bench->pid);
     bench_crowd_open(&bench->crowd, bench->port, bench->token, bench->sockets, room, 1);
     bench_meter_settle(bench->pid);
@@ -117,10 +122,10 @@ static void measure_opening(struct bench *bench, struct bench_room *room)
     bench_crowd_resume(&bench->crowd);
     bench_meter_settle(bench->pid);
     uint64_t live_ns = bench_meter_cpu_ns(bench->pid);
-    resident = bench_meter_resident_bytes(bench->pid) - resident;
+    resident = (double)bench_meter_resident_bytes(bench->pid) - resident;
     print(bench, "open_cpu_us", us_each(open_ns - start_ns, bench->sockets));
     print(bench, "resume_cpu_us", us_each(live_ns - open_ns, bench->sockets));
-    print(bench, "resident_bytes", (double)resident / (double)bench->sockets);
+    print(bench, "resident_bytes", resident / (double)bench->sockets);
 }
 
 static void measure_broadcast(struct bench *bench)
@@ -130,7 +135,7 @@ static void measure_broadcast(struct bench *bench)
     measure_opening(bench, room);
     for (uint64_t i = 0; i < bench->broadcasts; i++) {
         uint64_t start_ns = bench_meter_cpu_ns(bench->pid);
-        publish(bench, room);
+        publish(bench, room, osy_clock_monotonic_ns());
         while (room->received < room->published * room->watchers)
             spin(bench);
         bench_meter_settle(bench->pid);
@@ -154,7 +159,7 @@ static void measure_trickle(struct bench *bench)
     uint64_t cpu_ns = bench_meter_cpu_ns(bench->pid), due_ns = osy_clock_monotonic_ns();
     while (bench->crowd.deliveries < events * watchers) {
         for (; published < events && osy_clock_monotonic_ns() >= due_ns; due_ns += step_ns)
-            publish(bench, &rooms[published++ % TRICKLE_ROOMS]);
+            publish(bench, &rooms[published++ % TRICKLE_ROOMS], due_ns);
         spin(bench);
     }
     bench_meter_settle(bench->pid);
@@ -171,7 +176,7 @@ static void measure_trickle(struct bench *bench)
 static void fill(struct bench *bench, struct bench_room *room)
 {
     while (room->published * room->watchers < room->received + FULL_WINDOW * room->watchers)
-        publish(bench, room);
+        publish(bench, room, osy_clock_monotonic_ns());
 }
 
 static void measure_saturation(struct bench *bench)
