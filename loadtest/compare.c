@@ -94,13 +94,20 @@ static void release_set(struct set *set)
         json_decref(set->reports[i]);
 }
 
+/* A latency that nothing was measured of: its percentiles are 0, but nothing was that fast. */
+static bool is_empty(json_t *object)
+{
+    json_t *count = json_object_get(object, "count");
+    return json_is_integer(count) && json_integer_value(count) == 0;
+}
+
 static json_t *find(json_t *report, const char *path)
 {
     while (report && *path) {
         char key[64];
         size_t length = strcspn(path, ".");
         snprintf(key, sizeof(key), "%.*s", (int)length, path);
-        report = json_object_get(report, key);
+        report = is_empty(report) ? NULL : json_object_get(report, key);
         path += length + (path[length] == '.');
     }
     return report;
@@ -161,6 +168,21 @@ static size_t count_bad(const struct set *set)
     return bad;
 }
 
+/* Nothing differs from itself: a run that counts twice would make a difference look surer than it is. */
+static bool are_different_runs(const struct set *a, const struct set *b, struct osy_error *err)
+{
+    json_t *all[2 * LOAD_RANKS_MOST];
+    size_t count = a->count + b->count;
+    memcpy(all, a->reports, a->count * sizeof(*all));
+    memcpy(all + a->count, b->reports, b->count * sizeof(*all));
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (json_equal(all[i], all[j]))
+                return osy_error_set(err, OSY_ERR_INVALID, "runs %zu and %zu of all are the same",
+                                     j + 1, i + 1);
+    return true;
+}
+
 static bool ask_the_same(const struct set *a, const struct set *b)
 {
     json_t *options = json_object_get(a->reports[0], "options");
@@ -217,7 +239,7 @@ static int print_help(void)
         "Sets runs side by side. Each A and B is a report.json, or the folder that --out has written; several of\n"
         "a kind, with commas between them, are compared by their medians. Then the table tells how sure a\n"
         "difference is.\n\n"
-        "Exit status: 0 compared; 1 a file cannot be read; 2 wrong usage.");
+        "Exit status: 0 compared; 1 a file cannot be read, or is named twice; 2 wrong usage.");
     return 0;
 }
 
@@ -233,7 +255,8 @@ int load_compare_main(int argc, char **argv)
             stderr);
         return EXIT_USAGE;
     }
-    bool ok = read_set(argv[1], &a, &err) && read_set(argv[2], &b, &err);
+    bool ok = read_set(argv[1], &a, &err) && read_set(argv[2], &b, &err) &&
+              are_different_runs(&a, &b, &err);
     if (ok)
         print_comparison(&a, &b);
     else

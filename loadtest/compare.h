@@ -4,5 +4,5 @@
  */
 #pragma once
 
-/* argv[0] is "compare". The exit status: 0 compared; 1 a file cannot be read; 2 wrong usage. */
+/* argv[0] is "compare". The exit status: 0 compared; 1 a file cannot be read, or is named twice; 2 wrong usage. */
 int load_compare_main(int argc, char **argv);

@@ -567,8 +567,8 @@ void load_feed_destroy(struct load_feed *feed)
     feed->socket = NULL;
     feeds->connecting -= is_connecting(feed->state);
     feeds->counts->live -= feed->state == FEED_LIVE;
-    feeds->counts->refused -= feed->state == FEED_REFUSED;
-    feeds->counts->followed--;
+    /* Who was refused stays in the books: nobody else would remember it. */
+    feeds->counts->followed -= feed->state != FEED_REFUSED;
     if (feed->previous)
         feed->previous->next = feed->next;
     else

@@ -71,7 +71,8 @@ struct load_feed *load_feed_create(struct load_feeds *feeds, const struct load_f
                                    const struct load_feed_handler *handler, void *context);
 /* Every feed that is not refused is up to date, and has acknowledged all that it acknowledges. */
 bool load_feeds_are_current(const struct load_feeds *feeds);
-void load_feed_destroy(struct load_feed *feed); /* closes politely; NULL is fine */
+/* Closes politely; NULL is fine. One that was refused stays counted, as followed and as refused. */
+void load_feed_destroy(struct load_feed *feed);
 bool load_feed_is_live(const struct load_feed *feed);
 /* Of the last event taken from the stream; "" when none was, and the hub has not named any. */
 const char *load_feed_position(const struct load_feed *feed, size_t stream);

@@ -10,6 +10,7 @@
 
 #define NAME_MAX_BYTES  32
 #define VALUE_MAX_BYTES 64
+#define RETRY_MOST_S    3600 /* no server may keep us away for longer */
 
 struct load_http_reader {
     llhttp_t parser;
@@ -47,12 +48,22 @@ static int on_header_value(llhttp_t *parser, const char *bytes, size_t length)
     return 0;
 }
 
+/* 0 for what is no number of seconds: it may be a date. */
+static uint32_t read_retry_after(const char *value)
+{
+    char *end;
+    unsigned long seconds = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end)
+        return 0;
+    return seconds < RETRY_MOST_S ? (uint32_t)seconds : RETRY_MOST_S;
+}
+
 static int on_header_complete(llhttp_t *parser)
 {
     struct load_http_reader *reader = reader_of(parser);
     struct load_http_reply *reply = &reader->reply;
     if (strcasecmp(reader->name, "Retry-After") == 0)
-        reply->retry_after_s = (uint32_t)strtoul(reader->value, NULL, 10);
+        reply->retry_after_s = read_retry_after(reader->value);
     else if (strcasecmp(reader->name, "Sec-WebSocket-Accept") == 0 &&
              reader->value_length < sizeof(reply->websocket_accept))
         memcpy(reply->websocket_accept, reader->value, reader->value_length + 1);

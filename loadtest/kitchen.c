@@ -104,6 +104,7 @@ static void change_order(struct load_kitchen *kitchen, const struct dish *dish, 
     snprintf(path, sizeof(path), "/api/v1/restaurants/me/orders/%s/%s", id,
              steps[change->version - 2]);
     run->stats->changes.offered++;
+    load_stats_latency(run->stats, LOAD_LATENCY_GENERATOR, due_ns, osy_clock_monotonic_ns());
     load_call(run->calls,
               &(struct load_http_request){.method = "POST",
                                           .path = path,

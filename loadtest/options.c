@@ -314,5 +314,5 @@ void load_options_print_help(void)
     puts(
         "\nThe model and what the figures mean: loadtest/README.md.\n"
         "Exit status: 0 all arrived; 1 something was lost, duplicated, out of order or left without\n"
-        "an answer, or the stack failed; 2 wrong usage.");
+        "an answer, every order was refused, or the stack failed; 2 wrong usage.");
 }

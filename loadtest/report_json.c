@@ -110,12 +110,27 @@ static void write_phases(struct osy_buffer *out, const struct load_options *opti
         write_decimal(out, "from", options->phases[i].from);
         write_decimal(out, "to", options->phases[i].to);
         write_decimal(out, "cut", options->phases[i].cut);
+        write_decimal(out, "away", (double)options->phases[i].away_ms / 1000);
         osy_buffer_char(out, '}');
     }
     osy_buffer_char(out, ']');
 }
 
-/* Of the scenario the file's name alone: where it lies is nobody's business. */
+/* The means before each step; none of a kitchen that changes orders at random. */
+static void write_cook(struct osy_buffer *out, const struct load_cook *cook)
+{
+    open_array(out, "cook_s");
+    for (size_t i = 0; cook->is_set && i < LOAD_COOK_STEPS; i++) {
+        separate(out);
+        osy_buffer_printf(out, "%.3f", cook->mean_s[i]);
+    }
+    osy_buffer_char(out, ']');
+}
+
+/*
+ * All that the load was asked to be: `compare` tells by it whether runs answer the same question. Of the scenario the
+ * file's name alone: where it lies is nobody's business.
+ */
 static void write_options(struct osy_buffer *out, const struct load_options *options)
 {
     const char *scenario = options->scenario ? options->scenario : "";
@@ -132,8 +147,11 @@ static void write_options(struct osy_buffer *out, const struct load_options *opt
     write_decimal(out, "skew", options->skew);
     write_bool(out, "ack", options->ack);
     write_bool(out, "walk_in", options->walk_in);
-    write_bool(out, "cook", options->cook.is_set);
+    write_cook(out, &options->cook);
     write_decimal(out, "jitter_s", (double)options->jitter.every_ms / 1000);
+    write_decimal(out, "jitter_away_s", (double)options->jitter.for_ms / 1000);
+    write_count(out, "stall_after", (uint64_t)options->stall_after);
+    write_count(out, "ramp", (uint64_t)options->ramp);
     write_count(out, "seconds", (uint64_t)options->seconds);
     write_phases(out, options);
     osy_buffer_char(out, '}');

@@ -284,7 +284,7 @@ static void enter_settle(struct session *session)
 static void finish(struct session *session)
 {
     struct load_stats *stats = session->run.stats;
-    stats->lost = load_missing_count(&session->run);
+    stats->lost = load_missing_count(&session->run) + session->run.failed_reloads;
     stats->behind = session->behind;
     if (stats->lost > 0)
         load_missing_note(&session->run);

@@ -54,6 +54,7 @@ struct load_run {
     struct load_stalled stalled;
     size_t customers_ready;   /* those whose first order is followed by a live socket */
     size_t failed_starts;     /* tablets and customers that the API sent away */
+    size_t failed_reloads;    /* lists that did not come when a reset asked for them */
     struct load_stats *stats; /* borrowed: on the desk */
 };
 

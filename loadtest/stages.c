@@ -129,6 +129,13 @@ bool load_stage_parse(struct load_stage_histogram *histogram, const char *page, 
     return sum;
 }
 
+bool load_stage_parse_start(double *started_s, const char *page)
+{
+    const char *start = find_value(page, "process_start_time_seconds", " ");
+    *started_s += start ? strtod(start, NULL) : 0;
+    return start;
+}
+
 /* --- all of them --- */
 
 static bool read_servers(struct load_stages *stages, const char *variable)
@@ -140,7 +147,7 @@ static bool read_servers(struct load_stages *stages, const char *variable)
     bool ok = url;
     for (; ok && url; url = strtok_r(NULL, " ", &rest)) {
         struct osy_buffer page = OSY_BUFFER_INIT;
-        ok = fetch_metrics(url, &page);
+        ok = fetch_metrics(url, &page) && load_stage_parse_start(&stages->started_s, page.bytes);
         for (size_t i = 0; ok && i < LOAD_STAGES; i++)
             if (strcmp(sources[i].urls, variable) == 0)
                 ok = load_stage_parse(&stages->of[i], page.bytes, sources[i].name);
@@ -171,7 +178,7 @@ static bool subtract(struct load_stage_histogram *now, const struct load_stage_h
 
 bool load_stages_subtract(struct load_stages *now, const struct load_stages *before)
 {
-    now->is_known = now->is_known && before->is_known;
+    now->is_known = now->is_known && before->is_known && now->started_s == before->started_s;
     for (size_t i = 0; i < LOAD_STAGES && now->is_known; i++)
         now->is_known = subtract(&now->of[i], &before->of[i]);
     return now->is_known;

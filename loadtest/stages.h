@@ -29,7 +29,8 @@ struct load_stage_histogram {
 
 struct load_stages {
     struct load_stage_histogram of[LOAD_STAGES];
-    bool is_known; /* every server was asked and has answered */
+    double started_s; /* when the servers were started, added up: another sum, another process */
+    bool is_known;    /* every server was asked and has answered */
 };
 
 extern const char *const load_stage_keys[LOAD_STAGES];   /* "commit" */
@@ -44,6 +45,8 @@ bool load_stages_subtract(struct load_stages *now, const struct load_stages *bef
  * the pages before.
  */
 bool load_stage_parse(struct load_stage_histogram *histogram, const char *page, const char *name);
+/* Adds when the server of a page was started, since 1970. False when it does not tell. */
+bool load_stage_parse_start(double *started_s, const char *page);
 /* In seconds, interpolated inside of the bucket; 0 while there is nothing. */
 double load_stage_quantile(const struct load_stage_histogram *histogram, double quantile);
 double load_stage_mean(const struct load_stage_histogram *histogram);

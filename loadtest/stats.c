@@ -117,10 +117,16 @@ uint64_t load_stats_delivered(const struct load_stats *stats)
     return stats->to_tablets + stats->to_customers + stats->to_dashboards;
 }
 
+/* Where every order was refused nothing was tried. */
+static bool has_tried(const struct load_posts *orders)
+{
+    return orders->accepted > 0 || orders->offered == 0;
+}
+
 bool load_stats_are_good(const struct load_stats *stats)
 {
-    return stats->lost == 0 && stats->duplicated == 0 && stats->out_of_order == 0 &&
-           stats->behind == 0 && stats->leaked == 0 &&
+    return has_tried(&stats->orders) && stats->lost == 0 && stats->duplicated == 0 &&
+           stats->out_of_order == 0 && stats->behind == 0 && stats->leaked == 0 &&
            stats->sockets.live == stats->sockets.followed && stats->orders.unanswered == 0 &&
            stats->changes.unanswered == 0 && stats->sockets.violations == 0 &&
            stats->sockets.refused == 0;

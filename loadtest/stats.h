@@ -41,10 +41,11 @@ struct load_close_count {
 
 /* What became of the sockets of feeds. */
 struct load_socket_counts {
-    uint64_t followed, live; /* now: feeds, and those of them that are up to date */
-    uint64_t opened;         /* sockets that reached hello */
-    uint64_t refused;        /* feeds that a hub sent away for good (4401, 4403, 4404) */
-    uint64_t cuts;           /* sockets that we have cut */
+    uint64_t followed; /* now: feeds; those that were refused stay among them */
+    uint64_t live;     /* now: feeds that are up to date */
+    uint64_t opened;   /* sockets that reached hello */
+    uint64_t refused;  /* feeds that a hub sent away for good (4401, 4403, 4404) */
+    uint64_t cuts;     /* sockets that we have cut */
     uint64_t reconnects, resets, drains;
     uint64_t heartbeats, presences, figures; /* messages of these kinds */
     uint64_t oldest_view_ms;                 /* the worst freshness that a heartbeat told */
@@ -97,5 +98,5 @@ void load_posts_refuse(struct load_posts *posts, int status);  /* 0: no reply th
 uint64_t load_posts_refused(const struct load_posts *posts);   /* of any status */
 uint64_t load_stats_delivered(const struct load_stats *stats); /* to sockets of all kinds */
 void load_socket_counts_close(struct load_socket_counts *sockets, int code, uint64_t count);
-/* Whether everything that was acknowledged reached everyone, once and in order. */
+/* Whether something was acknowledged, unless nothing was asked for, and all of it reached everyone, once and in order. */
 bool load_stats_are_good(const struct load_stats *stats);

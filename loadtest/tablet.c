@@ -72,10 +72,11 @@ static void on_event(void *context, size_t stream, const struct load_message *ev
         load_watch_event(tablet->run, &tablet->view, tablet->restaurant, event, now_ns);
 }
 
+/* That it comes is what the tablet needs: without it, what the reset has skipped is lost. */
 static void on_list_reloaded(void *context, const struct load_http_reply *reply)
 {
-    (void)context;
-    (void)reply; /* that it came at all is what the tablet needs: load_call insists on it */
+    struct load_tablet *tablet = context;
+    tablet->run->failed_reloads += !reply || reply->status != 200;
 }
 
 static void on_reset(void *context, size_t stream, const char *position)

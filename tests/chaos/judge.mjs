@@ -95,6 +95,13 @@ const cases = [
     says: (r) => r.lost > 0,
   },
   { behaviour: 'babble', every: 100, good: false, says: (r) => r.sockets.violations > 0 },
+  // A customer who is turned away and orders again: the next order's socket makes nothing good.
+  { behaviour: 'turn_away', every: 40, good: false, says: (r) => r.sockets.refused > 0 },
+  { behaviour: 'unlisted', every: 4, good: false, options: jitter, says: (r) => r.sockets.resets > 0 && r.lost > 0 },
+  {
+    name: 'refuse everything', behaviour: 'refuse', every: 1, good: false, options: ['--customers', '0'],
+    says: (r) => r.orders.offered > 100 && r.orders.accepted === 0,
+  },
 ]
 
 // Stands in for ordersync-api, which the load test runs for its restaurants and tokens.

@@ -23,6 +23,7 @@ class LyingServer {
   #replies = new Map() // idempotency key -> [status, body]
   #sockets = new Set()
   #frozen = new Set() // sockets that have resumed from nowhere: those that will stall
+  #listsOwed = 0 // that a reset has asked for, and that `unlisted` refuses
   #shown = new Map() // device -> { stream, received, displayed }
 
   constructor(behaviour, every) {
@@ -114,7 +115,7 @@ class LyingServer {
   #leak(order, event) {
     for (const other of this.#orders.values()) {
       const [[socket] = []] = other.stream.subscribers
-      if (other === order || !socket) continue
+      if (other === order || !socket?.writable) continue // gone, or about to be
       sendText(socket, eventMessage(other.stream, other.stream.log.length, event))
       return
     }
@@ -159,6 +160,10 @@ class LyingServer {
     if (path[0] === 'orders') return [200, { order: publicOrder(this.#orders.get(path[1])) }]
     if (path[2] === 'menu') return [200, { items: menu }]
     if (path[2] === 'orders' && path.length === 3) {
+      if (this.#listsOwed > 0) {
+        this.#listsOwed--
+        return [404, {}]
+      }
       const stream = this.#restaurant(bearerOf(request))
       const ahead = stream.log.length > 0 && this.#does('phantom') ? 1 : 0
       const position = positionText(stream, stream.log.length + ahead)
@@ -205,6 +210,7 @@ class LyingServer {
     )
     const position = isDashboard ? undefined : positionText(stream, stream.log.length)
     sendText(socket, JSON.stringify({ type: 'hello', hub: 'liar', position, heartbeat_ms: 25000, view_age_ms: 0, stale_after_ms: 15000 }))
+    if (stream?.kind === 'o' && this.#does('turn_away')) sendClose(socket, 4403)
     let unread = Buffer.alloc(0)
     socket.on('data', (bytes) => {
       unread = takeFrames(Buffer.concat([unread, bytes]), (opcode, payload) => {
@@ -231,7 +237,9 @@ class LyingServer {
 
   #resume(socket, stream, from, restaurantId) {
     const position = positionText(stream, stream.log.length)
-    if (this.#does('reset')) {
+    const isUnlisted = stream.kind === 'r' && stream.log.length > 0 && this.#does('unlisted')
+    this.#listsOwed += isUnlisted
+    if (isUnlisted || this.#does('reset')) {
       sendText(socket, JSON.stringify({ type: 'reset', restaurant_id: restaurantId, position, reason: 'too_old' }))
     } else {
       for (let i = from === null ? stream.log.length : numberOf(from); i < stream.log.length; i++)

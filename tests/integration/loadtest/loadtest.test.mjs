@@ -7,6 +7,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { env } from '../api/stack.mjs';
+import { atEnd } from '../endings.mjs';
 
 const PROGRAM = path.join(env.BIN_DIR, 'ordersync-loadtest');
 const SMALL = ['--tablets', '12', '--customers', '12', '--restaurants', '6', '--rate', '20', '--ramp', '100', '--ack'];
@@ -21,7 +22,9 @@ async function folderFor(t) {
 /** Runs it; `says(pattern)` waits for what it prints. */
 function start(t, ...args) {
   const child = spawn(PROGRAM, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  t.after(() => child.kill('SIGKILL'));
+  const kill = () => child.kill('SIGKILL');
+  t.after(kill);
+  atEnd(kill);
   const run = { child, output: '' };
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (run.output += text));
   run.ended = once(child, 'close').then(([status]) => status);
@@ -66,7 +69,8 @@ test('a scenario by several generators: one verdict, whole accounts, every stage
   assert.equal(report.sockets.current, report.sockets.followed);
   assert.equal(report.sockets.cuts > 0, true);
   assert.equal(report.changes.accepted > 0, true);
-  assert.deepEqual(report.options.phases.map(({ name }) => name), ['calm', 'storm']);
+  assert.deepEqual(report.options.phases.map(({ name, away }) => [name, away]), [['calm', 2], ['storm', 0.2]]);
+  assert.deepEqual(report.options.cook_s, [0.2, 0.2, 0.2, 0.2]);
   const acknowledged = (await readFile(ids, 'utf8')).trim().split('\n');
   assert.equal(new Set(acknowledged).size, report.orders.accepted);
 
@@ -156,6 +160,27 @@ test('a report that cannot be written is refused before the run', async (t) => {
   assert.doesNotMatch(output, /seeding/);
 });
 
+test('what a run has not measured is no figure, and other options are another question', async (t) => {
+  const folder = await folderFor(t);
+  const recovery = (count, p99) => ({ post_to_socket: { count: 9, p50: 5, p99: 10 }, recovery: { count, p99 } });
+  const runs = [
+    [recovery(3, 40), { cook_s: [1, 2, 3, 4] }],
+    [recovery(0, 0), { cook_s: [1, 2, 3, 4] }],
+    [recovery(3, 80), { cook_s: [1, 2, 3, 5] }],
+  ];
+  const paths = await Promise.all(
+    runs.map(async ([latencies, options], i) => {
+      const file = path.join(folder, `${i}.json`);
+      await writeFile(file, JSON.stringify({ good: true, number: i, options, latency_ms: latencies }));
+      return file;
+    }),
+  );
+  const { output } = await finish(t, 'compare', paths.slice(0, 2).join(), paths[2]);
+  assert.match(output, /cut -> current again p99, ms +40\.00 +80\.00 +2\.00/);
+  assert.match(output, /not asked for the same load/);
+  assert.doesNotMatch((await finish(t, 'compare', paths[0], paths[1])).output, /not asked for the same load|current again/);
+});
+
 test('two runs give no verdict; four of each may', async (t) => {
   const folder = await folderFor(t);
   const paths = [];
@@ -172,5 +197,8 @@ test('two runs give no verdict; four of each may', async (t) => {
   assert.match(several.output, /POST -> socket p50, ms .* no difference shown/);
   assert.equal((await finish(t, 'compare', paths[0], folder)).status, 1);
   assert.equal((await finish(t, 'compare', paths[0])).status, 2);
+  const twice = await finish(t, 'compare', [...paths.slice(0, 3), paths[0]].join(), paths.slice(4).join());
+  assert.equal(twice.status, 1);
+  assert.match(twice.output, /runs 1 and 4 of all are the same/);
   assert.equal((await readdir(folder)).length, 8);
 });

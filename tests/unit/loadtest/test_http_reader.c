@@ -106,6 +106,27 @@ static void what_is_no_reply_is_refused(void **state)
     }
 }
 
+static void nobody_is_kept_away_for_longer_than_an_hour(void **state)
+{
+    static const struct {
+        const char *value;
+        uint32_t seconds;
+    } cases[] = {{"7", 7},  {"3600", 3600}, {"99999999999999999999", 3600},
+                 {"-1", 0}, {"7s", 0},      {"Sat, 21 Nov 2026 19:00:00 GMT", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct load_http_reader *reader = load_http_reader_create();
+        char text[200];
+        size_t used;
+        snprintf(text, sizeof(text),
+                 "HTTP/1.1 503 No\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", cases[i].value);
+        const struct load_http_reply *reply = read_reply(reader, text, sizeof(text), &used);
+        assert_non_null(reply);
+        assert_int_equal(reply->retry_after_s, cases[i].seconds);
+        load_http_reader_destroy(reader);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +134,7 @@ int main(void)
         cmocka_unit_test(chunks_are_joined_and_the_next_reply_starts_clean),
         cmocka_unit_test(an_upgrade_leaves_the_first_frames_behind),
         cmocka_unit_test(what_is_no_reply_is_refused),
+        cmocka_unit_test(nobody_is_kept_away_for_longer_than_an_hour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,23 @@ static void a_server_that_was_restarted_leaves_nothing_known(void **state)
     assert_false(load_stages_subtract(&now, &before));
 }
 
+/* Of several servers the others may have counted more meanwhile than the one had before. */
+static void a_restart_shows_even_where_every_count_has_grown(void **state)
+{
+    struct load_stages before = {.is_known = true}, now = {.is_known = true};
+    (void)state;
+    assert_true(load_stage_parse_start(&before.started_s, "\nprocess_start_time_seconds 100.5\n"));
+    assert_true(load_stage_parse_start(&before.started_s, "\nprocess_start_time_seconds 200\n"));
+    assert_true(load_stage_parse_start(&now.started_s, "\nprocess_start_time_seconds 100.5\n"));
+    assert_true(load_stage_parse_start(&now.started_s, "\nprocess_start_time_seconds 207\n"));
+    for (size_t i = 0; i < LOAD_STAGES; i++)
+        assert_true(load_stage_parse(&now.of[i], page, "a_seconds"));
+    for (size_t i = 0; i < LOAD_STAGES; i++)
+        before.of[i].bound_count = now.of[i].bound_count;
+    assert_false(load_stages_subtract(&now, &before));
+    assert_false(load_stage_parse_start(&now.started_s, page));
+}
+
 static void a_server_that_did_not_answer_leaves_nothing_known(void **state)
 {
     struct load_stages before = {.is_known = false}, now = {.is_known = true};
@@ -102,6 +119,7 @@ int main(void)
         cmocka_unit_test(quantiles_lie_inside_of_their_bucket),
         cmocka_unit_test(what_was_before_is_subtracted),
         cmocka_unit_test(a_server_that_was_restarted_leaves_nothing_known),
+        cmocka_unit_test(a_restart_shows_even_where_every_count_has_grown),
         cmocka_unit_test(a_server_that_did_not_answer_leaves_nothing_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

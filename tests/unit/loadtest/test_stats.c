@@ -62,12 +62,23 @@ static void one_lost_event_of_any_generator_is_no_good_run(void **state)
     assert_false(load_stats_are_good(&one));
 }
 
+static void a_run_in_which_every_order_was_refused_is_no_good_run(void **state)
+{
+    (void)state;
+    one = (struct load_stats){.orders.offered = 10};
+    load_posts_refuse(&one.orders, 503);
+    assert_false(load_stats_are_good(&one));
+    one.orders.accepted = 1;
+    assert_true(load_stats_are_good(&one));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merging_adds_every_counter),
         cmocka_unit_test(close_codes_are_told_apart_and_merged),
         cmocka_unit_test(one_lost_event_of_any_generator_is_no_good_run),
+        cmocka_unit_test(a_run_in_which_every_order_was_refused_is_no_good_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
