@@ -110,7 +110,7 @@ if [ "$1" = seed ]; then
   i=0
   while [ $i -lt "$3" ]; do printf '01890000-0000-7000-8000-0000000%05x\\n' $((65536 + i)); i=$((i + 1)); done
 else
-  echo "$3-$7"
+  while read -r restaurant others; do echo "$4-$restaurant"; done
 fi
 `
 
