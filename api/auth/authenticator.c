@@ -1,21 +1,19 @@
 #include "api/auth/authenticator.h"
 
-#include <assert.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shared/alloc.h"
+#include "shared/digest.h"
 #include "shared/jwt.h"
 #include "shared/metrics.h"
 #include "shared/revocations.h"
 #include "shared/tracking_token.h"
 
-#define WAYS         4
-#define DIGEST_BYTES 32
+#define WAYS 4
 
 struct entry {
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[OSY_SHA256_BYTES];
     struct api_principal *principal; /* counted; NULL: free */
     uint64_t used_at;                /* the authenticator's clock */
 };
@@ -26,8 +24,6 @@ struct api_authenticator {
     struct entry *entries; /* owned; set_count * WAYS */
     size_t set_count;      /* a power of two */
     uint64_t clock;        /* counts look-ups */
-    EVP_MD *sha256;
-    EVP_MD_CTX *digest_context;
     struct osy_metric *hits, *verified, *refused;
 };
 
@@ -46,9 +42,6 @@ struct api_authenticator *api_authenticator_create(const struct osy_keyring *key
         authenticator->set_count *= 2;
     authenticator->entries =
         osy_alloc_array(authenticator->set_count * WAYS, sizeof *authenticator->entries);
-    authenticator->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    authenticator->digest_context = EVP_MD_CTX_new();
-    assert(authenticator->sha256 && authenticator->digest_context);
     authenticator->hits = osy_metric_with(family, (const char *const[]){"cached"});
     authenticator->verified = osy_metric_with(family, (const char *const[]){"verified"});
     authenticator->refused = osy_metric_with(family, (const char *const[]){"refused"});
@@ -62,13 +55,11 @@ void api_authenticator_destroy(struct api_authenticator *authenticator)
     for (size_t i = 0; i < authenticator->set_count * WAYS; i++)
         api_principal_unref(authenticator->entries[i].principal);
     free(authenticator->entries);
-    EVP_MD_CTX_free(authenticator->digest_context);
-    EVP_MD_free(authenticator->sha256);
     free(authenticator);
 }
 
 static struct entry *find_set(struct api_authenticator *authenticator,
-                              const uint8_t digest[DIGEST_BYTES])
+                              const uint8_t digest[OSY_SHA256_BYTES])
 {
     uint64_t index;
     memcpy(&index, digest, sizeof index); /* any 8 bytes of a SHA-256 are as good as a hash */
@@ -76,11 +67,11 @@ static struct entry *find_set(struct api_authenticator *authenticator,
 }
 
 static struct api_principal *find_cached(struct api_authenticator *authenticator, struct entry *set,
-                                         const uint8_t digest[DIGEST_BYTES], int64_t now_s)
+                                         const uint8_t digest[OSY_SHA256_BYTES], int64_t now_s)
 {
     for (size_t i = 0; i < WAYS; i++) {
         struct entry *entry = &set[i];
-        if (!entry->principal || memcmp(entry->digest, digest, DIGEST_BYTES) != 0)
+        if (!entry->principal || memcmp(entry->digest, digest, OSY_SHA256_BYTES) != 0)
             continue;
         if (entry->principal->expires_at_s > now_s) {
             entry->used_at = ++authenticator->clock;
@@ -93,7 +84,7 @@ static struct api_principal *find_cached(struct api_authenticator *authenticator
 }
 
 static void remember(struct api_authenticator *authenticator, struct entry *set,
-                     const uint8_t digest[DIGEST_BYTES], struct api_principal *principal)
+                     const uint8_t digest[OSY_SHA256_BYTES], struct api_principal *principal)
 {
     struct entry *victim = &set[0];
     for (size_t i = 0; i < WAYS && victim->principal; i++) {
@@ -101,7 +92,7 @@ static void remember(struct api_authenticator *authenticator, struct entry *set,
             victim = &set[i];
     }
     api_principal_unref(victim->principal);
-    memcpy(victim->digest, digest, DIGEST_BYTES);
+    memcpy(victim->digest, digest, OSY_SHA256_BYTES);
     victim->principal = api_principal_ref(principal);
     victim->used_at = ++authenticator->clock;
 }
@@ -109,17 +100,15 @@ static void remember(struct api_authenticator *authenticator, struct entry *set,
 static struct api_principal *verify_user(struct api_authenticator *authenticator, const char *token,
                                          size_t length, int64_t now_s, struct osy_error *err)
 {
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t digest[OSY_SHA256_BYTES];
     struct api_principal *principal;
     struct entry *set;
 
-    if (length > OSY_JWT_MAX ||
-        !EVP_DigestInit_ex(authenticator->digest_context, authenticator->sha256, NULL) ||
-        !EVP_DigestUpdate(authenticator->digest_context, token, length) ||
-        !EVP_DigestFinal_ex(authenticator->digest_context, digest, NULL)) {
+    if (length > OSY_JWT_MAX) {
         osy_error_set(err, OSY_ERR_DENIED, "the token is too long");
         return NULL;
     }
+    osy_sha256(&(struct osy_piece){token, length}, 1, digest);
     set = find_set(authenticator, digest);
     principal = find_cached(authenticator, set, digest, now_s);
     if (principal) {
