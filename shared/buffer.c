@@ -53,6 +53,17 @@ void osy_buffer_text(struct osy_buffer *buffer, const char *text)
     osy_buffer_append(buffer, text, strlen(text));
 }
 
+void osy_buffer_texts(struct osy_buffer *buffer, ...)
+{
+    va_list texts;
+    const char *text;
+
+    va_start(texts, buffer);
+    while ((text = va_arg(texts, const char *)) != NULL)
+        osy_buffer_text(buffer, text);
+    va_end(texts);
+}
+
 void osy_buffer_char(struct osy_buffer *buffer, char c)
 {
     osy_buffer_append(buffer, &c, 1);

@@ -24,6 +24,8 @@ void osy_buffer_clear(struct osy_buffer *buffer);  /* length 0, keeps the memory
 void osy_buffer_reserve(struct osy_buffer *buffer, size_t more);
 void osy_buffer_append(struct osy_buffer *buffer, const void *bytes, size_t length);
 void osy_buffer_text(struct osy_buffer *buffer, const char *text);
+/* C strings, up to a NULL: where printf's work on the format would show. */
+void osy_buffer_texts(struct osy_buffer *buffer, ...) __attribute__((sentinel));
 void osy_buffer_char(struct osy_buffer *buffer, char c);
 void osy_buffer_u64(struct osy_buffer *buffer, uint64_t value);
 void osy_buffer_i64(struct osy_buffer *buffer, int64_t value);

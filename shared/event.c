@@ -14,10 +14,9 @@ void osy_event_write_json(const struct osy_event *event, struct osy_buffer *out)
     osy_uuid_format(&event->restaurant_id, restaurant_id);
     osy_uuid_format(&event->order_id, order_id);
     osy_time_format(event->time_ms, time);
-    osy_buffer_printf(out,
-                      "{\"specversion\":\"1.0\",\"id\":\"%s\",\"source\":\"/restaurants/%s\","
-                      "\"type\":\"%s\",\"subject\":\"%s\",\"time\":\"%s\",",
-                      id, restaurant_id, event->type, order_id, time);
+    osy_buffer_texts(out, "{\"specversion\":\"1.0\",\"id\":\"", id, "\",\"source\":\"/restaurants/",
+                     restaurant_id, "\",\"type\":\"", event->type, "\",\"subject\":\"", order_id,
+                     "\",\"time\":\"", time, "\",", NULL);
     if (event->traceparent && event->traceparent[0] != '\0') {
         osy_buffer_text(out, "\"traceparent\":");
         osy_buffer_json_string(out, event->traceparent);

@@ -12,6 +12,8 @@
 #include "shared/alloc.h"
 #include "shared/metrics.h"
 
+#define USUAL_HEAD_BYTES 320 /* what write_reply makes itself; a longer one costs a reallocation */
+
 static const struct api_parser_failure too_many_connections = {503, "OVERLOADED",
                                                                "too many connections"};
 
@@ -93,6 +95,7 @@ static void write_reply(struct osy_buffer *out, const struct api_request *reques
     size_t length = request->reply_body.length;
     bool may_have_body = request->status != 204 && request->status != 304;
 
+    osy_buffer_reserve(out, USUAL_HEAD_BYTES + request->reply_headers.length + length);
     osy_buffer_text(out, "HTTP/1.1 ");
     osy_buffer_i64(out, request->status);
     osy_buffer_char(out, ' ');

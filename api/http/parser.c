@@ -9,6 +9,10 @@
 #include "shared/alloc.h"
 #include "shared/clock.h"
 
+#define USUAL_HEAD_BYTES 511 /* with the NUL one allocation that most heads fit into */
+#define USUAL_BODY_BYTES \
+    4096 /* a longer body gets its room when it comes, not when it is announced */
+
 struct api_parser {
     llhttp_t llhttp;
     const struct api_http_limits *limits; /* borrowed */
@@ -52,6 +56,7 @@ static int on_message_begin(llhttp_t *llhttp)
 {
     struct api_parser *parser = llhttp->data;
     parser->request = api_request_create();
+    osy_buffer_reserve(&parser->request->head, USUAL_HEAD_BYTES);
     parser->phase = API_PARSER_HEADERS;
     parser->in_trailers = false;
     parser->header_bytes = 0;
@@ -220,6 +225,8 @@ static int on_headers_complete(llhttp_t *llhttp)
     }
     request->expects_continue = !request->is_http_1_0 && api_request_header(request, "expect") &&
                                 ((llhttp->flags & F_CHUNKED) || llhttp->content_length > 0);
+    if (llhttp->content_length > 0 && llhttp->content_length <= USUAL_BODY_BYTES)
+        osy_buffer_reserve(&request->body, (size_t)llhttp->content_length);
     llhttp->upgrade = 0; /* RFC 9110 section 7.8: an Upgrade may be ignored, and always is here */
     parser->phase = API_PARSER_BODY;
     parser->in_trailers = true;

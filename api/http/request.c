@@ -8,27 +8,51 @@
 #include "api/http/service_internal.h"
 #include "shared/alloc.h"
 #include "shared/base64url.h"
+#include "shared/pool.h"
 #include "shared/random.h"
 #include "shared/utf8.h"
 
+enum { POOL_MOST = 1024, ROOM_MOST_BYTES = 4096 };
+
+/* Of the loop thread, which makes all requests and ends them. */
+static _Thread_local struct osy_pool pool = {.most = POOL_MOST};
+
 struct api_request *api_request_create(void)
 {
-    struct api_request *request = osy_alloc(sizeof *request);
+    struct api_request *request = osy_pool_take(&pool);
+    if (!request)
+        request = osy_alloc(sizeof *request);
     request->method = ""; /* until it is known */
     return request;
+}
+
+/* The buffer for the next request, unless this one was unusually long. */
+static struct osy_buffer keep_room(struct osy_buffer *buffer)
+{
+    if (buffer->capacity > ROOM_MOST_BYTES)
+        osy_buffer_deinit(buffer);
+    if (buffer->bytes)
+        osy_buffer_clear(buffer);
+    return *buffer;
 }
 
 void api_request_destroy(struct api_request *request)
 {
     if (!request)
         return;
-    osy_buffer_deinit(&request->head);
-    osy_buffer_deinit(&request->body);
     osy_buffer_deinit(&request->param_text);
     osy_buffer_deinit(&request->reply_headers);
     osy_buffer_deinit(&request->reply_body);
     api_principal_unref(request->principal);
     free(request->query_text);
+    struct osy_buffer head = keep_room(&request->head), body = keep_room(&request->body);
+    memset(request, 0, sizeof *request);
+    request->head = head;
+    request->body = body;
+    if (osy_pool_give(&pool, request))
+        return;
+    osy_buffer_deinit(&head);
+    osy_buffer_deinit(&body);
     free(request);
 }
 

@@ -5,6 +5,12 @@
 
 #include "api/orders/status.h"
 #include "shared/alloc.h"
+#include "shared/pool.h"
+
+enum { POOL_MOST = 1024 };
+
+/* Of the loop thread, which makes all commands and ends them. */
+static _Thread_local struct osy_pool pool = {.most = POOL_MOST};
 
 /* The names that create_orders.sql and change_orders.sql answer with, and labels of a metric. */
 static const char *const outcome_names[API_ORDER_OUTCOME_COUNT] = {
@@ -42,7 +48,9 @@ enum api_order_outcome api_order_outcome_parse(const char *name)
 
 struct api_order_command *api_order_command_create(const struct api_order_step *step)
 {
-    struct api_order_command *command = osy_alloc(sizeof *command);
+    struct api_order_command *command = osy_pool_take(&pool);
+    if (!command)
+        command = osy_alloc(sizeof *command);
     command->step = step;
     command->event_id = osy_uuid_v4();
     command->audit_id = osy_uuid_v7();
@@ -62,7 +70,9 @@ void api_order_command_destroy(struct api_order_command *command)
         osy_buffer_deinit(&command->draft.note);
     }
     free(command->result.data);
-    free(command);
+    memset(command, 0, sizeof *command);
+    if (!osy_pool_give(&pool, command))
+        free(command);
 }
 
 struct osy_event api_order_command_event(const struct api_order_command *command)

@@ -4,6 +4,8 @@
 
 #include "api/http/request.h"
 
+#define USUAL_REST_BYTES 512 /* position, tracking token, socket's URL */
+
 struct problem {
     int status;
     const char *code, *detail;
@@ -39,12 +41,13 @@ void api_order_append_position(struct osy_buffer *out, enum osy_position_kind ki
     if (event_id)
         position.event_id = *event_id;
     osy_position_format(&position, text);
-    osy_buffer_printf(out, "\"position\":\"%s\"", text);
+    osy_buffer_texts(out, "\"position\":\"", text, "\"", NULL);
 }
 
 void api_order_append_result(struct osy_buffer *out, const struct api_order_command *command)
 {
     const struct api_order_result *result = &command->result;
+    osy_buffer_reserve(out, result->data_length + USUAL_REST_BYTES);
     osy_buffer_text(out, "{\"order\":");
     osy_buffer_append(out, result->data, result->data_length);
     osy_buffer_char(out, ',');

@@ -57,6 +57,18 @@ static void printf_grows_as_far_as_needed(void **state)
     }
 }
 
+static void texts_are_joined_up_to_null(void **state)
+{
+    struct osy_buffer buffer = OSY_BUFFER_INIT;
+
+    (void)state;
+    osy_buffer_texts(&buffer, "one", "", "two", "three", NULL);
+    assert_string_equal(buffer.bytes, "onetwothree");
+    osy_buffer_texts(&buffer, NULL);
+    assert_int_equal(buffer.length, 11);
+    osy_buffer_deinit(&buffer);
+}
+
 static void json_strings_are_escaped(void **state)
 {
     static const struct {
@@ -129,6 +141,7 @@ int main(void)
         cmocka_unit_test(content_is_always_a_string),
         cmocka_unit_test(numbers_are_written_to_their_limits),
         cmocka_unit_test(printf_grows_as_far_as_needed),
+        cmocka_unit_test(texts_are_joined_up_to_null),
         cmocka_unit_test(json_strings_are_escaped),
         cmocka_unit_test(every_byte_string_becomes_json_that_parses),
         cmocka_unit_test(what_is_taken_belongs_to_the_taker),
