@@ -26,8 +26,8 @@ static void append_socket_url(struct osy_buffer *out, const char *public_url,
                               const char *restaurant_id, const char *order_id)
 {
     /* http becomes ws, and https wss */
-    osy_buffer_printf(out, "\"socket_url\":\"ws%s/ws/orders/%s/status?r=%s\"",
-                      public_url + strlen("http"), order_id, restaurant_id);
+    osy_buffer_texts(out, "\"socket_url\":\"ws", public_url + strlen("http"), "/ws/orders/",
+                     order_id, "/status?r=", restaurant_id, "\"", NULL);
 }
 
 static void reply_created(struct waiting *waiting, const struct api_order_command *command)
@@ -41,7 +41,7 @@ static void reply_created(struct waiting *waiting, const struct api_order_comman
     osy_tracking_sign(waiting->context->keyring, &command->restaurant_id, &command->result.order_id,
                       token);
     api_order_append_result(&body, command);
-    osy_buffer_printf(&body, ",\"tracking_token\":\"%s\",", token);
+    osy_buffer_texts(&body, ",\"tracking_token\":\"", token, "\",", NULL);
     append_socket_url(&body, waiting->context->config->public_url, restaurant_id, order_id);
     osy_buffer_char(&body, '}');
     api_reply_json(waiting->request, 201, &body);
@@ -87,6 +87,10 @@ void api_handle_create_order(struct api_context *context, struct api_request *re
     struct api_new_order order;
     size_t length = 0;
     const char *body = api_request_body(request, &length);
+    if (!api_order_writer_has_room(context->writer)) {
+        api_reply_overloaded(request);
+        return;
+    }
     if (!api_new_order_parse(body, length, &order, &err)) {
         api_reply_invalid(request, &err);
         return;

@@ -57,7 +57,8 @@ struct api_order_writer {
     struct queue done;
 
     struct osy_metric *batch_size, *commit_seconds, *taken_to_committed, *queue_depth, *created;
-    struct osy_metric_family *changes, *outcomes;
+    struct osy_metric *outcomes[API_ORDER_OUTCOME_COUNT];
+    struct osy_metric_family *changes;
 };
 
 static void queue_init(struct queue *queue)
@@ -295,10 +296,9 @@ static void publish(struct api_order_writer *writer, const struct api_order_comm
 
 static void finish(struct api_order_writer *writer, struct api_order_command *command)
 {
-    const char *outcome = api_order_outcome_name(command->result.outcome);
     writer->pending--;
     osy_metric_set(writer->queue_depth, (double)writer->pending);
-    osy_metric_inc(osy_metric_with(writer->outcomes, &outcome));
+    osy_metric_inc(writer->outcomes[command->result.outcome]);
     OSY_FAILPOINT("writer.before_reply", "the reply to a decided command is sent");
     command->on_done(command);
     if (is_written(command)) {
@@ -337,9 +337,14 @@ static struct lane *find_lane(struct api_order_writer *writer, const struct osy_
     return &writer->lanes[hash % writer->lane_count];
 }
 
+bool api_order_writer_has_room(const struct api_order_writer *writer)
+{
+    return writer->pending < writer->queue_max;
+}
+
 bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_command *command)
 {
-    if (writer->pending >= writer->queue_max)
+    if (!api_order_writer_has_room(writer))
         return false;
     struct lane *lane = find_lane(writer, &command->restaurant_id);
     command->deadline_ms = osy_clock_monotonic_ms() + writer->deadline_ms;
@@ -360,6 +365,17 @@ size_t api_order_writer_pending(const struct api_order_writer *writer)
 
 /* ---- life ---- */
 
+/* All at once: looking one up takes a lock, and each order has one. */
+static void register_outcomes(struct api_order_writer *writer, struct osy_metrics *metrics)
+{
+    struct osy_metric_family *family = osy_metrics_counter_family(
+        metrics, "order_outcomes_total", "What became of orders and status changes", "outcome");
+    for (int i = 0; i < API_ORDER_OUTCOME_COUNT; i++) {
+        const char *name = api_order_outcome_name((enum api_order_outcome)i);
+        writer->outcomes[i] = osy_metric_with(family, &name);
+    }
+}
+
 static void register_metrics(struct api_order_writer *writer, struct osy_metrics *metrics)
 {
     writer->batch_size = osy_metrics_histogram(
@@ -378,8 +394,7 @@ static void register_metrics(struct api_order_writer *writer, struct osy_metrics
         osy_metrics_counter(metrics, "orders_created_total", "Orders that were written");
     writer->changes = osy_metrics_counter_family(metrics, "order_changes_total",
                                                  "Status changes that were written", "to");
-    writer->outcomes = osy_metrics_counter_family(
-        metrics, "order_outcomes_total", "What became of orders and status changes", "outcome");
+    register_outcomes(writer, metrics);
 }
 
 static void init_lane(struct lane *lane, struct api_order_writer *writer, const char *database_url)

@@ -1,12 +1,13 @@
 /** `ordersync-api serve` as a process: how it ends, and how it refuses to begin. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
-import { PROGRAM, start } from './own.mjs';
-import { env, makeRestaurant, newOrder, sql } from './stack.mjs';
+import { atEnd } from '../endings.mjs';
+import { PROGRAM, start, until } from './own.mjs';
+import { env, makeRestaurant, newOrder, request, sql } from './stack.mjs';
 
 const serve = () => start('serve');
 
@@ -35,6 +36,35 @@ const accepts = (port) =>
     });
     socket.on('error', () => resolve(false));
   });
+
+/** Holds the row that every writer of the restaurant's orders needs, until it is called. */
+async function holdStream(restaurant) {
+  const psql = spawn('psql', ['-XAtq', env.DATABASE_URL], { stdio: ['pipe', 'pipe', 'inherit'] });
+  atEnd(() => psql.kill());
+  psql.stdin.write(`BEGIN; SELECT 'held' FROM restaurant_streams WHERE restaurant_id = '${restaurant.id}' FOR UPDATE;\n`);
+  await once(psql.stdout, 'data');
+  return () => psql.stdin.end('ROLLBACK;\n');
+}
+
+test('an order for which the writer has no room gets 503 and Retry-After, whatever is in it', async () => {
+  const restaurant = await makeRestaurant();
+  const { port, stop } = await start('serve', { ORDERSYNC_ORDER_QUEUE: '1', ORDERSYNC_ORDER_DEADLINE_MS: '60000' });
+  const api = `http://127.0.0.1:${port}`;
+  const post = (body) => request('POST', '/api/v1/orders', { api, body });
+  const order = newOrder(restaurant.id, [[restaurant.dish, 1]]);
+  const release = await holdStream(restaurant);
+
+  const first = post(order);
+  await until('the writer has the first order', async () => /^order_writer_queue_depth 1$/m.test(await (await fetch(`${api}/metrics`)).text()));
+  for (const body of [order, 'this is not JSON']) {
+    const { status, body: problem, headers } = await post(body);
+    assert.deepEqual([status, problem.code, headers.get('retry-after')], [503, 'OVERLOADED', '1']);
+  }
+  release();
+  assert.equal((await first).status, 201);
+  assert.equal((await post(order)).status, 201);
+  await stop();
+});
 
 test('SIGTERM lets a request that is half here finish, then the process ends with 0', async () => {
   const restaurant = await makeRestaurant();
