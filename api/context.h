@@ -18,6 +18,7 @@ struct api_context {
     uv_loop_t *loop;
     const struct api_config *config;   /* any thread */
     const struct osy_keyring *keyring; /* any thread */
+    const char *key_set;               /* its public keys as JSON (RFC 7517); NULL in `work` */
     struct osy_metrics *metrics;       /* any thread */
     struct api_health *health;
     struct osy_redis_shards *redis;          /* loop; publication after commit */

@@ -27,6 +27,7 @@
 #include "api/orders/routes.h"
 #include "api/orders/writer.h"
 #include "api/restaurants/routes.h"
+#include "shared/jwt.h"
 #include "shared/keys.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -51,6 +52,7 @@ struct process {
     struct api_config config;
     struct api_context context;
     struct osy_keyring *keyring;
+    char *key_set; /* owned */
     struct api_proxies *proxies;
     struct api_publisher *publisher;
     struct api_authenticator *authenticator;
@@ -211,6 +213,10 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->keyring = process->keyring;
     if (!context->keyring)
         return false;
+    process->key_set = osy_jwt_key_set(context->keyring);
+    if (!process->key_set)
+        return osy_error_set(err, OSY_ERR_INVALID, "the public keys cannot be written as JSON");
+    context->key_set = process->key_set;
     if (!start_redis(process, err))
         return false;
     process->publisher =
@@ -293,6 +299,7 @@ static void stop(struct process *process)
     api_service_destroy(process->service);
     api_authenticator_destroy(process->authenticator);
     api_proxies_destroy(process->proxies);
+    free(process->key_set);
     osy_keyring_destroy(process->keyring);
     osy_metrics_destroy(context->metrics);
     uv_loop_close(&process->loop);
