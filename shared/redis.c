@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/queue.h>
 #include <uthash.h>
 
@@ -33,22 +34,14 @@ enum link_role { ROLE_COMMANDS = 0, ROLE_SUBSCRIPTIONS, ROLE_COUNT };
  * first SUBSCRIBE): a server that accepts sockets but does not answer is not up. */
 enum link_state { LINK_DOWN = 0, LINK_CONNECTING, LINK_UP, LINK_CLOSED };
 
-/* What a script call needs to be sent again, whole. One block of memory. */
-struct script_call {
-    const struct osy_redis_script *script;
-    int key_count, argc;
-    const char **argv;
-    size_t *lengths;
-};
-
 /* A command without an answer yet. Answers come in the order of the commands. */
 struct pending {
     STAILQ_ENTRY(pending) next;
     osy_redis_reply_fn fn; /* may be NULL */
     void *context;
     uint64_t sent_ms;
-    bool counted;             /* of a caller, not of ours */
-    struct script_call *call; /* owned; an EVALSHA's; else NULL */
+    bool counted;                /* of a caller, not of ours */
+    struct osy_redis_call *call; /* owned; an EVALSHA's; else NULL */
 };
 STAILQ_HEAD(pending_list, pending);
 
@@ -59,6 +52,7 @@ struct link {
     uv_timer_t timer; /* DOWN: the backoff. CONNECTING: the time limit. UP: the tick */
     struct osy_redis_lookup *lookup; /* CONNECTING only */
     redisAsyncContext *context;      /* hiredis frees it; NULL without a socket */
+    redisContextFuncs functions;     /* of the subscriptions' context */
     struct pending_list pending;
     struct osy_backoff backoff;
     unsigned failures;   /* which of the server's addresses is tried next */
@@ -75,10 +69,18 @@ struct link {
 struct channel {
     char *name; /* owned */
     size_t length;
-    bool wanted;
+    bool wanted, sharded;
     unsigned unanswered;
     UT_hash_handle hh;
 };
+
+/* A SUBSCRIBE or its like without an answer yet: an error does not say which channel it is about. */
+struct question {
+    STAILQ_ENTRY(question) next;
+    const char *verb;
+    struct channel *channel; /* stays while it has questions */
+};
+STAILQ_HEAD(question_list, question);
 
 struct osy_redis {
     uv_loop_t *loop;
@@ -87,6 +89,7 @@ struct osy_redis {
     struct link links[ROLE_COUNT];
     uint32_t pending_count;   /* counted ones */
     struct channel *channels; /* uthash, by name */
+    struct question_list questions;
     char alive_channel[ALIVE_CHANNEL_BYTES];
     char reason[REASON_BYTES]; /* why a link went down last */
     bool destroyed;
@@ -149,12 +152,33 @@ static void fail_all_pending(struct link *link, const struct osy_error *err)
 
 static void on_reply(redisAsyncContext *context, void *answer, void *data);
 
+/*
+ * On the subscriber link hiredis only reads and writes; we tell answers from messages (read_pushed). It
+ * would do so by the verbs that it knows, and SSUBSCRIBE is none of them.
+ */
+static bool send_unheard(struct link *link, int argc, const char **argv, const size_t *lengths)
+{
+    redisAsyncContext *context = link->context;
+
+    if (!context || redisAppendCommandArgv(&context->c, argc, argv, lengths) != REDIS_OK)
+        return false;
+    context->ev.addWrite(context->ev.data);
+    return true;
+}
+
+static bool send_heard(struct link *link, struct pending *pending, int argc, const char **argv,
+                       const size_t *lengths)
+{
+    return link->context &&
+           redisAsyncCommandArgv(link->context, on_reply, pending, argc, argv, lengths) == REDIS_OK;
+}
+
 /* Takes pending when it returns true. */
 static bool send_pending(struct link *link, struct pending *pending, int argc, const char **argv,
                          const size_t *lengths)
 {
-    if (!link->context ||
-        redisAsyncCommandArgv(link->context, on_reply, pending, argc, argv, lengths) != REDIS_OK)
+    if (link->role == ROLE_SUBSCRIPTIONS ? !send_unheard(link, argc, argv, lengths)
+                                         : !send_heard(link, pending, argc, argv, lengths))
         return false;
     pending->sent_ms = uv_now(link->redis->loop);
     STAILQ_INSERT_TAIL(&link->pending, pending, next);
@@ -175,7 +199,7 @@ static void send_own(struct link *link, int argc, const char **argv, osy_redis_r
 /* The server has lost the script (SCRIPT FLUSH): send its text. */
 static bool send_again_as_text(struct link *link, struct pending *pending)
 {
-    struct script_call *call = pending->call;
+    struct osy_redis_call *call = pending->call;
     struct osy_redis_arguments arguments;
     bool ok = false;
 
@@ -190,17 +214,11 @@ static bool send_again_as_text(struct link *link, struct pending *pending)
     return ok;
 }
 
-static void on_reply(redisAsyncContext *context, void *answer, void *data)
+static void take_answer(struct link *link, redisReply *answer)
 {
-    struct link *link = context->data;
-    struct pending *pending = data;
+    struct pending *pending = STAILQ_FIRST(&link->pending);
     struct osy_redis_reply view;
 
-    /* No link: we have let go of this context. No answer: it is going down, and link_down, which is
-     * about to be called, tells everybody who waits. */
-    if (!link || !answer)
-        return;
-    assert(pending == STAILQ_FIRST(&link->pending));
     STAILQ_REMOVE_HEAD(&link->pending, next);
     link->heard_ms = uv_now(link->redis->loop);
     if (pending->call && osy_redis_reply_is_no_script(answer) && send_again_as_text(link, pending))
@@ -210,6 +228,19 @@ static void on_reply(redisAsyncContext *context, void *answer, void *data)
     /* The name, or the Sentinels, lead to another server by now. */
     if (osy_redis_reply_is_read_only(answer))
         link_down(link, "the server has become a replica");
+}
+
+static void on_reply(redisAsyncContext *context, void *answer, void *data)
+{
+    struct link *link = context->data;
+
+    /* No link: we have let go of this context. No answer: it is going down, and link_down, which is
+     * about to be called, tells everybody who waits. */
+    if (!link || !answer)
+        return;
+    assert(data == STAILQ_FIRST(&link->pending));
+    (void)data;
+    take_answer(link, answer);
 }
 
 /* ---- going down ---- */
@@ -236,13 +267,23 @@ static void remove_channel(struct osy_redis *redis, struct channel *channel)
     free(channel);
 }
 
+static void forget_question(struct osy_redis *redis)
+{
+    struct question *question = STAILQ_FIRST(&redis->questions);
+
+    STAILQ_REMOVE_HEAD(&redis->questions, next);
+    question->channel->unanswered--;
+    free(question);
+}
+
 /* What was on its way to the server is void. */
 static void reset_channels(struct osy_redis *redis)
 {
     struct channel *channel = NULL, *next = NULL;
 
+    while (!STAILQ_EMPTY(&redis->questions))
+        forget_question(redis);
     HASH_ITER(hh, redis->channels, channel, next) {
-        channel->unanswered = 0;
         if (!channel->wanted)
             remove_channel(redis, channel);
     }
@@ -355,21 +396,39 @@ static void become_up(struct link *link)
 
 /* ---- subscriptions ---- */
 
-static void on_pushed(redisAsyncContext *context, void *answer, void *data);
-
-static void send_subscription(struct osy_redis *redis, const char *verb, struct channel *channel)
+static void ask(struct osy_redis *redis, const char *verb, struct channel *channel)
 {
-    redisAsyncContext *context = redis->links[ROLE_SUBSCRIPTIONS].context;
     const char *argv[] = {verb, channel->name};
     const size_t lengths[] = {strlen(verb), channel->length};
+    struct question *question = NULL;
 
-    if (context && redisAsyncCommandArgv(context, on_pushed, NULL, 2, argv, lengths) == REDIS_OK)
-        channel->unanswered++;
+    if (!send_unheard(&redis->links[ROLE_SUBSCRIPTIONS], 2, argv, lengths))
+        return;
+    question = osy_alloc(sizeof *question);
+    *question = (struct question){.verb = verb, .channel = channel};
+    STAILQ_INSERT_TAIL(&redis->questions, question, next);
+    channel->unanswered++;
+}
+
+static void ask_for(struct osy_redis *redis, struct channel *channel)
+{
+    ask(redis, channel->sharded ? "SSUBSCRIBE" : "SUBSCRIBE", channel);
+}
+
+/* reason: NULL, or the server's words. */
+static void lose_channel(struct osy_redis *redis, struct channel *channel, const char *reason)
+{
+    HASH_DEL(redis->channels, channel); /* the callback may subscribe to it anew */
+    if (redis->options.on_lost)
+        redis->options.on_lost(redis->options.context, channel->name, channel->length, reason);
+    free(channel->name);
+    free(channel);
 }
 
 static void on_confirmed(struct osy_redis *redis, struct channel *channel)
 {
-    if (channel->unanswered == 0 || --channel->unanswered > 0)
+    forget_question(redis);
+    if (channel->unanswered > 0)
         return;
     if (!channel->wanted)
         remove_channel(redis, channel);
@@ -377,25 +436,46 @@ static void on_confirmed(struct osy_redis *redis, struct channel *channel)
         redis->options.on_subscribed(redis->options.context, channel->name, channel->length);
 }
 
-/* Every answer and message of the subscriber link: [kind, channel, count or message]. */
-static void on_pushed(redisAsyncContext *context, void *answer, void *data)
+/* One that is not sharded is tried again on the next connection. */
+static void on_refused(struct link *link, const char *reason)
 {
-    struct link *link = context->data;
-    const redisReply *reply = answer, *kind = NULL, *name = NULL;
-    struct osy_redis *redis = NULL;
+    struct osy_redis *redis = link->redis;
+    struct question *question = STAILQ_FIRST(&redis->questions);
+    struct channel *channel = question ? question->channel : NULL;
+
+    if (link->state == LINK_CONNECTING || !channel) { /* our own channel's */
+        link_down(link, reason);
+        return;
+    }
+    forget_question(redis);
+    if (channel->unanswered > 0)
+        return;
+    if (!channel->wanted)
+        remove_channel(redis, channel);
+    else if (channel->sharded)
+        lose_channel(redis, channel, reason);
+}
+
+static bool is_answer(const struct question *question, const struct channel *channel,
+                      const char *kind)
+{
+    return question && question->channel == channel && strcasecmp(question->verb, kind) == 0;
+}
+
+static bool is_alive_channel(const struct osy_redis *redis, const redisReply *name)
+{
+    return name->len == strlen(redis->alive_channel) &&
+           memcmp(name->str, redis->alive_channel, name->len) == 0;
+}
+
+/* [kind, channel, count or message] */
+static void on_pushed(struct link *link, const char *kind, const redisReply *name,
+                      const redisReply *message)
+{
+    struct osy_redis *redis = link->redis;
     struct channel *channel = NULL;
 
-    (void)data;
-    if (!link || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements < 3)
-        return;
-    redis = link->redis;
-    kind = reply->element[0];
-    name = reply->element[1];
-    link->heard_ms = uv_now(redis->loop);
-    if (name->type != REDIS_REPLY_STRING)
-        return;
-    if (name->len == strlen(redis->alive_channel) &&
-        memcmp(name->str, redis->alive_channel, name->len) == 0) {
+    if (is_alive_channel(redis, name)) {
         if (link->state == LINK_CONNECTING)
             become_up(link);
         return;
@@ -403,11 +483,52 @@ static void on_pushed(redisAsyncContext *context, void *answer, void *data)
     HASH_FIND(hh, redis->channels, name->str, name->len, channel);
     if (!channel)
         return;
-    if (strcmp(kind->str, "message") != 0)
+    if (is_answer(STAILQ_FIRST(&redis->questions), channel, kind))
         on_confirmed(redis, channel);
-    else if (channel->wanted && channel->unanswered == 0 && redis->options.on_message)
-        redis->options.on_message(redis->options.context, name->str, name->len,
-                                  reply->element[2]->str, reply->element[2]->len);
+    else if (!channel->wanted || channel->unanswered > 0)
+        return; /* what it is will be known with the answer */
+    else if (strcmp(kind, "sunsubscribe") == 0)
+        lose_channel(redis, channel, NULL);
+    else if (redis->options.on_message)
+        redis->options.on_message(redis->options.context, name->str, name->len, message->str,
+                                  message->len);
+}
+
+/* Nothing is pushed before the first subscription is answered, so whatever was asked before it, the
+ * greeting, is answered first. */
+static void take_pushed(struct link *link, redisReply *reply)
+{
+    link->heard_ms = uv_now(link->redis->loop);
+    if (!STAILQ_EMPTY(&link->pending))
+        take_answer(link, reply);
+    else if (reply->type == REDIS_REPLY_ERROR)
+        on_refused(link, reply->str);
+    else if (reply->type == REDIS_REPLY_ARRAY && reply->elements >= 3 &&
+             reply->element[0]->type == REDIS_REPLY_STRING &&
+             reply->element[1]->type == REDIS_REPLY_STRING)
+        on_pushed(link, reply->element[0]->str, reply->element[1], reply->element[2]);
+}
+
+/* In place of hiredis' own. Any reply may be the end of context, but link stays. */
+static void read_pushed(redisAsyncContext *context)
+{
+    struct link *link = context->data;
+    void *reply = NULL;
+
+    if (redisBufferRead(&context->c) != REDIS_OK) {
+        link_down(link, context->c.errstr);
+        return;
+    }
+    while (link->context == context) {
+        if (redisReaderGetReply(context->c.reader, &reply) != REDIS_OK) {
+            link_down(link, context->c.reader->errstr);
+            return;
+        }
+        if (!reply)
+            return;
+        take_pushed(link, reply);
+        freeReplyObject(reply);
+    }
 }
 
 /* ---- connecting ---- */
@@ -463,11 +584,17 @@ static void send_greeting(struct link *link)
         send_own(link, 1, ping, on_first_pong);
         return;
     }
-    /* The first subscription stays for good, because hiredis must never see the last one go. */
-    redisAsyncCommandArgv(link->context, on_pushed, NULL, 2, subscribe, NULL);
+    (void)send_unheard(link, 2, subscribe, NULL);
     HASH_ITER(hh, redis->channels, channel, next) {
-        send_subscription(redis, "SUBSCRIBE", channel);
+        ask_for(redis, channel);
     }
+}
+
+static void read_by(struct link *link, void (*read)(redisAsyncContext *))
+{
+    link->functions = *link->context->c.funcs;
+    link->functions.async_read = read;
+    link->context->c.funcs = &link->functions;
 }
 
 static void connect_socket(struct link *link, const redisOptions *options)
@@ -479,6 +606,8 @@ static void connect_socket(struct link *link, const redisOptions *options)
         fcntl(context->c.fd, F_SETFD, FD_CLOEXEC);
         context->data = link;
         link->context = context;
+        if (link->role == ROLE_SUBSCRIPTIONS)
+            read_by(link, read_pushed);
         redisAsyncSetDisconnectCallback(context, on_disconnected);
         redisAsyncSetConnectCallback(context, on_connected);
         send_greeting(link);
@@ -570,6 +699,7 @@ struct osy_redis *osy_redis_create(uv_loop_t *loop, const struct osy_redis_optio
         free(redis);
         return NULL;
     }
+    STAILQ_INIT(&redis->questions);
     redis->loop = loop;
     redis->options = *options;
     redis->options.url = NULL;
@@ -596,6 +726,8 @@ static void on_timer_closed(uv_handle_t *handle)
 
     if (--redis->open_handles > 0)
         return;
+    while (!STAILQ_EMPTY(&redis->questions))
+        forget_question(redis);
     HASH_ITER(hh, redis->channels, channel, next) {
         remove_channel(redis, channel);
     }
@@ -656,7 +788,7 @@ static bool check_ready(const struct osy_redis *redis, struct osy_error *err)
 
 /* call: NULL, or taken. */
 static bool send_counted(struct osy_redis *redis, int argc, const char **argv,
-                         const size_t *lengths, struct script_call *call, osy_redis_reply_fn fn,
+                         const size_t *lengths, struct osy_redis_call *call, osy_redis_reply_fn fn,
                          void *context, struct osy_error *err)
 {
     struct pending *pending = osy_alloc(sizeof *pending);
@@ -693,32 +825,6 @@ static bool was_loaded(struct link *link, const struct osy_redis_script *script)
     return false;
 }
 
-static struct script_call *copy_call(const struct osy_redis_script *script, int key_count, int argc,
-                                     const char *const *argv, const size_t *lengths)
-{
-    size_t count = (size_t)argc, bytes = 0;
-    struct script_call *call = NULL;
-    char *at = NULL;
-
-    for (size_t i = 0; i < count; i++)
-        bytes += lengths ? lengths[i] : strlen(argv[i]);
-    call = osy_alloc(sizeof *call + count * (sizeof(char *) + sizeof(size_t)) + bytes);
-    call->script = script;
-    call->key_count = key_count;
-    call->argc = argc;
-    call->argv = (const char **)(call + 1);
-    call->lengths = (size_t *)(call->argv + count);
-    at = (char *)(call->lengths + count);
-    for (size_t i = 0; i < count; i++) {
-        call->lengths[i] = lengths ? lengths[i] : strlen(argv[i]);
-        if (call->lengths[i] > 0)
-            memcpy(at, argv[i], call->lengths[i]);
-        call->argv[i] = at;
-        at += call->lengths[i];
-    }
-    return call;
-}
-
 /*
  * The first call on a connection carries the text, and so loads it; those behind it name it by its
  * hash, and the server runs them in order. Were the first one to wait for NOSCRIPT instead, after a
@@ -730,14 +836,14 @@ bool osy_redis_eval(struct osy_redis *redis, const struct osy_redis_script *scri
                     osy_redis_reply_fn fn, void *context, struct osy_error *err)
 {
     struct osy_redis_arguments arguments;
-    struct script_call *call = NULL;
+    struct osy_redis_call *call = NULL;
     bool by_name = false, ok = false;
 
     if (!check_ready(redis, err))
         return false;
     by_name = was_loaded(&redis->links[ROLE_COMMANDS], script);
     if (by_name)
-        call = copy_call(script, key_count, argc, keys_and_args, lengths);
+        call = osy_redis_call_copy(script, key_count, argc, keys_and_args, lengths);
     osy_redis_arguments_init(&arguments, script, !by_name, key_count, argc, keys_and_args, lengths);
     ok = send_counted(redis, arguments.argc, arguments.argv, arguments.lengths, call, fn, context,
                       err);
@@ -745,7 +851,7 @@ bool osy_redis_eval(struct osy_redis *redis, const struct osy_redis_script *scri
     return ok;
 }
 
-void osy_redis_subscribe(struct osy_redis *redis, const char *name)
+static void subscribe(struct osy_redis *redis, const char *name, bool sharded)
 {
     struct channel *channel = NULL;
     size_t length = strlen(name);
@@ -755,12 +861,23 @@ void osy_redis_subscribe(struct osy_redis *redis, const char *name)
         channel = osy_alloc(sizeof *channel);
         channel->name = osy_strdup(name);
         channel->length = length;
+        channel->sharded = sharded;
         HASH_ADD_KEYPTR(hh, redis->channels, channel->name, length, channel);
     }
     if (channel->wanted)
         return;
     channel->wanted = true;
-    send_subscription(redis, "SUBSCRIBE", channel);
+    ask_for(redis, channel);
+}
+
+void osy_redis_subscribe(struct osy_redis *redis, const char *name)
+{
+    subscribe(redis, name, false);
+}
+
+void osy_redis_subscribe_sharded(struct osy_redis *redis, const char *name)
+{
+    subscribe(redis, name, true);
 }
 
 void osy_redis_unsubscribe(struct osy_redis *redis, const char *name)
@@ -771,7 +888,7 @@ void osy_redis_unsubscribe(struct osy_redis *redis, const char *name)
     if (!channel || !channel->wanted)
         return;
     channel->wanted = false;
-    send_subscription(redis, "UNSUBSCRIBE", channel);
+    ask(redis, channel->sharded ? "SUNSUBSCRIBE" : "UNSUBSCRIBE", channel);
     if (channel->unanswered == 0) /* the server has never heard of it */
         remove_channel(redis, channel);
 }

@@ -56,6 +56,10 @@ typedef void (*osy_redis_state_fn)(void *context, bool commands_up, bool subscri
 /* The server has confirmed the subscription; from now on every message arrives. Also after a
  * renewal. */
 typedef void (*osy_redis_subscribed_fn)(void *context, const char *channel, size_t channel_length);
+/* A sharded channel has been taken from us, because its slot has left the server (reason NULL), or has
+ * been refused (reason: the server's words). It is forgotten as if nobody had subscribed to it. */
+typedef void (*osy_redis_lost_fn)(void *context, const char *channel, size_t channel_length,
+                                  const char *reason);
 
 struct osy_redis_options {
     const char *url;             /* as struct osy_redis_url says (shared/redis_common.h); copied */
@@ -67,6 +71,7 @@ struct osy_redis_options {
     uint32_t backoff_first_ms, backoff_most_ms; /* 0: 50, 2000 */
     osy_redis_message_fn on_message;
     osy_redis_subscribed_fn on_subscribed;
+    osy_redis_lost_fn on_lost; /* NULL when nothing sharded is subscribed to */
     osy_redis_state_fn on_state;
     void *context;
 };
@@ -103,6 +108,8 @@ OSY_MUST_CHECK bool osy_redis_eval(struct osy_redis *redis, const struct osy_red
 /* The channel of that name is remembered, and the command sent as soon as the link is up. Subscribing
  * twice is one subscription. */
 void osy_redis_subscribe(struct osy_redis *redis, const char *name);
+/* The same for a channel of the cluster slot that its name has, published to by SPUBLISH. */
+void osy_redis_subscribe_sharded(struct osy_redis *redis, const char *name);
 void osy_redis_unsubscribe(struct osy_redis *redis, const char *name);
 /* Why a link went down last, for the log line about it. Borrowed until the next call into redis. */
 const char *osy_redis_reason(const struct osy_redis *redis);

@@ -309,3 +309,29 @@ void osy_redis_arguments_deinit(struct osy_redis_arguments *arguments)
     free(arguments->argv);
     free(arguments->lengths);
 }
+
+struct osy_redis_call *osy_redis_call_copy(const struct osy_redis_script *script, int key_count,
+                                           int argc, const char *const *argv, const size_t *lengths)
+{
+    size_t count = (size_t)argc, bytes = 0;
+    struct osy_redis_call *call = NULL;
+    char *at = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += lengths ? lengths[i] : strlen(argv[i]);
+    call = osy_alloc(sizeof *call + count * (sizeof(char *) + sizeof(size_t)) + bytes);
+    call->script = script;
+    call->key_count = key_count;
+    call->argc = argc;
+    call->argv = (const char **)(call + 1);
+    call->lengths = (size_t *)(call->argv + count);
+    at = (char *)(call->lengths + count);
+    for (size_t i = 0; i < count; i++) {
+        call->lengths[i] = lengths ? lengths[i] : strlen(argv[i]);
+        if (call->lengths[i] > 0)
+            memcpy(at, argv[i], call->lengths[i]);
+        call->argv[i] = at;
+        at += call->lengths[i];
+    }
+    return call;
+}

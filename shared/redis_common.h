@@ -65,3 +65,15 @@ void osy_redis_arguments_init(struct osy_redis_arguments *arguments,
                               const struct osy_redis_script *script, bool with_text, int key_count,
                               int argc, const char *const *keys_and_args, const size_t *lengths);
 void osy_redis_arguments_deinit(struct osy_redis_arguments *arguments);
+
+/* A command, or a script's call, that may have to be sent again: a copy of all but the script. One block
+ * of memory, for free(). */
+struct osy_redis_call {
+    const struct osy_redis_script *script; /* borrowed; NULL: a command */
+    int key_count, argc;
+    const char **argv;
+    size_t *lengths;
+};
+struct osy_redis_call *osy_redis_call_copy(const struct osy_redis_script *script, int key_count,
+                                           int argc, const char *const *argv,
+                                           const size_t *lengths);

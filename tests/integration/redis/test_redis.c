@@ -30,6 +30,8 @@ struct world {
     int state_changes, subscribed, messages;
     char last_channel[64], last_message[64];
     int expected_number; /* the burst test: what the next message says */
+    int lost;
+    char last_lost[64], last_reason[64];
 };
 
 static void on_state(void *context, bool commands_up, bool subscriptions_up)
@@ -57,6 +59,15 @@ static void on_message(void *context, const char *channel, size_t channel_length
     world->messages++;
     snprintf(world->last_channel, sizeof world->last_channel, "%.*s", (int)channel_length, channel);
     snprintf(world->last_message, sizeof world->last_message, "%.*s", (int)length, message);
+}
+
+static void on_lost(void *context, const char *channel, size_t length, const char *reason)
+{
+    struct world *world = context;
+
+    world->lost++;
+    snprintf(world->last_lost, sizeof world->last_lost, "%.*s", (int)length, channel);
+    snprintf(world->last_reason, sizeof world->last_reason, "%s", reason ? reason : "");
 }
 
 static void on_patience_lost(uv_timer_t *timer)
@@ -95,6 +106,7 @@ static int make_world(void **state)
                                                 .backoff_most_ms = 50,
                                                 .on_message = on_message,
                                                 .on_subscribed = on_subscribed,
+                                                .on_lost = on_lost,
                                                 .on_state = on_state,
                                                 .context = world};
     return 0;
@@ -436,6 +448,60 @@ static void a_burst_arrives_whole_and_in_order(void **state)
 }
 
 /* ---- faults ---- */
+
+static void a_sharded_channel_has_messages_of_its_own(void **state)
+{
+    struct world *world = *state;
+
+    start_all(world);
+    osy_redis_subscribe_sharded(world->redis, "news");
+    WAIT_FOR(world, world->subscribed == 1);
+    TELL_SERVER(world, "PUBLISH", "news", "to the others");
+    TELL_SERVER(world, "SPUBLISH", "news", "one");
+    WAIT_FOR(world, world->messages == 1);
+    assert_string_equal(world->last_channel, "news");
+    assert_string_equal(world->last_message, "one");
+
+    server_kill(&world->server);
+    WAIT_FOR(world, !world->subscriptions_up);
+    server_start(&world->server);
+    WAIT_FOR(world, world->subscribed == 2);
+    TELL_SERVER(world, "SPUBLISH", "news", "two");
+    WAIT_FOR(world, world->messages == 2);
+
+    osy_redis_unsubscribe(world->redis, "news");
+    osy_redis_subscribe(world->redis, "end");
+    WAIT_FOR(world, world->subscribed == 3);
+    TELL_SERVER(world, "SPUBLISH", "news", "three");
+    TELL_SERVER(world, "PUBLISH", "end", "");
+    WAIT_FOR(world, world->messages == 3);
+    assert_string_equal(world->last_channel, "end");
+    assert_int_equal(world->lost, 0);
+}
+
+/* An error does not say which channel it is about. */
+static void a_refused_channel_is_named_and_its_neighbours_are_not(void **state)
+{
+    struct world *world = *state;
+
+    start_all(world);
+    TELL_SERVER(world, "ACL", "SETUSER", "default", "resetchannels", "&os:alive:*", "&good:*");
+    osy_redis_subscribe_sharded(world->redis, "good:1");
+    osy_redis_subscribe_sharded(world->redis, "bad:1");
+    osy_redis_subscribe(world->redis, "bad:2");
+    osy_redis_subscribe_sharded(world->redis, "bad:3");
+    osy_redis_unsubscribe(world->redis, "bad:3");
+    osy_redis_subscribe_sharded(world->redis, "good:2");
+    WAIT_FOR(world, world->subscribed == 2);
+    assert_int_equal(world->lost, 1);
+    assert_string_equal(world->last_lost, "bad:1");
+    assert_non_null(strstr(world->last_reason, "NOPERM"));
+    TELL_SERVER(world, "ACL", "SETUSER", "default", "allchannels");
+    osy_redis_subscribe_sharded(world->redis, "bad:1"); /* it is as if there had been nothing */
+    WAIT_FOR(world, world->subscribed == 3);
+    TELL_SERVER(world, "SPUBLISH", "bad:1", "one");
+    WAIT_FOR(world, world->messages == 1);
+}
 
 static void a_killed_server_is_missed_and_found_again(void **state)
 {
@@ -921,6 +987,8 @@ int main(void)
         TEST(messages_arrive_from_subscribing_to_unsubscribing),
         TEST(the_last_word_on_a_channel_counts),
         TEST(a_burst_arrives_whole_and_in_order),
+        TEST(a_sharded_channel_has_messages_of_its_own),
+        TEST(a_refused_channel_is_named_and_its_neighbours_are_not),
         TEST(a_killed_server_is_missed_and_found_again),
         TEST(commands_on_their_way_to_a_killed_server_are_reported_lost),
         TEST(a_silently_dead_server_is_found_out),
