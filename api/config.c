@@ -31,7 +31,7 @@ static const struct osy_setting settings[] = {
            "PostgreSQL, as a libpq URI; required"),
     SECRET(
         redis_url, "ORDERSYNC_REDIS_URL", "", 0, 2000,
-        "redis://[:password@]host:port[/db] or sentinel://...; required by serve and work; or else:"),
+        "redis://[:password@]host:port[/db], sentinel://... or cluster://...; required by serve, work; or:"),
     SECRET(redis_urls, "ORDERSYNC_REDIS_URLS", "", 0, 16384,
            "several Redis servers, name=URL each, by comma or blank; names decide whose is whose"),
     STRING(keys_dir, "ORDERSYNC_KEYS_DIR", "", 0, 4000,

@@ -102,15 +102,8 @@ static void on_flushed(void *context, const struct osy_redis_reply *reply,
 /* Redis answers in order: when this is answered (or its timeout came), so is every publication before. */
 static void flush_publications(struct process *process)
 {
-    static const char *const ping[] = {"PING"};
-    const struct osy_redis_shards *redis = process->context.redis;
-    size_t unanswered = 0;
+    size_t unanswered = osy_redis_shards_ping(process->context.redis, on_flushed, &unanswered);
 
-    for (size_t i = 0; i < osy_redis_shards_count(redis); i++) {
-        if (osy_redis_command(osy_redis_shards_at(redis, i), 1, ping, NULL, on_flushed, &unanswered,
-                              NULL))
-            unanswered++;
-    }
     while (unanswered > 0)
         uv_run(&process->loop, UV_RUN_ONCE);
 }
@@ -196,7 +189,7 @@ static bool start_redis(struct process *process, struct osy_error *err)
                                               .interval_ms = config->revocation_poll_ms,
                                               .max_age_ms = config->revocation_max_age_ms,
                                               .on_stale = on_revocations_stale});
-    osy_revocation_feed_attach(context->revocations, osy_redis_shards_home(context->redis));
+    osy_revocation_feed_attach(context->revocations, context->redis);
     return true;
 }
 

@@ -14,7 +14,7 @@
 const struct osy_setting hub_settings[] = {
     SECRET(database_url, "ORDERSYNC_DATABASE_URL", NULL, 1, 2048, "PostgreSQL, a libpq URI"),
     SECRET(redis_url, "ORDERSYNC_REDIS_URL", "", 0, 2048,
-           "Redis, redis://[:password@]host:port/db or sentinel://...; or else:"),
+           "Redis, redis://[:password@]host:port/db, sentinel://... or cluster://...; or else:"),
     SECRET(redis_urls, "ORDERSYNC_REDIS_URLS", "", 0, 16384,
            "several Redis servers, name=URL each, by comma or blank; names decide whose is whose"),
     STRING(keys_dir, "ORDERSYNC_KEYS_DIR", NULL, 1, 4096,

@@ -190,9 +190,9 @@ static void on_presence(void *context, const struct osy_uuid *restaurant_id)
     char channel[HUB_REDIS_NAME_BYTES];
     struct osy_error err = {0};
     hub_source_presence_channel(restaurant_id, channel);
-    const char *const command[] = {"PUBLISH", channel, "changed"};
-    if (!osy_redis_command(hub_source_link(&program->hub.source, restaurant_id), 3, command, NULL,
-                           NULL, NULL, &err))
+    struct osy_redis_shards *redis = program->hub.source.redis;
+    const char *const command[] = {osy_redis_shards_publish_verb(redis), channel, "changed"};
+    if (!osy_redis_shards_command(redis, restaurant_id, 3, command, NULL, NULL, NULL, &err))
         OSY_DEBUG("presence_not_published", OSY_ERR(&err));
 }
 
@@ -303,7 +303,7 @@ static bool start(struct program *program, struct osy_error *err)
         err);
     if (!hub->source.redis)
         return false;
-    osy_revocation_feed_attach(hub->revocations, osy_redis_shards_home(hub->source.redis));
+    osy_revocation_feed_attach(hub->revocations, hub->source.redis);
     hub->reports = hub_reports_create(
         hub->loop, &(struct hub_reports_options){.url = config->database_url,
                                                  .application_name = "ordersync-hub-reports",

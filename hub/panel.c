@@ -28,25 +28,19 @@ static void forget(struct hub_exhibit *exhibit)
 
 void hub_panel_join(struct hub_topic *topic)
 {
-    struct osy_redis *redis = hub_source_link(&topic->hub->source, &topic->restaurant_id);
+    char channel[HUB_REDIS_NAME_BYTES];
     if (topic->panel.watchers++ > 0)
         return;
-    if (redis) {
-        char channel[HUB_REDIS_NAME_BYTES];
-        hub_source_presence_channel(&topic->restaurant_id, channel);
-        osy_redis_subscribe(redis, channel);
-    }
+    hub_source_presence_channel(&topic->restaurant_id, channel);
+    hub_source_subscribe(&topic->hub->source, &topic->restaurant_id, channel);
     hub_panel_check(topic);
 }
 
 static void stop_watching(struct hub_topic *topic)
 {
-    struct osy_redis *redis = hub_source_link(&topic->hub->source, &topic->restaurant_id);
-    if (redis) {
-        char channel[HUB_REDIS_NAME_BYTES];
-        hub_source_presence_channel(&topic->restaurant_id, channel);
-        osy_redis_unsubscribe(redis, channel);
-    }
+    char channel[HUB_REDIS_NAME_BYTES];
+    hub_source_presence_channel(&topic->restaurant_id, channel);
+    hub_source_unsubscribe(&topic->hub->source, &topic->restaurant_id, channel);
     hub_wheel_cancel(&topic->panel.figures_timer);
     forget(&topic->panel.presence);
     forget(&topic->panel.figures);

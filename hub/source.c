@@ -22,16 +22,23 @@ struct request {
     void *context;
 };
 
-struct osy_redis *hub_source_link(const struct hub_source *source,
-                                  const struct osy_uuid *restaurant_id)
+void hub_source_subscribe(struct hub_source *source, const struct osy_uuid *restaurant_id,
+                          const char *channel)
 {
-    return source->redis ? osy_redis_shards_of(source->redis, restaurant_id) : NULL;
+    if (source->redis)
+        osy_redis_shards_subscribe(source->redis, restaurant_id, channel);
+}
+
+void hub_source_unsubscribe(struct hub_source *source, const struct osy_uuid *restaurant_id,
+                            const char *channel)
+{
+    if (source->redis)
+        osy_redis_shards_unsubscribe(source->redis, restaurant_id, channel);
 }
 
 bool hub_source_is_live(const struct hub_source *source, const struct osy_uuid *restaurant_id)
 {
-    const struct osy_redis *link = hub_source_link(source, restaurant_id);
-    return link && osy_redis_subscriptions_up(link);
+    return source->redis && osy_redis_shards_subscriptions_up(source->redis, restaurant_id);
 }
 
 static void format_name(const struct osy_uuid *restaurant_id, const char *suffix,
@@ -179,8 +186,7 @@ static bool redis_range(struct hub_source *source, const struct osy_uuid *restau
                         const char *verb, const char *from, const char *to, const char *count,
                         osy_redis_reply_fn fn, void *context)
 {
-    struct osy_redis *link = hub_source_link(source, restaurant_id);
-    if (!link || !osy_redis_commands_up(link) ||
+    if (!source->redis || !osy_redis_shards_commands_up(source->redis, restaurant_id) ||
         OSY_FAILPOINT_ERROR("source.before_redis", "a hub reads a stream in Redis", NULL))
         return false;
     char key[HUB_REDIS_NAME_BYTES];
@@ -189,7 +195,8 @@ static bool redis_range(struct hub_source *source, const struct osy_uuid *restau
     size_t lengths[6];
     for (size_t i = 0; i < 6; i++)
         lengths[i] = strlen(argv[i]);
-    return osy_redis_command(link, 6, argv, lengths, fn, context, NULL);
+    return osy_redis_shards_command(source->redis, restaurant_id, 6, argv, lengths, fn, context,
+                                    NULL);
 }
 
 void hub_source_find_events(struct hub_source *source, const struct hub_range *range,

@@ -15,9 +15,11 @@ struct hub_source {
     struct hub_store *store;        /* borrowed */
 };
 
-/* The link to the Redis server that has a restaurant; NULL: none has. */
-struct osy_redis *hub_source_link(const struct hub_source *source,
-                                  const struct osy_uuid *restaurant_id);
+/* A channel of the restaurant's. */
+void hub_source_subscribe(struct hub_source *source, const struct osy_uuid *restaurant_id,
+                          const char *channel);
+void hub_source_unsubscribe(struct hub_source *source, const struct osy_uuid *restaurant_id,
+                            const char *channel);
 /* Whether events of a restaurant can come live. */
 bool hub_source_is_live(const struct hub_source *source, const struct osy_uuid *restaurant_id);
 

@@ -10,7 +10,6 @@
 #include "shared/clock.h"
 #include "shared/failpoint.h"
 #include "shared/log.h"
-#include "shared/redis.h"
 
 enum {
     HISTORY_IDLE = 32,      /* events kept for reconnects within moments */
@@ -54,12 +53,9 @@ static struct hub_topic *create_topic(struct hub *hub, const struct osy_uuid *re
     topic->backoff = (struct osy_backoff){.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
     HASH_ADD(hh, hub->topics, restaurant_id, sizeof topic->restaurant_id, topic);
     osy_metric_inc(hub->metrics.topics);
-    struct osy_redis *link = hub_source_link(&hub->source, restaurant_id);
-    if (link) {
-        char channel[HUB_REDIS_NAME_BYTES];
-        hub_source_channel(restaurant_id, channel);
-        osy_redis_subscribe(link, channel);
-    }
+    char channel[HUB_REDIS_NAME_BYTES];
+    hub_source_channel(restaurant_id, channel);
+    hub_source_subscribe(&hub->source, restaurant_id, channel);
     /* A confirmation that is lost with its connection must not hold the topic up for ever; and where there is
      * no connection, there is none to wait for. */
     if (is_live(topic))
@@ -144,12 +140,9 @@ static void free_when_done(struct hub_topic *topic)
 static void end_topic(struct hub_topic *topic)
 {
     struct hub *hub = topic->hub;
-    struct osy_redis *link = hub_source_link(&hub->source, &topic->restaurant_id);
-    if (link) {
-        char channel[HUB_REDIS_NAME_BYTES];
-        hub_source_channel(&topic->restaurant_id, channel);
-        osy_redis_unsubscribe(link, channel);
-    }
+    char channel[HUB_REDIS_NAME_BYTES];
+    hub_source_channel(&topic->restaurant_id, channel);
+    hub_source_unsubscribe(&hub->source, &topic->restaurant_id, channel);
     hub_panel_end(topic);
     hub_wheel_cancel(&topic->retry_timer);
     hub_wheel_cancel(&topic->grace_timer);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -11,12 +12,15 @@
 #include "shared/redis_common.h"
 #include "shared/redis_sentinel.h"
 
+#define REFUSAL_BYTES 320 /* a redirection to the longest of hosts */
+
 struct osy_redis_blocking {
     struct osy_redis_url url;
     uint32_t timeout_ms;
     struct timeval timeout; /* the same */
     redisContext *context;  /* owned; NULL while not connected */
     unsigned failures;      /* which Sentinel is asked first */
+    char refusal[REFUSAL_BYTES];
 };
 
 struct osy_redis_blocking *osy_redis_blocking_create(const char *url, uint32_t timeout_ms,
@@ -155,6 +159,7 @@ static bool is_stale(const redisContext *context)
 
 static bool ensure_connected(struct osy_redis_blocking *redis, struct osy_error *err)
 {
+    redis->refusal[0] = '\0';
     if (redis->context && is_stale(redis->context))
         disconnect(redis);
     return redis->context || open_connection(redis, err);
@@ -167,6 +172,7 @@ static bool deliver(struct osy_redis_blocking *redis, redisReply *reply, osy_red
 {
     bool ok = reply && reply->type != REDIS_REPLY_ERROR;
 
+    snprintf(redis->refusal, sizeof redis->refusal, "%s", reply && !ok ? reply->str : "");
     if (reply && !ok)
         osy_error_set(err, OSY_ERR_INVALID, "Redis: %s", reply->str);
     if (reply && osy_redis_reply_is_read_only(reply))
@@ -177,6 +183,11 @@ static bool deliver(struct osy_redis_blocking *redis, redisReply *reply, osy_red
     }
     freeReplyObject(reply);
     return ok;
+}
+
+const char *osy_redis_blocking_refusal(const struct osy_redis_blocking *redis)
+{
+    return redis->refusal;
 }
 
 bool osy_redis_blocking_command(struct osy_redis_blocking *redis, int argc, const char *const *argv,

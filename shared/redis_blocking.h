@@ -23,6 +23,8 @@ OSY_MUST_CHECK bool osy_redis_blocking_command(struct osy_redis_blocking *redis,
                                                const char *const *argv, const size_t *lengths,
                                                osy_redis_reply_fn fn, void *context,
                                                struct osy_error *err);
+/* The server's words when the last call failed with OSY_ERR_INVALID, else "". Borrowed until the next call. */
+const char *osy_redis_blocking_refusal(const struct osy_redis_blocking *redis);
 OSY_MUST_CHECK bool osy_redis_blocking_eval(struct osy_redis_blocking *redis,
                                             const struct osy_redis_script *script, int key_count,
                                             int argc, const char *const *keys_and_args,

@@ -181,8 +181,9 @@ bool osy_redis_url_parse(const char *text, struct osy_redis_url *url, struct osy
         url->path = osy_strdup(text + strlen(UNIX_SCHEME));
         ok = true;
     } else {
-        osy_error_set(err, OSY_ERR_INVALID,
-                      "the Redis URL begins neither with redis:// nor with sentinel:// or unix:/");
+        osy_error_set(
+            err, OSY_ERR_INVALID,
+            "the Redis URL begins with none of redis://, sentinel://, cluster:// and unix:/");
     }
     if (!ok)
         osy_redis_url_deinit(url);

@@ -6,6 +6,7 @@
 
 #include "shared/alloc.h"
 #include "shared/redis_common.h"
+#include "shared/redis_topology.h"
 
 #define URL_SETTING     "ORDERSYNC_REDIS_URL"
 #define URLS_SETTING    "ORDERSYNC_REDIS_URLS"
@@ -88,6 +89,8 @@ static bool is_name_known(const struct osy_redis_map *map, const char *name)
 static bool check_url(const char *text, struct osy_error *err)
 {
     struct osy_redis_url url;
+    if (osy_redis_topology_is_cluster(text))
+        return osy_redis_topology_check(text, err);
     if (!osy_redis_url_parse(text, &url, err))
         return false;
     osy_redis_url_deinit(&url);
@@ -120,9 +123,21 @@ static bool add_entry(struct osy_redis_map *map, const char *entry, size_t lengt
            (has_name && osy_error_prefix(err, "server '%s'", shard.name));
 }
 
+static bool has_cluster(const struct osy_redis_map *map)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (osy_redis_topology_is_cluster(map->shards[i].url))
+            return true;
+    }
+    return false;
+}
+
 /* Without names it would be the order that decides. */
 static bool check_names(struct osy_redis_map *map, struct osy_error *err)
 {
+    if (has_cluster(map) && (map->count > 1 || map->shards[0].name[0] != '\0'))
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "a cluster:// has no name, and no server beside it");
     for (size_t i = 0; i < map->count; i++) {
         if (map->shards[i].name[0] != '\0')
             continue;

@@ -3,6 +3,7 @@
  *
  *   redis://host:6379/0                                 one server, as ever
  *   a=redis://host-1:6379/0, b=redis://host-2:6379/0    several, each with a name, in any order
+ *   cluster://host-1:6379;host-2:6379                   a cluster, which knows itself whose is whose
  *
  * A restaurant belongs to the shard whose name scores highest with the restaurant's id (rendezvous
  * hashing). Names alone decide: a server may move to another address, and the list may be written in

@@ -16,10 +16,13 @@
  * more than a statement may take. */
 enum { OVERLAP_S = 60 };
 
+/* Revocations are no restaurant's. */
+static const struct osy_uuid nobody;
+
 struct osy_revocation_feed {
     struct osy_revocations *set;                /* owned, as is pg */
     struct osy_pg *pg;                          /* the query's, while one is under way */
-    struct osy_redis *redis;                    /* borrowed; NULL: not attached */
+    struct osy_redis_shards *redis;             /* borrowed; NULL: not attached */
     struct osy_revocation_feed_options options; /* without the texts, which pg keeps */
 
     uv_timer_t timer;
@@ -87,7 +90,7 @@ static void free_when_done(struct osy_revocation_feed *feed)
 /* Whether every revocation has been heard of that is not on its way. */
 static bool is_fed_by_redis(struct osy_revocation_feed *feed)
 {
-    if (!feed->redis || !osy_redis_subscriptions_up(feed->redis))
+    if (!feed->redis || !osy_redis_shards_subscriptions_up(feed->redis, &nobody))
         feed->covered = 0;
     return feed->covered > 0 && feed->covered == feed->confirmed;
 }
@@ -199,10 +202,10 @@ void osy_revocation_feed_destroy(struct osy_revocation_feed *feed)
     uv_close((uv_handle_t *)&feed->timer, on_timer_closed);
 }
 
-void osy_revocation_feed_attach(struct osy_revocation_feed *feed, struct osy_redis *redis)
+void osy_revocation_feed_attach(struct osy_revocation_feed *feed, struct osy_redis_shards *redis)
 {
     feed->redis = redis;
-    osy_redis_subscribe(redis, OSY_REVOCATION_CHANNEL);
+    osy_redis_shards_subscribe(redis, &nobody, OSY_REVOCATION_CHANNEL);
 }
 
 static bool is_ours(const char *channel, size_t length)

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-#include "shared/redis.h"
+#include "shared/redis_shards.h"
 #include "shared/revocations.h"
 
 struct osy_revocation_feed;
@@ -41,7 +41,7 @@ osy_revocation_feed_create(uv_loop_t *loop, const struct osy_revocation_feed_opt
 void osy_revocation_feed_destroy(struct osy_revocation_feed *feed);
 
 /* Subscribes, for good. redis is borrowed until the feed's end; its owner passes its callbacks on: */
-void osy_revocation_feed_attach(struct osy_revocation_feed *feed, struct osy_redis *redis);
+void osy_revocation_feed_attach(struct osy_revocation_feed *feed, struct osy_redis_shards *redis);
 /* True when the channel is the feed's. */
 bool osy_revocation_feed_on_message(struct osy_revocation_feed *feed, const char *channel,
                                     size_t channel_length, const char *message, size_t length);

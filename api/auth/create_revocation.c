@@ -81,7 +81,7 @@ void api_handle_create_revocation(struct api_worker *worker, struct api_request 
         api_reply_database_error(request, &err);
         goto done;
     }
-    if (!api_revocation_announce(osy_redis_blocking_shards_home(worker->redis), &revocation, &err))
+    if (!api_revocation_announce(worker->redis, &revocation, &err))
         OSY_WARN("revocation_not_announced", OSY_ERR(&err)); /* it is found in PostgreSQL */
     reply(request, &revocation);
 done:

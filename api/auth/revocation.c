@@ -5,7 +5,7 @@
 
 #include "embedded/api_core.h"
 #include "shared/pg.h"
-#include "shared/redis_blocking.h"
+#include "shared/redis_blocking_shards.h"
 
 bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
                            struct osy_error *err)
@@ -34,11 +34,12 @@ bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
     return true;
 }
 
-bool api_revocation_announce(struct osy_redis_blocking *redis,
+bool api_revocation_announce(struct osy_redis_blocking_shards *redis,
                              const struct api_revocation *revocation, struct osy_error *err)
 {
     char text[OSY_REVOCATION_TEXT_BYTES];
+    const struct osy_uuid nobody = {{0}}; /* revocations are no restaurant's */
     const char *const publish[] = {"PUBLISH", OSY_REVOCATION_CHANNEL, text};
     osy_revocation_format(&revocation->what, text);
-    return osy_redis_blocking_command(redis, 3, publish, NULL, NULL, NULL, err);
+    return osy_redis_blocking_shards_command(redis, &nobody, 3, publish, NULL, NULL, NULL, err);
 }

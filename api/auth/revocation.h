@@ -9,7 +9,7 @@
 #include "shared/revocations.h"
 
 struct osy_pg;
-struct osy_redis_blocking;
+struct osy_redis_blocking_shards;
 
 #define API_REVOCATION_REASON_MAX 200 /* characters */
 
@@ -24,7 +24,6 @@ struct api_revocation {
 
 OSY_MUST_CHECK bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
                                           struct osy_error *err);
-/* redis: the server of what belongs to no restaurant. */
-OSY_MUST_CHECK bool api_revocation_announce(struct osy_redis_blocking *redis,
+OSY_MUST_CHECK bool api_revocation_announce(struct osy_redis_blocking_shards *redis,
                                             const struct api_revocation *revocation,
                                             struct osy_error *err);

@@ -103,7 +103,7 @@ static void announce(const char *servers, const struct api_revocation *revocatio
     struct osy_error err = {0};
     struct osy_redis_blocking_shards *redis =
         osy_redis_blocking_shards_create(servers, REDIS_TIMEOUT_MS, &err);
-    if (!redis || !api_revocation_announce(osy_redis_blocking_shards_home(redis), revocation, &err))
+    if (!redis || !api_revocation_announce(redis, revocation, &err))
         fprintf(stderr,
                 "ordersync-api revoke: recorded, but not announced (%s): it takes effect within "
                 "seconds instead of at once\n",

@@ -55,11 +55,14 @@ bool api_blocking_publisher_publish(struct api_blocking_publisher *publisher,
     snprintf(seq, sizeof seq, "%" PRIu64, event->seq);
     osy_buffer_clear(&publisher->envelope);
     osy_event_write_envelope(event, &publisher->envelope);
-    const char *argv[] = {key, seq, publisher->envelope.bytes, publisher->stream_max, channel};
-    const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
-                              strlen(publisher->stream_max), strlen(channel)};
+    const char *verb = osy_redis_blocking_shards_publish_verb(publisher->redis);
+    const char *argv[] = {key,     seq, publisher->envelope.bytes, publisher->stream_max,
+                          channel, verb};
+    const size_t lengths[] = {
+        strlen(key),     strlen(seq), publisher->envelope.length, strlen(publisher->stream_max),
+        strlen(channel), strlen(verb)};
     return !OSY_FAILPOINT_ERROR("work.before_publish", "the worker publishes an event", err) &&
-           osy_redis_blocking_eval(
-               osy_redis_blocking_shards_of(publisher->redis, &event->restaurant_id),
-               &publisher->script, 1, 5, argv, lengths, copy_added, added, err);
+           osy_redis_blocking_shards_eval(publisher->redis, &event->restaurant_id,
+                                          &publisher->script, 1, 6, argv, lengths, copy_added,
+                                          added, err);
 }

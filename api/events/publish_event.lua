@@ -1,6 +1,7 @@
 -- Adds an event to its restaurant's stream and tells the hubs: both, or neither (over maxmemory Redis refuses
 -- XADD but would let a bare PUBLISH pass; a script is refused whole).
--- KEYS[1]: os:{rid}:log. ARGV: seq, envelope, how many events the stream keeps (about), channel.
+-- KEYS[1]: os:{rid}:log. ARGV: seq, envelope, how many events the stream keeps (about), channel,
+-- the verb that publishes to it: PUBLISH, or SPUBLISH in a cluster.
 -- Returns 1, or 0 when the stream already has this or a later event: then nothing is published, because
 -- whoever published it has told the hubs, and a hub that missed this one repairs the gap by itself.
 -- When the stream has another event of this number, it is of a history that PostgreSQL has lost (a standby that
@@ -31,5 +32,5 @@ if type(added) == 'table' and added.err then
     redis.call('DEL', KEYS[1])
     add()
 end
-redis.call('PUBLISH', ARGV[4], ARGV[2])
+redis.call(ARGV[5], ARGV[4], ARGV[2])
 return 1

@@ -82,16 +82,17 @@ void api_publisher_publish(struct api_publisher *publisher, const struct osy_eve
     osy_buffer_clear(&publisher->envelope);
     osy_event_write_envelope(event, &publisher->envelope);
 
-    const char *const arguments[] = {key, seq, publisher->envelope.bytes, publisher->stream_max,
-                                     channel};
-    const size_t lengths[] = {strlen(key), strlen(seq), publisher->envelope.length,
-                              strlen(publisher->stream_max), strlen(channel)};
+    const char *verb = osy_redis_shards_publish_verb(publisher->redis);
+    const char *const arguments[] = {key,     seq, publisher->envelope.bytes, publisher->stream_max,
+                                     channel, verb};
+    const size_t lengths[] = {
+        strlen(key),     strlen(seq), publisher->envelope.length, strlen(publisher->stream_max),
+        strlen(channel), strlen(verb)};
     struct publication *publication = osy_alloc(sizeof *publication);
     *publication = (struct publication){publisher, committed_ns};
     if (OSY_FAILPOINT_ERROR("publish.before", "a committed event is published", NULL) ||
-        !osy_redis_eval(osy_redis_shards_of(publisher->redis, &event->restaurant_id),
-                        &publisher->script, 1, 5, arguments, lengths, on_published, publication,
-                        NULL)) {
+        !osy_redis_shards_eval(publisher->redis, &event->restaurant_id, &publisher->script, 1, 6,
+                               arguments, lengths, on_published, publication, NULL)) {
         free(publication);
         osy_metric_inc(publisher->failed);
     }

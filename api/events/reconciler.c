@@ -11,6 +11,7 @@
 #include "api/events/stream_keys.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
+#include "shared/buffer.h"
 #include "shared/bug.h"
 #include "shared/clock.h"
 #include "shared/event.h"
@@ -44,10 +45,9 @@ struct api_reconciler {
     struct api_reconciler_options options;
     struct api_blocking_publisher *publisher; /* owned */
     struct published_stream *known;
-    char since[48];                 /* "" : look at everything */
-    char run_id[IDENTITY_BYTES];    /* of Redis, */
-    char mark[OSY_UUID_TEXT_BYTES]; /* and of its data; */
-    char database[IDENTITY_BYTES];  /* of PostgreSQL */
+    char since[48];                /* "" : look at everything */
+    struct osy_buffer redis;       /* who Redis is, and its data: run ids and the mark */
+    char database[IDENTITY_BYTES]; /* who PostgreSQL is */
     int64_t full_pass_due_ms;
     size_t behind, told_behind; /* streams: in this pass, and what the gauge has of us */
 };
@@ -88,6 +88,7 @@ void api_reconciler_destroy(struct api_reconciler *reconciler)
         return;
     forget_all(reconciler);
     api_blocking_publisher_destroy(reconciler->publisher);
+    osy_buffer_deinit(&reconciler->redis);
     free(reconciler);
 }
 
@@ -104,74 +105,102 @@ static struct published_stream *find_known(struct api_reconciler *reconciler,
     return stream;
 }
 
-static struct osy_redis_blocking *server_of(struct api_reconciler *reconciler)
+static bool has_cluster(const struct api_reconciler *reconciler)
 {
-    return osy_redis_blocking_shards_at(reconciler->options.redis, reconciler->options.shard);
+    return osy_redis_blocking_shards_is_cluster(reconciler->options.redis);
 }
 
 static bool is_ours(const struct api_reconciler *reconciler, const struct osy_uuid *restaurant_id)
 {
-    return osy_redis_blocking_shards_find(reconciler->options.redis, restaurant_id) ==
-           reconciler->options.shard;
+    return has_cluster(reconciler) ||
+           osy_redis_blocking_shards_find(reconciler->options.redis, restaurant_id) ==
+               reconciler->options.shard;
 }
 
-static void copy_run_id(void *context, const struct osy_redis_reply *reply,
-                        const struct osy_error *err)
+/* --- who Redis is ---------------------------------------------------------------------------- */
+
+static void append_run_id(void *context, const struct osy_redis_reply *reply,
+                          const struct osy_error *err)
 {
-    char *run_id = context;
     static const char name[] = "run_id:";
     (void)err;
     const char *found = reply->text ? memmem(reply->text, reply->length, name, strlen(name)) : NULL;
-    size_t length = found ? strcspn(found + strlen(name), "\r\n") : 0;
-    if (length > 0 && length < sizeof((struct api_reconciler *)0)->run_id) {
-        memcpy(run_id, found + strlen(name), length);
-        run_id[length] = '\0';
-    }
+    if (found)
+        osy_buffer_append(context, found, strcspn(found, "\r\n"));
 }
 
-static bool read_run_id(struct api_reconciler *reconciler, char run_id[IDENTITY_BYTES],
+static bool read_run_id(struct osy_redis_blocking *server, struct osy_buffer *identity,
                         struct osy_error *err)
 {
     const char *argv[] = {"INFO", "server"};
-    return osy_redis_blocking_command(server_of(reconciler), 2, argv, NULL, copy_run_id, run_id,
-                                      err);
+    return osy_redis_blocking_command(server, 2, argv, NULL, append_run_id, identity, err);
 }
 
-static void copy_mark(void *context, const struct osy_redis_reply *reply,
-                      const struct osy_error *err)
+static void append_mark(void *context, const struct osy_redis_reply *reply,
+                        const struct osy_error *err)
 {
     (void)err;
     if (reply->type == OSY_REDIS_STRING)
-        snprintf(context, OSY_UUID_TEXT_BYTES, "%.*s", (int)reply->length, reply->text);
+        osy_buffer_append(context, reply->text, reply->length);
 }
 
 /* A new mark is left where there is none, so a loss shows once to every reconciler, also when it happens in
  * the middle of a pass. */
-static bool read_mark(struct api_reconciler *reconciler, char mark[OSY_UUID_TEXT_BYTES],
+static bool read_mark(struct osy_redis_blocking *server, struct osy_buffer *identity,
                       struct osy_error *err)
 {
+    char mark[OSY_UUID_TEXT_BYTES];
     struct osy_uuid id = osy_uuid_v4();
     osy_uuid_format(&id, mark);
     const char *leave[] = {"SET", MARK_KEY, mark, "NX"}, *read[] = {"GET", MARK_KEY};
-    return osy_redis_blocking_command(server_of(reconciler), 4, leave, NULL, NULL, NULL, err) &&
-           osy_redis_blocking_command(server_of(reconciler), 2, read, NULL, copy_mark, mark, err);
+    return osy_redis_blocking_command(server, 4, leave, NULL, NULL, NULL, err) &&
+           osy_redis_blocking_command(server, 2, read, NULL, append_mark, identity, err);
+}
+
+/* A node that is away is another when it is back, most likely. Marks would need a key in each node's slots: a
+ * node that was emptied, and not restarted, is found by the next full pass. */
+static void identify_cluster(struct api_reconciler *reconciler, struct osy_buffer *identity)
+{
+    struct osy_redis_blocking_shards *redis = reconciler->options.redis;
+    for (size_t i = 0; i < osy_redis_blocking_shards_count(redis); i++) {
+        struct osy_redis_blocking *node = osy_redis_blocking_shards_at(redis, i);
+        if (node && !read_run_id(node, identity, NULL))
+            osy_buffer_text(identity, "away");
+    }
+}
+
+static bool identify_server(struct api_reconciler *reconciler, struct osy_buffer *identity,
+                            struct osy_error *err)
+{
+    struct osy_redis_blocking *server =
+        osy_redis_blocking_shards_at(reconciler->options.redis, reconciler->options.shard);
+    return read_run_id(server, identity, err) && read_mark(server, identity, err);
+}
+
+static bool is_same_text(const struct osy_buffer *a, const struct osy_buffer *b)
+{
+    return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
 }
 
 /* A Redis that was restarted or emptied may have lost its streams: nothing is known of it any more. */
 static bool notice_loss(struct api_reconciler *reconciler, struct osy_error *err)
 {
-    char run_id[IDENTITY_BYTES] = "", mark[OSY_UUID_TEXT_BYTES];
-    if (!read_run_id(reconciler, run_id, err) || !read_mark(reconciler, mark, err))
-        return false;
+    struct osy_buffer identity = OSY_BUFFER_INIT;
+    bool ok = true;
+    if (has_cluster(reconciler))
+        identify_cluster(reconciler, &identity);
+    else
+        ok = identify_server(reconciler, &identity, err);
     int64_t now_ms = osy_clock_monotonic_ms();
-    if (strcmp(run_id, reconciler->run_id) != 0 || strcmp(mark, reconciler->mark) != 0 ||
-        now_ms >= reconciler->full_pass_due_ms) {
+    if (ok &&
+        (!is_same_text(&identity, &reconciler->redis) || now_ms >= reconciler->full_pass_due_ms)) {
         forget_all(reconciler);
-        memcpy(reconciler->run_id, run_id, sizeof run_id);
-        memcpy(reconciler->mark, mark, sizeof mark);
+        osy_buffer_clear(&reconciler->redis);
+        osy_buffer_append(&reconciler->redis, identity.bytes, identity.length);
         reconciler->full_pass_due_ms = now_ms + FULL_PASS_EVERY_MS;
     }
-    return true;
+    osy_buffer_deinit(&identity);
+    return ok;
 }
 
 /* --- a stream in Redis ---------------------------------------------------------------------- */
@@ -216,8 +245,8 @@ static bool find_published(struct api_reconciler *reconciler, const struct osy_u
     api_stream_log_key(restaurant_id, key);
     snprintf(upto, sizeof upto, "%" PRIu64, seq);
     const char *argv[] = {"XREVRANGE", key, upto, "-", "COUNT", "1"};
-    bool ok =
-        osy_redis_blocking_command(server_of(reconciler), 6, argv, NULL, copy_entry, &search, err);
+    bool ok = osy_redis_blocking_shards_command(reconciler->options.redis, restaurant_id, 6, argv,
+                                                NULL, copy_entry, &search, err);
     *found = search.found;
     return ok;
 }
@@ -249,8 +278,8 @@ static bool start_over(struct api_reconciler *reconciler, const struct osy_uuid 
     api_stream_log_key(restaurant_id, key);
     uint64_t most = reconciler->options.stream_max;
     *at = (struct place){.seq = head->seq > most ? head->seq - most : 0};
-    return osy_redis_blocking_command(server_of(reconciler), 2, (const char *[]){"DEL", key}, NULL,
-                                      NULL, NULL, err);
+    return osy_redis_blocking_shards_command(reconciler->options.redis, restaurant_id, 2,
+                                             (const char *[]){"DEL", key}, NULL, NULL, NULL, err);
 }
 
 /* --- publishing ----------------------------------------------------------------------------- */
@@ -350,9 +379,11 @@ static bool reconcile_stream(struct api_reconciler *reconciler,
 /* Columns of find_changed_streams.sql. */
 enum { STREAM_SINCE = 0, STREAM_SERVER, STREAM_RESTAURANT, STREAM_SEQ, STREAM_EVENT };
 
+/* The first failure of a server is enough for the rest of its streams, and no other's. */
 static bool reconcile_rows(struct api_reconciler *reconciler, const PGresult *rows,
                            size_t *published, struct osy_error *err)
 {
+    uint64_t away = 0; /* a bit for each place */
     for (int row = 0; row < PQntuples(rows); row++) {
         struct osy_uuid restaurant_id;
         struct place head;
@@ -363,11 +394,13 @@ static bool reconcile_rows(struct api_reconciler *reconciler, const PGresult *ro
             return osy_error_set(err, OSY_ERR_INVALID,
                                  "restaurant_streams has a row with a bad id");
         head.seq = strtoull(PQgetvalue(rows, row, STREAM_SEQ), NULL, 10);
-        if (is_ours(reconciler, &restaurant_id) &&
+        uint64_t bit = UINT64_C(1)
+                       << osy_redis_blocking_shards_find(reconciler->options.redis, &restaurant_id);
+        if (is_ours(reconciler, &restaurant_id) && !(away & bit) &&
             !reconcile_stream(reconciler, &restaurant_id, &head, published, err))
-            return false;
+            away |= bit;
     }
-    return true;
+    return away == 0;
 }
 
 static PGresult *find_changed_streams(struct api_reconciler *reconciler, struct osy_error *err)
@@ -421,7 +454,10 @@ bool api_reconciler_pass(struct api_reconciler *reconciler, size_t *published,
     osy_metric_add(metrics->behind, (double)reconciler->behind - (double)reconciler->told_behind);
     reconciler->told_behind = reconciler->behind;
     if (!ok) {
-        forget_all(reconciler);
+        if (has_cluster(reconciler)) /* what is known of the other nodes holds */
+            reconciler->since[0] = '\0';
+        else
+            forget_all(reconciler);
         osy_metric_inc(metrics->failures);
     }
     return ok;

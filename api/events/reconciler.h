@@ -7,7 +7,8 @@
  * Any number of reconcilers and API processes may publish the same event: XADD takes it once.
  * After a start, a failure, when Redis was restarted or emptied, when PostgreSQL is another server than before,
  * and every few minutes, a pass looks at all streams.
- * With several Redis servers each has a reconciler of its own, which leaves the others' restaurants alone.
+ * With several Redis servers each has a reconciler of its own, which leaves the others' restaurants alone. A
+ * cluster has one: its restaurants change their nodes. A node that is away holds up its own streams only.
  * Blocking; one thread at a time.
  */
 #pragma once
@@ -31,7 +32,7 @@ void api_reconciler_metrics_init(struct api_reconciler_metrics *metrics,
 struct api_reconciler_options {
     struct osy_pg *pg;                       /* borrowed */
     struct osy_redis_blocking_shards *redis; /* borrowed */
-    size_t shard;                            /* of them the server whose streams these are */
+    size_t shard; /* of a list the server whose streams these are; a cluster has one for all */
     struct api_reconciler_metrics metrics;
     uint32_t grace_ms;   /* streams that changed more recently are the API's */
     uint64_t stream_max; /* events that a Redis stream keeps; older ones are not published again */

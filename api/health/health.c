@@ -36,18 +36,6 @@ struct api_health {
 
 /* ---- asking ---- */
 
-/* The first that does not answer is enough: nobody has to wait for those behind it as well. */
-static bool ask_redis(struct osy_redis_blocking_shards *redis, struct osy_error *err)
-{
-    static const char *const ping[] = {"PING"};
-    for (size_t i = 0; i < osy_redis_blocking_shards_count(redis); i++) {
-        if (!osy_redis_blocking_command(osy_redis_blocking_shards_at(redis, i), 1, ping, NULL, NULL,
-                                        NULL, err))
-            return osy_error_prefix(err, "%s", osy_redis_blocking_shards_name(redis, i));
-    }
-    return true;
-}
-
 static void ask(struct api_worker *worker, struct api_job *job)
 {
     struct api_health *health =
@@ -58,7 +46,8 @@ static void ask(struct api_worker *worker, struct api_job *job)
     result = osy_pg_query(worker->pg, sql_ask_database, 0, NULL, &health->asked_database.err);
     health->asked_database.ok = result != NULL;
     PQclear(result);
-    health->asked_redis.ok = ask_redis(worker->redis, &health->asked_redis.err);
+    health->asked_redis.ok =
+        osy_redis_blocking_shards_ping(worker->redis, &health->asked_redis.err);
 }
 
 /* Logs a change once, not every second. */

@@ -47,13 +47,15 @@ static PGresult *query(struct api_reachability *reachability, const char *sql, i
     return rows;
 }
 
-static bool announce_one(struct osy_redis_blocking *redis, const char *restaurant)
+static bool announce_one(struct osy_redis_blocking_shards *redis,
+                         const struct osy_uuid *restaurant_id, const char *restaurant)
 {
+    const char *verb = osy_redis_blocking_shards_publish_verb(redis);
     char channel[CHANNEL_BYTES];
     struct osy_error err = {0};
     snprintf(channel, sizeof channel, "os:{%s}:presence", restaurant);
-    const char *const command[] = {"PUBLISH", channel, "changed"};
-    if (osy_redis_blocking_command(redis, 3, command, NULL, NULL, NULL, &err))
+    const char *const command[] = {verb, channel, "changed"};
+    if (osy_redis_blocking_shards_command(redis, restaurant_id, 3, command, NULL, NULL, NULL, &err))
         return true;
     OSY_DEBUG("presence_not_published", OSY_ERR(&err));
     return false;
@@ -69,10 +71,8 @@ static void announce(struct api_reachability *reachability, const PGresult *chan
         bool ok = osy_uuid_parse(restaurant, strlen(restaurant), &id);
         assert(ok); /* the column's type is uuid */
         (void)ok;
-        size_t shard = osy_redis_blocking_shards_find(reachability->redis, &id);
-        uint64_t bit = UINT64_C(1) << shard;
-        if (!(away & bit) &&
-            !announce_one(osy_redis_blocking_shards_at(reachability->redis, shard), restaurant))
+        uint64_t bit = UINT64_C(1) << osy_redis_blocking_shards_find(reachability->redis, &id);
+        if (!(away & bit) && !announce_one(reachability->redis, &id, restaurant))
             away |= bit;
     }
 }

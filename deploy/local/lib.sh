@@ -22,7 +22,8 @@ load_config() {
     source "$state/config"
     database_url=postgresql://ordersync:$database_password@127.0.0.1:$postgres_port/ordersync
     # A stack of an older version has one Redis, and tells its port only.
-    : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}" "${edge_workers:=2}"
+    : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}" "${edge_workers:=2}" \
+        "${redis_cluster:=no}"
     redis_url=$(redis_url_of 1)
     edge_url=http://127.0.0.1:$edge_port
     ws_url=ws://127.0.0.1:$edge_port
@@ -30,6 +31,12 @@ load_config() {
 
 redis_port_of() { nth "$1" "$redis_ports"; }
 redis_url_of() { echo "redis://:$redis_password@127.0.0.1:$(redis_port_of "$1")/0"; }
+
+redis_addresses() {
+    local port
+    for port in $redis_ports; do printf '127.0.0.1:%s\n' "$port"; done
+}
+redis_cluster_url() { echo "cluster://:$redis_password@$(redis_addresses | paste -sd ';')"; }
 
 # The first has the name that a single one has; a server's name decides whose restaurants it has.
 redis_name() { [ "$1" = 1 ] && echo redis || echo "redis-$1"; }
@@ -42,6 +49,10 @@ redis_number() { [ "$1" = redis ] && echo 1 || echo "${1#redis-}"; }
 # Sets the two settings that say where Redis is, one of them to nothing. PORT: where the first is to be met.
 set_redis_settings() { # set_redis_settings [PORT]
     local i port
+    if [ "$redis_cluster" = yes ]; then
+        ORDERSYNC_REDIS_URL=$(redis_cluster_url) ORDERSYNC_REDIS_URLS=
+        return 0
+    fi
     port=$(redis_port_of 1)
     ORDERSYNC_REDIS_URL=${redis_url/1:$port/1:${1:-$port}} ORDERSYNC_REDIS_URLS=
     [ "$redis_count" -gt 1 ] || return 0
@@ -266,7 +277,23 @@ maxmemory 1gb
 maxmemory-policy noeviction
 tcp-backlog 511
 END
+    [ "$redis_cluster" = no ] || cat >>"$folder/redis.conf" <<END
+masterauth $redis_password
+cluster-enabled yes
+cluster-port $(nth "$1" "$redis_bus_ports")
+cluster-node-timeout 3000
+cluster-replica-validity-factor 0
+cluster-require-full-coverage no
+repl-diskless-sync-delay 0
+END
     launch "$name" redis-server "$folder/redis.conf"
+}
+
+# Three masters, and a replica of each.
+create_redis_cluster() {
+    # shellcheck disable=SC2046
+    REDISCLI_AUTH=$redis_password redis-cli --cluster create $(redis_addresses) --cluster-replicas 1 \
+        --cluster-yes >>"$state/log/setup.log" 2>&1
 }
 
 # Exports the settings that all programs know. In a subshell: what the caller's shell has set for

@@ -20,11 +20,8 @@ enum {
 };
 
 /* One server, which has all restaurants. */
-struct osy_redis {
-    int nothing;
-};
 struct osy_redis_shards {
-    struct osy_redis only;
+    int nothing;
 };
 static struct osy_redis_shards the_redis;
 struct osy_redis_shards *const redis = &the_redis;
@@ -65,23 +62,17 @@ void redis_begin(void)
 
 /* --- what the hub says ---------------------------------------------------------------------- */
 
-struct osy_redis *osy_redis_shards_of(const struct osy_redis_shards *shards,
-                                      const struct osy_uuid *restaurant_id)
+bool osy_redis_shards_commands_up(const struct osy_redis_shards *shards,
+                                  const struct osy_uuid *restaurant_id)
 {
-    (void)shards;
-    (void)restaurant_id;
-    return &redis->only;
-}
-
-bool osy_redis_commands_up(const struct osy_redis *link)
-{
-    (void)link;
+    (void)shards, (void)restaurant_id;
     return are_commands_up;
 }
 
-bool osy_redis_subscriptions_up(const struct osy_redis *link)
+bool osy_redis_shards_subscriptions_up(const struct osy_redis_shards *shards,
+                                       const struct osy_uuid *restaurant_id)
 {
-    (void)link;
+    (void)shards, (void)restaurant_id;
     return are_subscriptions_up;
 }
 
@@ -114,9 +105,10 @@ static void confirm(int restaurant)
     put_in_queue(restaurant, NULL);
 }
 
-void osy_redis_subscribe(struct osy_redis *link, const char *name)
+void osy_redis_shards_subscribe(struct osy_redis_shards *shards,
+                                const struct osy_uuid *restaurant_id, const char *name)
 {
-    (void)link;
+    (void)shards, (void)restaurant_id;
     if (!is_live_channel(name))
         return;
     streams[restaurant_of(name)].is_wanted = true;
@@ -124,20 +116,21 @@ void osy_redis_subscribe(struct osy_redis *link, const char *name)
         confirm(restaurant_of(name));
 }
 
-void osy_redis_unsubscribe(struct osy_redis *link, const char *name)
+void osy_redis_shards_unsubscribe(struct osy_redis_shards *shards,
+                                  const struct osy_uuid *restaurant_id, const char *name)
 {
-    (void)link;
+    (void)shards, (void)restaurant_id;
     if (!is_live_channel(name))
         return;
     streams[restaurant_of(name)].is_wanted = false;
     streams[restaurant_of(name)].is_subscribed = false;
 }
 
-bool osy_redis_command(struct osy_redis *link, int argc, const char *const *argv,
-                       const size_t *lengths, osy_redis_reply_fn fn, void *context,
-                       struct osy_error *err)
+bool osy_redis_shards_command(struct osy_redis_shards *shards, const struct osy_uuid *restaurant_id,
+                              int argc, const char *const *argv, const size_t *lengths,
+                              osy_redis_reply_fn fn, void *context, struct osy_error *err)
 {
-    (void)link, (void)lengths;
+    (void)shards, (void)restaurant_id, (void)lengths;
     if (!are_commands_up || pending_count == PENDING_MAX)
         return osy_error_set(err, OSY_ERR_IO, "redis is away");
     if (argc != 6)

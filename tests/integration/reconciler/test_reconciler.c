@@ -196,8 +196,9 @@ static void command(struct worker *worker, int argc, const char *const *argv, os
                     void *context)
 {
     struct osy_error err = {0};
-    if (!osy_redis_blocking_command(osy_redis_blocking_shards_home(worker->redis), argc, argv, NULL,
-                                    fn, context, &err))
+    const struct osy_uuid nobody = {{0}};
+    if (!osy_redis_blocking_shards_command(worker->redis, &nobody, argc, argv, NULL, fn, context,
+                                           &err))
         fail_msg("%s: %s", argv[0], err.message);
 }
 

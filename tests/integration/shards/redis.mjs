@@ -39,18 +39,24 @@ export class Redis {
 
   async begin() {
     this.child = spawn('redis-server', this.args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    for await (const text of this.child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false }))
-      if (/accept connections|Sentinel ID is|monitor master/.test(text)) break;
+    this.isUp = false;
+    for await (const text of this.child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      this.isUp = /accept connections|Sentinel ID is|monitor master/.test(text);
+      if (this.isUp) break;
+    }
     this.child.stdout.resume();
     this.child.unref();
     this.child.stdout.unref();
   }
 
-  /** A command, and its answer. */
-  async ask(...words) {
-    const { stdout } = await run('redis-cli', ['-s', this.socket, '--json', ...words], { env: { ...process.env, REDISCLI_AUTH: this.password } });
-    return JSON.parse(stdout);
+  /** A command, and its answer as it is read by people. */
+  async tell(...words) {
+    const { stdout } = await run('redis-cli', ['-s', this.socket, ...words.map(String)], { env: { ...process.env, REDISCLI_AUTH: this.password } });
+    return stdout;
   }
+
+  /** A command, and its answer. */
+  ask = async (...words) => JSON.parse(await this.tell('--json', ...words));
 
   kill = () => this.child.kill('SIGKILL');
   pause = () => this.child.kill('SIGSTOP');
@@ -127,5 +133,90 @@ export class Watched {
   /** Waits until the server follows the master, and the Sentinels know it. */
   async settle() {
     await until('the former master is a replica', async () => (await this.#isInformed(this.sentinels.at(-1))) === true);
+  }
+}
+
+/** Three masters with a replica each, which takes over from one that is missed for three seconds. */
+export class Cluster {
+  static async start() {
+    const cluster = new Cluster();
+    cluster.servers = [];
+    for (let i = 0; i < 6; i++) cluster.servers.push(await Cluster.#startServer());
+    const addresses = cluster.servers.map(({ port }) => `127.0.0.1:${port}`);
+    await run('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-replicas', '1', '--cluster-yes'], {
+      env: { ...process.env, REDISCLI_AUTH: PASSWORD },
+    });
+    cluster.url = `cluster://:${encodeURIComponent(PASSWORD)}@${addresses.slice(0, 3).join(';')}`;
+    for (const server of cluster.servers) await until('everybody knows everybody', () => cluster.#isInformed(server));
+    return cluster;
+  }
+
+  static async #startServer() {
+    const settings = [
+      ...NO_DISK,
+      `requirepass "${PASSWORD}"`,
+      `masterauth "${PASSWORD}"`,
+      'repl-diskless-sync-delay 0',
+      'cluster-enabled yes',
+      'cluster-node-timeout 3000',
+      'cluster-replica-validity-factor 0',
+      `cluster-port ${await freePort()}`,
+    ];
+    const server = await Redis.start({ port: await freePort(), settings });
+    if (!server.isUp) return Cluster.#startServer(); // somebody was faster with a port
+    server.password = PASSWORD;
+    server.id = await server.ask('CLUSTER', 'MYID');
+    return server;
+  }
+
+  /** It knows three masters with a replica each, and its own is in order when it is one. */
+  async #isInformed(server) {
+    const [ranges, role] = [await server.ask('CLUSTER', 'SLOTS'), await server.ask('ROLE')];
+    const masters = new Set(ranges.map(([, , [, port]]) => port));
+    const isWhole = masters.size === 3 && ranges.every((range) => range.length === 4);
+    return isWhole && (await server.tell('CLUSTER', 'INFO')).includes('cluster_state:ok') && (role[0] === 'master' || role[3] === 'connected');
+  }
+
+  /** Waits until every server of the cluster is up, and every master has its replica. */
+  async settle() {
+    for (const server of this.servers) await until('everybody knows everybody', () => this.#isInformed(server));
+  }
+
+  slotOf = (key) => this.servers[0].ask('CLUSTER', 'KEYSLOT', key);
+
+  /** The master that has the slot, by word of another server than excluded. */
+  async owner(slot, excluded) {
+    const [witness] = this.servers.filter((server) => server !== excluded);
+    const ranges = await witness.ask('CLUSTER', 'SLOTS');
+    const [, , [, port]] = ranges.find(([first, last]) => first <= slot && slot <= last);
+    return this.servers.find((server) => server.port === port);
+  }
+
+  async masters() {
+    const ranges = await this.servers[0].ask('CLUSTER', 'SLOTS');
+    const ports = new Set(ranges.map(([, , [, port]]) => port));
+    return this.servers.filter(({ port }) => ports.has(port));
+  }
+
+  /** From here on keys that the slot does not have are for the other server (ASK). */
+  async beginMove(slot, from, to) {
+    await to.ask('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
+    await from.ask('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
+  }
+
+  async moveKeys(slot, from, to) {
+    const keys = await from.ask('CLUSTER', 'GETKEYSINSLOT', slot, 100);
+    if (keys.length > 0) await from.ask('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'AUTH', PASSWORD, 'KEYS', ...keys);
+  }
+
+  /** From here on the slot is the other's (MOVED). */
+  async endMove(slot, from, to) {
+    for (const server of [to, from]) await server.ask('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+  }
+
+  async move(slot, from, to) {
+    await this.beginMove(slot, from, to);
+    await this.moveKeys(slot, from, to);
+    await this.endMove(slot, from, to);
   }
 }

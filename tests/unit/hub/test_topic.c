@@ -451,12 +451,20 @@ void hub_socket_close(struct hub_socket *socket, uint16_t code, const char *reas
         fail_msg("closed with %u: %s", code, reason);
 }
 
-struct osy_redis *hub_source_link(const struct hub_source *source,
-                                  const struct osy_uuid *restaurant)
+void hub_source_subscribe(struct hub_source *source, const struct osy_uuid *restaurant,
+                          const char *channel)
 {
     (void)source;
     (void)restaurant;
-    return NULL;
+    (void)channel;
+}
+
+void hub_source_unsubscribe(struct hub_source *source, const struct osy_uuid *restaurant,
+                            const char *channel)
+{
+    (void)source;
+    (void)restaurant;
+    (void)channel;
 }
 
 bool hub_source_is_live(const struct hub_source *source, const struct osy_uuid *restaurant)

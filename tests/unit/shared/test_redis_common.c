@@ -106,6 +106,7 @@ static void bad_urls_are_refused_without_being_quoted(void **state)
         "redis://:@host:6379",
         "unix:",
         "unix:relative/hunter2",
+        "cluster://:hunter2@host:1",
         "sentinel://",
         "sentinel:///m",
         "sentinel://:hunter2@host:1",

@@ -59,6 +59,15 @@ static void a_list_is_separated_by_commas_and_blanks(void **state)
     osy_redis_map_destroy(map);
 }
 
+static void a_cluster_is_one_entry(void **state)
+{
+    struct osy_redis_map *map = make_map("cluster://:secret@a:1;b:2");
+    (void)state;
+    assert_int_equal(osy_redis_map_count(map), 1);
+    assert_string_equal(osy_redis_map_url(map, 0), "cluster://:secret@a:1;b:2");
+    osy_redis_map_destroy(map);
+}
+
 static void mistakes_are_named_and_urls_are_not_quoted(void **state)
 {
     static const struct {
@@ -69,12 +78,15 @@ static void mistakes_are_named_and_urls_are_not_quoted(void **state)
         {"redis://x:1 redis://x:2", "server 1 of 2 has no name"},
         {"a=redis://x:1 redis://x:2", "server 2 of 2 has no name"},
         {"a=redis://x:1 a=redis://x:2", "two servers have the name 'a'"},
-        {"a=redis://x:1 b=http://:secret@x", "server 'b': the Redis URL begins neither"},
+        {"a=redis://x:1 b=http://:secret@x", "server 'b': the Redis URL begins with none"},
         {"a=redis://x:1 b=redis://:secret@x:port", "server 'b': the Redis URL has no valid"},
         {"a=", "server 'a'"},
-        {"=redis://x:1", "the Redis URL begins neither"},
-        {"a.b=redis://x:1", "the Redis URL begins neither"},
+        {"=redis://x:1", "the Redis URL begins with none"},
+        {"a.b=redis://x:1", "the Redis URL begins with none"},
         {"abcdefghijklmnopqrstuvwxyz0123456=redis://x:1", "more than 32 bytes"},
+        {"a=cluster://x:1", "a cluster:// has no name"},
+        {"a=redis://x:1 b=cluster://x:1", "no server beside it"},
+        {"cluster://:secret@x", "no valid host:port"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -196,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_url_alone_has_all_restaurants),
         cmocka_unit_test(a_list_is_separated_by_commas_and_blanks),
+        cmocka_unit_test(a_cluster_is_one_entry),
         cmocka_unit_test(mistakes_are_named_and_urls_are_not_quoted),
         cmocka_unit_test(there_are_16_servers_at_most),
         cmocka_unit_test(every_version_comes_to_the_same_answer),
