@@ -157,11 +157,12 @@ static void write_options(struct osy_buffer *out, const struct load_options *opt
     osy_buffer_char(out, '}');
 }
 
-/* No name of it, and of nobody. */
+/* No name of it, and of nobody: behind its number a kernel's release has whatever its builder likes. */
 static void write_machine(struct osy_buffer *out)
 {
     struct utsname system = {.release = ""};
     uname(&system);
+    system.release[strcspn(system.release, "-")] = '\0';
     open_object(out, "machine");
     write_count(out, "cores", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
     write_text(out, "system", system.sysname);

@@ -2,6 +2,7 @@
 // time on a fresh one. Prints medians with their range, and keeps the figures of all runs and the page of the median one.
 
 import { spawn, spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -122,10 +123,13 @@ const remove = () => run('deploy/local/down', ['--state', ownState, '--purge'])
 
 // --- a run ---
 
+let loading = null // the load test's process, while there is one
+
 /** The load test to its end, its lines of progress told on; never longer than it may take. */
 function load(args, env, limitS) {
   return new Promise((done) => {
     const child = spawn(join(binDir, 'ordersync-loadtest'), args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+    loading = child
     const timer = setTimeout(() => child.kill('SIGKILL'), limitS * 1000)
     child.stdout.setEncoding('utf8').on('data', (text) => {
       for (const [line] of text.matchAll(/^(customers|load|settle) .*$/gm)) say(`    ${line}`)
@@ -133,6 +137,7 @@ function load(args, env, limitS) {
     child.on('error', () => done())
     child.on('exit', () => {
       clearTimeout(timer)
+      loading = null
       done()
     })
   })
@@ -142,10 +147,13 @@ const scenarioOf = async (name) => JSON.parse(await readFile(join(root, 'loadtes
 const loadSeconds = ({ seconds, phases }) => seconds ?? phases.reduce((sum, phase) => sum + phase.seconds, 0)
 const openingSeconds = ({ tablets, customers, ramp }) => (tablets + customers) / ramp
 
+const folders = [] // of the runs' reports, until we end
+
 /** One run on a fresh stack: what the load test reports, and what we have seen of the machine. null: it gave none. */
 async function measure(name, { rate, seconds }) {
   const scenario = await scenarioOf(name)
   const folder = await mkdtemp(join(root, 'build/capacity-'))
+  folders.push(folder)
   const env = await bringUp(CASES[name], scenario)
   try {
     const args = ['--scenario', `loadtest/scenarios/${name}.json`, '--out', folder]
@@ -168,23 +176,22 @@ async function measure(name, { rate, seconds }) {
 
 // --- a case ---
 
-const kept = []
-
 async function takeRun(name, label, load) {
   say(`  ${label}`)
   const result = await measure(name, load)
-  kept.push(result.folder)
   const verdict = holds(result.figures)
   say(`    ${verdict.holds ? 'holds' : `does not hold: ${verdict.why}`}`)
   return { ...result, ...verdict }
 }
 
-/** Runs of full length at one rate; stops at the first that does not hold when it has to. */
+/** Runs of full length at one rate; stops at the first that does not hold when it has to. Each is kept at once: who ends
+ *  us early has those that were whole. */
 async function takeRuns(name, rate, mustHold) {
   const results = []
   for (let number = 1; number <= Number(options.runs); number++) {
     const label = `run ${number} of ${options.runs}${rate ? `, ${rate} orders/s` : ''}`
     results.push(await takeRun(name, label, { rate, seconds: options.seconds && Number(options.seconds) }))
+    await keep(name, results)
     if (mustHold && !results.at(-1).holds) break
   }
   return results
@@ -212,15 +219,18 @@ function medianRun(results) {
   return sorted[Math.floor((sorted.length - 1) / 2)]
 }
 
-async function keep(name, results, text) {
+const textOf = (name, results) => `${commandOf(name)}\n${CASES[name].what}\n\n${tableOf(results)}`
+
+async function keep(name, all) {
   const folder = join(out, name)
+  const results = all.filter(({ figures }) => figures)
+  if (results.length === 0) return
   await mkdir(folder, { recursive: true })
   for (const file of ['report.json', 'report.html']) await copyFile(join(medianRun(results).folder, file), join(folder, file))
-  await writeFile(join(folder, 'figures.txt'), text)
+  await writeFile(join(folder, 'figures.txt'), textOf(name, results))
   // The second-by-second series is in the median run's report; once is enough.
   const runs = results.map(({ figures, machine }) => ({ ...figures, series: undefined, curves: undefined, machine_seen: machine }))
   await writeFile(join(folder, 'figures.json'), `${JSON.stringify(runs)}\n`)
-  say(`  kept in ${relative(root, folder)}/`)
 }
 
 /** The command that makes these figures again. */
@@ -234,9 +244,7 @@ async function takeScenario(name) {
   const all = CASES[name].search ? await takePeak(name) : await takeRuns(name, Number(options.rate ?? 0), false)
   const results = all.filter(({ figures }) => figures)
   if (results.length === 0) return
-  const text = `${commandOf(name)}\n${CASES[name].what}\n\n${tableOf(results)}`
-  say(text)
-  await keep(name, results, text)
+  say(`\n${textOf(name, results)}\nkept in ${relative(root, join(out, name))}/\n`)
 }
 
 /** tests/bench/http has a stack of its own, and tells its own medians. */
@@ -248,8 +256,10 @@ async function takeHttp(name) {
   await writeFile(join(out, name, 'figures.txt'), `tests/bench/http ${args.join(' ')} ${CASES[name].command}\n\n${text}`)
 }
 
-/** Whoever ends us leaves no stack behind. */
+/** Whoever ends us leaves no stack, no load and no folder behind. */
 function onSignal() {
+  loading?.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   spawnSync('deploy/local/down', ['--state', ownState, '--purge'], { cwd: root, stdio: 'ignore' })
   process.exit(130)
 }
@@ -267,4 +277,4 @@ for (const name of positionals.length ? positionals : Object.keys(CASES)) {
     process.exitCode = 1
   }
 }
-for (const folder of kept) await rm(folder, { recursive: true, force: true })
+for (const folder of folders) await rm(folder, { recursive: true, force: true })
