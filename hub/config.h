@@ -22,7 +22,7 @@ struct hub_config {
     int64_t message_rate, message_burst;
     int64_t topic_grace_ms, replay_max, check_interval_ms, drain_wait_ms, drain_ms;
     int64_t revocation_poll_ms, revocation_max_age_ms;
-    int64_t report_interval_ms, lease_ms;
+    int64_t report_interval_ms, receipt_interval_ms, lease_ms;
 };
 
 extern const struct osy_setting hub_settings[];

@@ -51,6 +51,20 @@ struct hub_event *hub_history_find(const struct hub_history *history, uint64_t s
     return at(history, (size_t)(seq - first));
 }
 
+bool hub_history_lacks_new_order(const struct hub_history *history, uint64_t after,
+                                 const struct osy_position *position)
+{
+    const struct hub_event *newest = hub_history_find(history, position->number);
+    if (!newest || !osy_uuid_equal(&newest->envelope.id, &position->event_id))
+        return false;
+    for (uint64_t seq = position->number; seq > after; seq--) {
+        const struct hub_event *event = hub_history_find(history, seq);
+        if (!event || event->envelope.version == 1) /* an order's first event */
+            return false;
+    }
+    return true;
+}
+
 void hub_history_clear(struct hub_history *history)
 {
     while (history->count)

@@ -3,6 +3,7 @@
  * its replay has been sent, and what a reconnect within moments is answered from. Bounded.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,4 +18,7 @@ struct hub_history {
 void hub_history_add(struct hub_history *history, struct hub_event *event, size_t most);
 /* By number in the restaurant's stream; NULL when it is not there. Borrowed. */
 struct hub_event *hub_history_find(const struct hub_history *history, uint64_t seq);
+/* The events behind number `after` up to position are all here, and none of them is a new order. */
+bool hub_history_lacks_new_order(const struct hub_history *history, uint64_t after,
+                                 const struct osy_position *position);
 void hub_history_clear(struct hub_history *history);

@@ -309,6 +309,7 @@ static bool start(struct program *program, struct osy_error *err)
                                                  .application_name = "ordersync-hub-reports",
                                                  .hub_id = config->hub_id,
                                                  .interval_ms = config->report_interval_ms,
+                                                 .receipt_interval_ms = config->receipt_interval_ms,
                                                  .lease_ms = config->lease_ms,
                                                  /* as many again may have left unsaid */
                                                  .most = 2 * (size_t)config->sockets_max,

@@ -9,6 +9,7 @@
 
 #include "embedded/hub_core.h"
 #include "hub/devices.h"
+#include "hub/history.h"
 #include "hub/metrics.h"
 #include "hub/receipts.h"
 #include "shared/alloc.h"
@@ -20,7 +21,8 @@
 #include "shared/pg_settings.h"
 
 enum {
-    BATCH_MAX = 1000,
+    DEVICES_MAX = 1000, /* in a batch */
+    RECEIPTS_MAX = 4000,
     COLUMNS_MAX = 8,
     RETRY_MS = 1000,
     TEXT_FORMAT = 0,
@@ -36,7 +38,7 @@ struct hub_reports {
     uv_async_t wake; /* presence has been written */
     uv_thread_t thread;
     char *url, *application_name, *hub_id;
-    int64_t interval_ms, lease_ms;
+    int64_t interval_ms, receipt_interval_ms, lease_ms;
     struct hub_metrics *metrics;
     hub_reports_fn on_presence;
     void *context;
@@ -47,11 +49,12 @@ struct hub_reports {
     struct osy_pg *pg;
     uint64_t told_connection; /* number of the one on which all devices were told; 0: none */
     int64_t lease_due_ms;
+    int64_t receipts_due_ms;
     size_t receipts_most; /* that are written at once */
     bool is_failing;
     union {
-        struct hub_device_state states[BATCH_MAX];
-        struct hub_receipt receipts[BATCH_MAX];
+        struct hub_device_state states[DEVICES_MAX];
+        struct hub_receipt receipts[RECEIPTS_MAX];
     } batch;
     struct osy_pg_array columns[COLUMNS_MAX];
 
@@ -232,7 +235,7 @@ static PGresult *write_states(struct hub_reports *reports, size_t count, struct 
 static bool write_devices(struct hub_reports *reports, bool *more, struct osy_error *err)
 {
     uv_mutex_lock(&reports->lock);
-    size_t count = hub_devices_take(reports->devices, reports->batch.states, BATCH_MAX);
+    size_t count = hub_devices_take(reports->devices, reports->batch.states, DEVICES_MAX);
     uv_mutex_unlock(&reports->lock);
     if (count == 0)
         return true;
@@ -243,7 +246,7 @@ static bool write_devices(struct hub_reports *reports, bool *more, struct osy_er
         note_changed(reports, rows);
     uv_mutex_unlock(&reports->lock);
     PQclear(rows);
-    *more = *more || count == BATCH_MAX;
+    *more = *more || count == DEVICES_MAX;
     return rows != NULL;
 }
 
@@ -282,13 +285,23 @@ static void keep_for_later(struct hub_reports *reports, size_t count)
     count_dropped(reports, "receipt", dropped);
 }
 
+/* Less often than devices: the longer they wait, the more devices' acks of an order become one row. */
+static bool are_receipts_due(const struct hub_reports *reports)
+{
+    return osy_clock_monotonic_ms() >= reports->receipts_due_ms;
+}
+
 /* Fewer at once after a failure, which may have been the statement's timeout: what is retried must shrink. */
 static bool write_receipts(struct hub_reports *reports, bool *more, struct osy_error *err)
 {
     size_t most = reports->receipts_most;
+    if (!are_receipts_due(reports))
+        return true;
     uv_mutex_lock(&reports->lock);
     size_t count = hub_receipts_take(reports->receipts, reports->batch.receipts, most);
     uv_mutex_unlock(&reports->lock);
+    if (count < most)
+        reports->receipts_due_ms = osy_clock_monotonic_ms() + reports->receipt_interval_ms;
     if (count == 0)
         return true;
     PGresult *row = write_batch(reports, count, err);
@@ -297,7 +310,7 @@ static bool write_receipts(struct hub_reports *reports, bool *more, struct osy_e
         reports->receipts_most = count > 1 ? count / 2 : 1;
         return false;
     }
-    reports->receipts_most = most < BATCH_MAX / 2 ? 2 * most : BATCH_MAX;
+    reports->receipts_most = most < RECEIPTS_MAX / 2 ? 2 * most : RECEIPTS_MAX;
     size_t proven = strtoul(PQgetvalue(row, 0, 0), NULL, 10);
     PQclear(row);
     count_dropped(reports, "unproven", count - proven);
@@ -358,6 +371,7 @@ static void run_thread(void *argument)
     do
         write_all(reports);
     while (wait_for_round(reports));
+    reports->receipts_due_ms = 0;
     if (write_all(reports))
         end_lease(reports);
     osy_pg_destroy(reports->pg);
@@ -384,13 +398,14 @@ struct hub_reports *hub_reports_create(uv_loop_t *loop, const struct hub_reports
     reports->application_name = osy_strdup(options->application_name);
     reports->hub_id = osy_strdup(options->hub_id);
     reports->interval_ms = options->interval_ms;
+    reports->receipt_interval_ms = options->receipt_interval_ms;
     reports->lease_ms = options->lease_ms;
     reports->metrics = options->metrics;
     reports->on_presence = options->on_presence;
     reports->context = options->context;
     atomic_init(&reports->beaten_ms, osy_clock_monotonic_ms());
     reports->incarnation = osy_uuid_v4();
-    reports->receipts_most = BATCH_MAX;
+    reports->receipts_most = RECEIPTS_MAX;
     reports->devices = hub_devices_create(options->most);
     reports->receipts = hub_receipts_create(2 * options->most); /* received and displayed */
     uv_async_init(loop, &reports->wake, on_wake);
@@ -480,7 +495,8 @@ void hub_reporter_leave(struct hub_reporter *reporter, struct hub_reports *repor
 
 void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports,
                       const struct osy_uuid *restaurant_id, const char *name,
-                      const struct osy_position *position, bool is_displayed)
+                      const struct osy_position *position, bool is_displayed,
+                      const struct hub_history *history)
 {
     uint64_t upto = position->number;
     struct hub_reported *reported = speak_for(reporter, restaurant_id, name);
@@ -494,6 +510,8 @@ void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports
         return; /* an ack before covers it, or it is before the first event */
     uint64_t after = is_first ? reporter->resumed : *acked;
     *acked = upto;
+    if (!is_first && history && hub_history_lacks_new_order(history, after, position))
+        return;
     struct hub_receipt receipt = {
         .device = reported->device,
         .is_displayed = is_displayed,

@@ -1,9 +1,10 @@
 /*
  * The hub's writer to PostgreSQL: which devices are here and what they have acknowledged, and a lease that
  * says the hub itself still runs. The loop only notes; a thread with a connection of its own writes what
- * was noted, in sets, a few times a second, never a write per message. While PostgreSQL is away only the
- * latest of each device is kept, and written when it is back. What is behind a new connection may be a
- * promoted standby or a restored copy: all devices are told again, and those that it has too many are ended.
+ * was noted, in sets: presence a few times a second, receipts once; never a write per message. While
+ * PostgreSQL is away only the latest of each device is kept, and written when it is back. What is behind
+ * a new connection may be a promoted standby or a restored copy: all devices are told again, and those that
+ * it has too many are ended.
  *
  * A hub is known by its incarnation, one random id per run. When it dies its lease runs out, and its
  * devices count as seen until then; when it stops it says that they have left and gives the lease back. A
@@ -17,6 +18,7 @@
 
 #include "shared/position.h"
 
+struct hub_history;
 struct hub_metrics;
 struct hub_reported;
 struct hub_reports;
@@ -26,7 +28,8 @@ typedef void (*hub_reports_fn)(void *context, const struct osy_uuid *restaurant_
 
 struct hub_reports_options {
     const char *url, *application_name, *hub_id; /* copied */
-    int64_t interval_ms;                         /* between two batches */
+    int64_t interval_ms;                         /* between two batches of presence */
+    int64_t receipt_interval_ms;                 /* between two batches of receipts */
     int64_t lease_ms;                            /* renewed thrice as often */
     size_t most;                 /* devices that are kept in mind; more are counted and left out */
     struct hub_metrics *metrics; /* borrowed */
@@ -55,8 +58,11 @@ struct hub_reporter {
 void hub_reporter_resume(struct hub_reporter *reporter, struct hub_reports *reports,
                          const struct osy_uuid *restaurant_id, const char *name,
                          const struct osy_position *position);
+/* history: the restaurant's; NULL: not known. Half of all acks follow a change of status: they tell of no order that the device
+ * has not acknowledged before, and need not be written. */
 void hub_reporter_ack(struct hub_reporter *reporter, struct hub_reports *reports,
                       const struct osy_uuid *restaurant_id, const char *name,
-                      const struct osy_position *position, bool is_displayed);
+                      const struct osy_position *position, bool is_displayed,
+                      const struct hub_history *history);
 /* The socket is gone. Harmless when repeated. */
 void hub_reporter_leave(struct hub_reporter *reporter, struct hub_reports *reports);

@@ -655,7 +655,8 @@ void hub_session_handle_ack(struct hub_session *session, const struct hub_messag
                            (double)(osy_clock_wall_ms() - time_ms) / 1e3);
     if (is_tablet(session))
         hub_reporter_ack(&session->reporter, session->hub->reports, &session->target.restaurant_id,
-                         message->device, &message->position, message->is_displayed);
+                         message->device, &message->position, message->is_displayed,
+                         hub_subscription_history(&session->subscription));
 }
 
 void hub_session_handle_ping(struct hub_session *session, const struct hub_message *message)

@@ -100,6 +100,11 @@ int64_t hub_subscription_event_time(const struct hub_subscription *subscription,
     return subscription->topic ? hub_topic_event_time(subscription, position) : 0;
 }
 
+const struct hub_history *hub_subscription_history(const struct hub_subscription *subscription)
+{
+    return subscription->topic ? hub_topic_history(subscription) : NULL;
+}
+
 void hub_subscription_end(struct hub_subscription *subscription)
 {
     if (!subscription->session || subscription->state == HUB_SUBSCRIPTION_ENDED)

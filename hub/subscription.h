@@ -23,6 +23,7 @@
 #include "hub/upgrade.h"
 #include "shared/position.h"
 
+struct hub_history;
 struct hub_order;
 struct hub_replay;
 struct hub_session;
@@ -68,6 +69,8 @@ void hub_subscription_pump(struct hub_subscription *subscription);
 /* Commit time of the event at position, if it is still known; else 0. */
 int64_t hub_subscription_event_time(const struct hub_subscription *subscription,
                                     const struct osy_position *position);
+/* The recent events of its topic; borrowed. NULL: it has none. */
+const struct hub_history *hub_subscription_history(const struct hub_subscription *subscription);
 /* Nothing more is sent by it. It stays in the topic's list, which somebody may be walking over. */
 void hub_subscription_end(struct hub_subscription *subscription); /* harmless when repeated */
 /* Ends it and leaves the topic. */

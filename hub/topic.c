@@ -308,6 +308,11 @@ int64_t hub_topic_event_time(const struct hub_subscription *subscription,
     return is_it ? event->envelope.time_ms : 0;
 }
 
+const struct hub_history *hub_topic_history(const struct hub_subscription *subscription)
+{
+    return &subscription->topic->history;
+}
+
 /* --- the head ------------------------------------------------------------------------------- */
 
 static void open_topic(struct hub_topic *topic, const struct hub_head *head)

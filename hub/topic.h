@@ -19,6 +19,7 @@
 #include "shared/position.h"
 #include "shared/uuid.h"
 
+struct hub_history;
 struct hub_subscription;
 struct hub_target;
 struct hub_topic;
@@ -37,6 +38,9 @@ void hub_topic_note_state(struct hub_subscription *subscription, bool was_pendin
 /* Commit time of the event at position, if the topic still knows it; else 0. */
 int64_t hub_topic_event_time(const struct hub_subscription *subscription,
                              const struct osy_position *position);
+
+/* Of the topic that subscription has joined; borrowed. */
+const struct hub_history *hub_topic_history(const struct hub_subscription *subscription);
 
 /* How long ago the topic's view was last proven to be whole. */
 int64_t hub_topic_view_age_ms(const struct hub_topic *topic);

@@ -1,52 +1,56 @@
 -- What devices have acknowledged. One element per ack:
 -- $1 restaurant uuid[]; $2 device text[]; $3 boolean[]: displayed, else received; $4 boolean[]: the first of its socket;
 -- $5 and $6 bigint[]: behind which event, and up to which; $7 uuid[]: the latter's id; $8 bigint[]: how long ago, ms.
--- An ack whose event does not exist under that id has no effect. One row: how many acks did prove themselves.
+-- At most one ack for each device and state. One whose event does not exist under that id has no effect. One row: how
+-- many acks did prove themselves.
 -- An ack covers the orders created in its range. Acks before a socket's first one may have been lost with the socket
 -- before, and a tablet that has just loaded its orders shows them all, so that one covers the restaurant's newest open
 -- orders, too; no more than 100 of them, because ten thousand tablets may come back at once. Of each order and device
--- the first time is kept.
--- What is known already is left out beforehand: ON CONFLICT would lock, and so write, its row to find that out.
-WITH ack AS MATERIALIZED (
-    SELECT told.restaurant_id, told.device, told.is_displayed, told.is_first, told.after, told.upto,
-           now() - told.age_ms * interval '1 millisecond' AS at
+-- the first time is kept: what is known already is left out, or, if two hubs write it at once, is there twice.
+-- A restaurant's devices acknowledge the same events within moments. So acks become a set per range first, and all else
+-- is done once for each set.
+WITH told AS MATERIALIZED (
+    SELECT restaurant_id, is_displayed, is_first, after, upto, event_id, array_agg(device) AS devices,
+           array_agg(now() - age_ms * interval '1 millisecond') AS at
       FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::boolean[], $5::bigint[], $6::bigint[], $7::uuid[],
                   $8::bigint[])
-           AS told (restaurant_id, device, is_displayed, is_first, after, upto, event_id, age_ms)
+           AS ack (restaurant_id, device, is_displayed, is_first, after, upto, event_id, age_ms)
+     GROUP BY restaurant_id, is_displayed, is_first, after, upto, event_id
+), proven AS MATERIALIZED (
+    SELECT told.*
+      FROM told
       JOIN order_events proof
         ON proof.restaurant_id = told.restaurant_id AND proof.seq = told.upto AND proof.id = told.event_id
 ), covered AS (
-    SELECT ack.restaurant_id, created.order_id, ack.device, ack.is_displayed, greatest(ack.at, created.time) AS at
-      FROM ack
+    SELECT proven.restaurant_id, proven.is_displayed, proven.devices, proven.at, created.order_id, created.time
+      FROM proven
       JOIN order_events created
-        ON created.restaurant_id = ack.restaurant_id AND created.seq > ack.after AND created.seq <= ack.upto
+        ON created.restaurant_id = proven.restaurant_id AND created.seq > proven.after AND created.seq <= proven.upto
      WHERE created.type = 'order.created'
-       AND NOT EXISTS (SELECT 1 FROM order_receipts known
-                        WHERE known.order_id = created.order_id AND known.device = ack.device
-                          AND (known.displayed_at IS NOT NULL OR NOT ack.is_displayed))
     UNION ALL
-    SELECT ack.restaurant_id, o.id, ack.device, ack.is_displayed, greatest(ack.at, created.time)
-      FROM ack
+    SELECT proven.restaurant_id, proven.is_displayed, proven.devices, proven.at, created.order_id, created.time
+      FROM proven
      CROSS JOIN LATERAL (
            SELECT id FROM orders
-            WHERE restaurant_id = ack.restaurant_id AND status IN ('PENDING', 'ACCEPTED', 'PREPARING', 'READY')
+            WHERE restaurant_id = proven.restaurant_id AND status IN ('PENDING', 'ACCEPTED', 'PREPARING', 'READY')
             ORDER BY id DESC
             LIMIT 100
            ) o
       JOIN order_events created
-        ON created.order_id = o.id AND created.order_version = 1 AND created.seq <= ack.upto
-     WHERE ack.is_first
-       AND NOT EXISTS (SELECT 1 FROM order_receipts known
-                        WHERE known.order_id = o.id AND known.device = ack.device
-                          AND (known.displayed_at IS NOT NULL OR NOT ack.is_displayed))
+        ON created.order_id = o.id AND created.order_version = 1 AND created.seq <= proven.after
+     WHERE proven.is_first
 ), written AS (
-    INSERT INTO order_receipts AS known (restaurant_id, order_id, device, received_at, displayed_at)
-    SELECT restaurant_id, order_id, device, min(at), min(at) FILTER (WHERE is_displayed)
+    INSERT INTO receipts (restaurant_id, order_id, is_displayed, devices, at)
+    SELECT covered.restaurant_id, covered.order_id, covered.is_displayed, array_agg(ack.device),
+           array_agg(greatest(ack.at, covered.time))
       FROM covered
-     GROUP BY restaurant_id, order_id, device
-     ORDER BY order_id, device
-    ON CONFLICT (order_id, device) DO UPDATE
-       SET displayed_at = EXCLUDED.displayed_at
-     WHERE known.displayed_at IS NULL AND EXCLUDED.displayed_at IS NOT NULL
+     CROSS JOIN LATERAL (
+           SELECT array_agg(device) AS devices
+             FROM receipts CROSS JOIN LATERAL unnest(receipts.devices) AS device
+            WHERE receipts.order_id = covered.order_id AND (receipts.is_displayed OR NOT covered.is_displayed)
+           ) known
+     CROSS JOIN LATERAL unnest(covered.devices, covered.at) AS ack (device, at)
+     WHERE known.devices IS NULL OR ack.device <> ALL (known.devices)
+     GROUP BY covered.restaurant_id, covered.order_id, covered.is_displayed
 )
-SELECT count(*) FROM ack;
+SELECT coalesce(sum(cardinality(devices)), 0) FROM proven;

@@ -92,8 +92,8 @@ test('an order that is shown is not alerted for not being shown', async () => {
   const restaurant = await makeTimed({ display: 1, accept: 2 });
   const order = await place(restaurant);
   await ask(
-    `INSERT INTO order_receipts (restaurant_id, order_id, device, received_at, displayed_at)
-     VALUES ('${restaurant.id}', '${order.order_id}', 'tablet', now(), now())`,
+    `INSERT INTO receipts (restaurant_id, order_id, is_displayed, devices, at)
+     VALUES ('${restaurant.id}', '${order.order_id}', true, '{tablet}', ARRAY[now()])`,
   );
   const worker = await work();
   await until('alerted', async () => (await stepsOf(order)).includes('2 alert done'));
@@ -105,8 +105,8 @@ test('a timer is set anew without the lock of the restaurant when nothing is due
   const restaurant = await makeTimed({ display: 1, reject: 3600 });
   const order = await place(restaurant);
   await ask(
-    `INSERT INTO order_receipts (restaurant_id, order_id, device, received_at, displayed_at)
-     VALUES ('${restaurant.id}', '${order.order_id}', 'tablet', now(), now())`,
+    `INSERT INTO receipts (restaurant_id, order_id, is_displayed, devices, at)
+     VALUES ('${restaurant.id}', '${order.order_id}', true, '{tablet}', ARRAY[now()])`,
   );
   const worker = await work({ OSY_FAILPOINTS: 'watchdog.claimed=kill' }); // the lock comes behind it
   await until('set anew', async () => (await ask(`SELECT next_at > now() + interval '50 seconds' FROM order_watches WHERE order_id = '${order.order_id}'`)) === 't');

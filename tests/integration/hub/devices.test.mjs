@@ -5,7 +5,7 @@ import { Hub, RESTAURANT, acceptOrder, placeOrder, restaurantPath, rows, seed, s
 import { Link } from './link.mjs';
 
 const TIMEOUT = { timeout: 60_000 };
-const FAST = { ORDERSYNC_REPORT_INTERVAL_MS: '20' };
+const FAST = { ORDERSYNC_REPORT_INTERVAL_MS: '20', ORDERSYNC_RECEIPT_INTERVAL_MS: '20' };
 
 let token;
 before(async () => {

@@ -15,8 +15,9 @@ SELECT id, 'device-' || n, md5(CASE n WHEN 1 THEN 'hub' ELSE 'hub of run ' || n 
        CASE WHEN n > 1 THEN now() - n * interval '3 days' END
   FROM restaurants CROSS JOIN generate_series(1, 10) AS n;
 INSERT INTO restaurant_reachability (restaurant_id, reachable, since) SELECT id, true, now() FROM restaurants;
-INSERT INTO order_receipts (restaurant_id, order_id, device, received_at, displayed_at)
-SELECT restaurant_id, id, 'device-1', created_at, created_at FROM orders;
+INSERT INTO receipts (restaurant_id, order_id, is_displayed, devices, at)
+SELECT restaurant_id, id, is_displayed, '{device-1,device-2}', ARRAY[created_at, created_at]
+  FROM orders CROSS JOIN unnest('{false,true}'::boolean[]) AS is_displayed;
 
 -- A few orders are watched now; of every second one somebody was told, and a few messages are still to be sent.
 INSERT INTO order_watches (order_id, restaurant_id, next_at)

@@ -41,7 +41,7 @@ const GUARDED = {
   'ALTER TABLE order_events DROP CONSTRAINT order_events_pkey': 'hub/find_events.sql',
   'DROP INDEX order_events_by_order': 'api/orders/change_orders.sql',
   'ALTER TABLE order_items DROP CONSTRAINT order_items_pkey': 'api/orders/change_orders.sql',
-  'ALTER TABLE order_receipts DROP CONSTRAINT order_receipts_pkey': 'api/orders/find_timeline.sql',
+  'DROP INDEX receipts_by_order': 'api/orders/find_timeline.sql',
   'ALTER TABLE idempotency DROP CONSTRAINT idempotency_pkey': 'api/orders/create_orders.sql',
   'DROP INDEX idempotency_by_age': 'api/background/delete_expired_keys.sql',
   'DROP INDEX audit_logs_by_subject': 'api/orders/find_timeline.sql',

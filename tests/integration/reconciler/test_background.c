@@ -101,19 +101,19 @@ static void receipts_of_old_orders_go_unless_they_are_watched(void **state)
     (void)state;
     set_up(&fixture);
     PQclear(query(&fixture,
-                  "INSERT INTO order_receipts (restaurant_id, order_id, device, received_at)"
+                  "INSERT INTO receipts (restaurant_id, order_id, is_displayed, devices, at)"
                   " SELECT $1::uuid,"
                   "        (lpad(to_hex((extract(epoch FROM now() - age) * 1000)::bigint), 12, '0')"
                   "         || '7' || lpad(to_hex(n % 4096), 3, '0')"
-                  "         || '8000' || lpad(to_hex(n), 12, '0'))::uuid, 'till', now()"
+                  "         || '8000' || lpad(to_hex(n), 12, '0'))::uuid, false, '{till}',"
+                  "        ARRAY[now()]"
                   "   FROM generate_series(1, 5009) AS n,"
                   "        LATERAL (SELECT CASE WHEN n <= 9 THEN interval '34 days'"
                   "                             ELSE interval '36 days' END AS age) AS its"));
     PQclear(query(&fixture, "INSERT INTO order_watches (order_id, restaurant_id, next_at)"
-                            " SELECT order_id, restaurant_id, now() FROM order_receipts"
+                            " SELECT order_id, restaurant_id, now() FROM receipts"
                             "  WHERE restaurant_id = $1::uuid ORDER BY order_id LIMIT 1"));
-    run_until_left(&fixture, "SELECT count(*) FROM order_receipts WHERE restaurant_id = $1::uuid",
-                   10);
+    run_until_left(&fixture, "SELECT count(*) FROM receipts WHERE restaurant_id = $1::uuid", 10);
     tear_down(&fixture);
 }
 
