@@ -2,6 +2,8 @@
 -- any restaurant has; orders that are accepted sooner cost nothing.
 -- $1 text: since, as returned before, or null for all orders; $2 integer: at most so many.
 -- One row: how far the look has come, and how many orders it has found. Any number of workers may enrol.
+-- An order's time is older than its commit, so a look has come no further than to what is 15 seconds old: a younger
+-- order may still be on its way. With limits above that every order is looked at once, and none again and again.
 -- Each minimum is one probe of an index.
 WITH upto AS MATERIALIZED (
     SELECT now() - make_interval(secs => least(
@@ -12,8 +14,7 @@ WITH upto AS MATERIALIZED (
       FROM orders o
      WHERE o.status = 'PENDING'
        AND o.created_at <= (SELECT at FROM upto)
-       -- The margin: an order's time is older than its commit.
-       AND o.created_at > coalesce($1::timestamptz - interval '15 seconds', '-infinity')
+       AND o.created_at > coalesce($1::timestamptz, '-infinity')
        AND NOT EXISTS (SELECT FROM order_watches known WHERE known.order_id = o.id)
      ORDER BY o.created_at
      LIMIT $2::integer
@@ -22,4 +23,4 @@ WITH upto AS MATERIALIZED (
     SELECT id, restaurant_id, now() FROM found
         ON CONFLICT (order_id) DO NOTHING
 )
-SELECT upto.at::text, (SELECT count(*) FROM found) FROM upto;
+SELECT least(upto.at, now() - interval '15 seconds')::text, (SELECT count(*) FROM found) FROM upto;
