@@ -126,11 +126,11 @@ WITH moment AS MATERIALIZED (
       FROM made
 ), new_items AS (
     INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
-    SELECT made.order_id, line.n, line.item_id, line.name, line.quantity, line.unit_amount,
-           line.stock IS NOT NULL
+    SELECT made.order_id, line.n, line.item_id, line.name, line.quantity, line.unit_amount, true
       FROM made
      CROSS JOIN LATERAL unnest(made.item_ids, made.names, made.quantities, made.unit_amounts, made.stocks)
            WITH ORDINALITY AS line (item_id, name, quantity, unit_amount, stock, n)
+     WHERE made.is_counted AND line.stock IS NOT NULL -- the others have nothing to give back; all are in the event
 ), new_events AS (
     INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, data)
     SELECT restaurant_id, seq, order_id, 1, event_id, 'order.created', at, traceparent, data
