@@ -27,7 +27,7 @@ enum {
     REDIS_TIMEOUT_MS = 2000,
     REJECT_DEADLINE_MS = 5000,
     FULL_LOOK_EVERY_MS =
-        5 * 60000,   /* finds what was committed later than enrol_orders.sql's margin */
+        5 * 60000,   /* finds what took longer to commit than enrol_orders.sql waits for */
     CLAIM_MAX = 100, /* the streams of so many orders are locked at a time: briefly */
     ENROL_MAX = 5000,
 };

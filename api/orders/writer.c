@@ -20,6 +20,9 @@ enum {
     ATTEMPT_LEAST_MS = 1000, /* a batch gets so long, even if one of its commands is nearly late */
     BACKOFF_FIRST_MS = 10,
     BACKOFF_MOST_MS = 500,
+    GROUPS = 1024,
+    SPREAD_FROM = 64, /* pending commands from which on all lanes work */
+    COMPANY_MS = 10,  /* who comes so long after the last batch has none to wait for */
 };
 
 static const double batch_size_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
@@ -41,8 +44,15 @@ struct lane {
     struct api_order_session *session;
     struct api_order_command **batch; /* commands under way, oldest first */
     size_t batch_count;
+    int64_t ended_ms; /* when the last batch did; monotonic */
     struct osy_backoff backoff;
     bool is_failing; /* the failure has been logged */
+};
+
+/* Restaurants whose ids hash alike. They keep their lane while they have commands under way. */
+struct group {
+    struct lane *lane; /* borrowed */
+    size_t pending;
 };
 
 struct api_order_writer {
@@ -50,7 +60,8 @@ struct api_order_writer {
     size_t lane_count, lanes_started;
     uint32_t queue_max, batch_max, linger_ms, deadline_ms;
     struct api_publisher *publisher; /* borrowed */
-    size_t pending;                  /* loop only */
+    size_t pending;                  /* loop only, */
+    struct group groups[GROUPS];     /* as these are */
 
     uv_async_t wake_loop;
     pthread_mutex_t done_mutex; /* guards done */
@@ -108,7 +119,7 @@ static struct timespec in_ms(int64_t delay_ms)
 static void linger(struct lane *lane)
 {
     struct timespec until = in_ms(lane->writer->linger_ms);
-    if (lane->writer->linger_ms == 0)
+    if (lane->writer->linger_ms == 0 || osy_clock_monotonic_ms() - lane->ended_ms > COMPANY_MS)
         return;
     while (!lane->stopping && pthread_cond_timedwait(&lane->wake, &lane->mutex, &until) == 0)
         ;
@@ -280,6 +291,7 @@ static void *run_lane(void *context)
         /* From here on a decided command belongs to the loop as soon as it is handed over. */
         keep_undecided(lane, drop_decided(lane->batch, lane->batch_count), &decided);
         hand_over(lane->writer, &decided);
+        lane->ended_ms = osy_clock_monotonic_ms();
         if (!ok)
             back_off(lane);
     }
@@ -287,6 +299,16 @@ static void *run_lane(void *context)
 }
 
 /* ---- the loop ---- */
+
+/* FNV-1a */
+static struct group *find_group(struct api_order_writer *writer,
+                                const struct osy_uuid *restaurant_id)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < OSY_UUID_BYTES; i++)
+        hash = (hash ^ restaurant_id->bytes[i]) * 16777619u;
+    return &writer->groups[hash % GROUPS];
+}
 
 static void publish(struct api_order_writer *writer, const struct api_order_command *command)
 {
@@ -297,6 +319,7 @@ static void publish(struct api_order_writer *writer, const struct api_order_comm
 static void finish(struct api_order_writer *writer, struct api_order_command *command)
 {
     writer->pending--;
+    find_group(writer, &command->restaurant_id)->pending--;
     osy_metric_set(writer->queue_depth, (double)writer->pending);
     osy_metric_inc(writer->outcomes[command->result.outcome]);
     OSY_FAILPOINT("writer.before_reply", "the reply to a decided command is sent");
@@ -328,13 +351,12 @@ static void on_decided(uv_async_t *handle)
     }
 }
 
-/* The same restaurant always meets the same lane (FNV-1a). */
-static struct lane *find_lane(struct api_order_writer *writer, const struct osy_uuid *restaurant_id)
+/* While there is little to do the first lane has it all: a transaction alone costs PostgreSQL as much as ten orders
+ * in it, so few commands had better share one. */
+static struct lane *choose_lane(struct api_order_writer *writer, const struct group *group)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < OSY_UUID_BYTES; i++)
-        hash = (hash ^ restaurant_id->bytes[i]) * 16777619u;
-    return &writer->lanes[hash % writer->lane_count];
+    size_t lane = writer->pending < SPREAD_FROM ? 0 : (size_t)(group - writer->groups);
+    return &writer->lanes[lane % writer->lane_count];
 }
 
 bool api_order_writer_has_room(const struct api_order_writer *writer)
@@ -346,7 +368,10 @@ bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_c
 {
     if (!api_order_writer_has_room(writer))
         return false;
-    struct lane *lane = find_lane(writer, &command->restaurant_id);
+    struct group *group = find_group(writer, &command->restaurant_id);
+    if (group->pending++ == 0)
+        group->lane = choose_lane(writer, group);
+    struct lane *lane = group->lane;
     command->deadline_ms = osy_clock_monotonic_ms() + writer->deadline_ms;
     command->taken_ns = osy_clock_monotonic_ns();
     writer->pending++;
