@@ -1,7 +1,6 @@
 #include "shared/redis_wire.h"
 
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 #include "shared/alloc.h"
 
@@ -14,7 +13,10 @@ struct wire {
     redisAsyncContext *context; /* borrowed; NULL once hiredis has let go */
     int armed;                  /* what poll watches: UV_READABLE | UV_WRITABLE */
     int open_handles;
-    bool writing; /* inside write_out */
+    bool writing;                     /* inside write_out */
+    bool has_more;                    /* the last read filled its buffer */
+    const redisContextFuncs *hiredis; /* hiredis' own functions */
+    redisContextFuncs funcs;          /* the same, but for reading */
 };
 
 static void on_poll(uv_poll_t *handle, int status, int events);
@@ -30,11 +32,14 @@ static void arm(struct wire *wire, int events)
         uv_poll_start(&wire->poll, events, on_poll);
 }
 
-static bool has_more(const redisAsyncContext *context)
+/* hiredis' own read, which also notes whether there may be more: asking the socket would be a system call. */
+static ssize_t read_and_note(redisContext *context, char *buffer, size_t size)
 {
-    int bytes = 0;
+    struct wire *wire = ((redisAsyncContext *)context)->ev.data;
+    ssize_t length = wire->hiredis->read(context, buffer, size);
 
-    return ioctl(context->c.fd, FIONREAD, &bytes) == 0 && bytes > 0;
+    wire->has_more = length == (ssize_t)size;
+    return length;
 }
 
 /* Any callback in here may make hiredis free the context; wire itself lives until the turn's end.
@@ -42,8 +47,9 @@ static bool has_more(const redisAsyncContext *context)
 static void read_all(struct wire *wire)
 {
     for (int i = 0; i < READS_PER_TURN; i++) {
+        wire->has_more = false;
         redisAsyncHandleRead(wire->context);
-        if (!wire->context || !has_more(wire->context))
+        if (!wire->context || !wire->has_more)
             return;
     }
 }
@@ -128,6 +134,7 @@ static void on_cleanup(void *data)
 {
     struct wire *wire = data;
 
+    wire->context->c.funcs = wire->hiredis;
     wire->context = NULL;
     uv_close((uv_handle_t *)&wire->poll, on_handle_closed);
     uv_close((uv_handle_t *)&wire->flush, on_handle_closed);
@@ -145,6 +152,10 @@ bool osy_redis_wire_attach(uv_loop_t *loop, redisAsyncContext *context)
     wire->poll.data = wire->flush.data = wire;
     wire->open_handles = 2;
     wire->context = context;
+    wire->hiredis = context->c.funcs;
+    wire->funcs = *wire->hiredis;
+    wire->funcs.read = read_and_note;
+    context->c.funcs = &wire->funcs;
     context->ev.data = wire;
     context->ev.addRead = on_want_read;
     context->ev.delRead = on_enough_read;
