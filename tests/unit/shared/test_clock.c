@@ -1,4 +1,5 @@
 #include <string.h>
+#include <time.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,6 +106,24 @@ static void the_monotonic_clock_does_not_descend(void **state)
     assert_true(osy_clock_wall_ms() > 1700000000000);
 }
 
+/* timegm counts them otherwise. */
+static void every_day_of_ten_thousand_years_is_read_as_timegm_counts_it(void **state)
+{
+    struct tm tm = {.tm_year = 0 - 1900, .tm_mday = 1, .tm_hour = 23, .tm_min = 58, .tm_sec = 57};
+    char text[OSY_TIME_TEXT_BYTES];
+
+    (void)state;
+    for (int64_t s = timegm(&tm); tm.tm_year + 1900 <= 9999; s += 86400) {
+        int64_t parsed_ms = 0;
+
+        osy_time_format(s * 1000 + 123, text);
+        assert_true(osy_time_parse(text, strlen(text), &parsed_ms));
+        assert_int_equal(parsed_ms, s * 1000 + 123);
+        time_t next = (time_t)s + 86400;
+        gmtime_r(&next, &tm);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +131,7 @@ int main(void)
         cmocka_unit_test(fractions_of_any_length_are_read_to_the_millisecond),
         cmocka_unit_test(anything_else_is_refused),
         cmocka_unit_test(the_monotonic_clock_does_not_descend),
+        cmocka_unit_test(every_day_of_ten_thousand_years_is_read_as_timegm_counts_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

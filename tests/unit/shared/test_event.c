@@ -1,4 +1,5 @@
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <setjmp.h>
@@ -195,6 +196,38 @@ static void foreign_and_malformed_envelopes_are_refused(void **state)
     assert_true(parses_with("42 ", "9223372036854775807 "));
 }
 
+static void a_control_character_is_refused_wherever_it_stands(void **state)
+{
+    struct osy_buffer out = OSY_BUFFER_INIT;
+    struct osy_event event = sample();
+    (void)state;
+    osy_event_write_envelope(&event, &out);
+    for (size_t i = 0; i < out.length; i++) {
+        char kept = out.bytes[i];
+        out.bytes[i] = (char)(i % 0x20);
+        assert_false(parses(out.bytes, out.length));
+        out.bytes[i] = kept;
+    }
+    assert_true(parses(out.bytes, out.length));
+    osy_buffer_deinit(&out);
+}
+
+static void what_is_no_control_character_passes_wherever_it_stands(void **state)
+{
+    char data[64];
+    struct osy_event event = sample();
+    (void)state;
+    event.data = data;
+    for (int padding = 0; padding < 9; padding++) {
+        struct osy_buffer out = OSY_BUFFER_INIT;
+        event.data_length =
+            (size_t)snprintf(data, sizeof data, "{\"a\":\"%*s ~\x7f\u00a0\u20ac\"}", padding, "");
+        osy_event_write_envelope(&event, &out);
+        assert_true(parses(out.bytes, out.length));
+        osy_buffer_deinit(&out);
+    }
+}
+
 static void an_event_above_the_limit_is_refused(void **state)
 {
     static char data[OSY_EVENT_JSON_MAX];
@@ -227,6 +260,8 @@ int main(void)
         cmocka_unit_test(what_is_written_is_json_and_parses_again),
         cmocka_unit_test(every_shortened_envelope_is_refused),
         cmocka_unit_test(foreign_and_malformed_envelopes_are_refused),
+        cmocka_unit_test(a_control_character_is_refused_wherever_it_stands),
+        cmocka_unit_test(what_is_no_control_character_passes_wherever_it_stands),
         cmocka_unit_test(an_event_above_the_limit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
