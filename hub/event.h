@@ -21,12 +21,12 @@ enum { HUB_FORMS = 3 };
 struct hub_event {
     uint32_t references;
     struct osy_uuid restaurant_id;
-    struct osy_envelope envelope;        /* its slices point into text */
-    struct hub_frame *frames[HUB_FORMS]; /* owned; NULL until needed */
-    char text[];
+    struct osy_envelope envelope; /* its JSON is where the tablets' frame has it */
+    struct hub_frame
+        *frames[HUB_FORMS]; /* owned; the tablets' is always there, others are made when needed */
 };
 
-/* Copies and parses. NULL with OSY_ERR_INVALID when it is not an envelope of restaurant_id. */
+/* Parses, and copies the JSON once: into the tablets' frame. NULL with OSY_ERR_INVALID when it is not an envelope of restaurant_id. */
 struct hub_event *hub_event_create(const char *envelope, size_t length,
                                    const struct osy_uuid *restaurant_id, struct osy_error *err);
 struct hub_event *hub_event_ref(struct hub_event *event);

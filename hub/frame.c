@@ -45,9 +45,9 @@ struct hub_frame *hub_frame_create(const char *payload, size_t length)
     return create(FIN_TEXT, &(struct hub_slice){payload, length}, 1);
 }
 
-struct hub_frame *hub_frame_join(const struct hub_slice parts[HUB_FRAME_PARTS])
+struct hub_frame *hub_frame_join(const struct hub_slice *parts, size_t count)
 {
-    return create(FIN_TEXT, parts, HUB_FRAME_PARTS);
+    return create(FIN_TEXT, parts, count);
 }
 
 struct hub_frame *hub_frame_create_ping(void)

@@ -14,7 +14,6 @@ struct hub_slice {
     const char *bytes;
     size_t length;
 };
-#define HUB_FRAME_PARTS 3
 
 struct hub_frame {
     uint32_t references;
@@ -26,8 +25,8 @@ struct hub_frame {
 
 /* One reference, the caller's. */
 struct hub_frame *hub_frame_create(const char *payload, size_t length);
-/* The same of a payload in three parts, which is so copied only once. */
-struct hub_frame *hub_frame_join(const struct hub_slice parts[HUB_FRAME_PARTS]);
+/* The same of a payload in parts, which is so copied only once. */
+struct hub_frame *hub_frame_join(const struct hub_slice *parts, size_t count);
 /* A ping with one byte of payload: libwebsockets reports no pong that has none. */
 struct hub_frame *hub_frame_create_ping(void);
 struct hub_frame *hub_frame_ref(struct hub_frame *frame);
