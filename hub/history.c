@@ -65,6 +65,17 @@ bool hub_history_lacks_new_order(const struct hub_history *history, uint64_t aft
     return true;
 }
 
+struct hub_event *hub_history_find_order(const struct hub_history *history,
+                                         const struct osy_uuid *order_id)
+{
+    for (size_t i = history->count; i-- > 0;) {
+        struct hub_event *event = at(history, i);
+        if (event->envelope.version > 0 && osy_uuid_equal(&event->envelope.order_id, order_id))
+            return event;
+    }
+    return NULL;
+}
+
 void hub_history_clear(struct hub_history *history)
 {
     while (history->count)

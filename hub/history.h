@@ -1,6 +1,7 @@
 /*
  * A topic's most recent events, contiguous and ending at its cursor: what a session continues from when
- * its replay has been sent, and what a reconnect within moments is answered from. Bounded.
+ * its replay has been sent, what a reconnect within moments is answered from, and where a customer's order is
+ * found who connects just after ordering. Bounded.
  */
 #pragma once
 #include <stdbool.h>
@@ -21,4 +22,7 @@ struct hub_event *hub_history_find(const struct hub_history *history, uint64_t s
 /* The events behind number `after` up to position are all here, and none of them is a new order. */
 bool hub_history_lacks_new_order(const struct hub_history *history, uint64_t after,
                                  const struct osy_position *position);
+/* The newest event of an order's own stream; NULL when there is none here. Borrowed. */
+struct hub_event *hub_history_find_order(const struct hub_history *history,
+                                         const struct osy_uuid *order_id);
 void hub_history_clear(struct hub_history *history);

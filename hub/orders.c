@@ -1,8 +1,8 @@
 /*
  * Customers: the subscriptions that follow one order. An order has few events, so all of them are fetched at
- * once when its first customer comes, and answer both `hello` and `resume`. A topic that follows the
- * live stream also remembers the newest position of orders that nobody watches yet: a customer who
- * connects just after ordering is answered without any query.
+ * once when its first customer comes, and answer both `hello` and `resume`. A customer who connects just after
+ * ordering is answered without any query, from the topic's history; and so is one who comes back soon, because
+ * a topic that follows the live stream keeps the newest position of orders that somebody has watched.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -13,7 +13,6 @@
 #include "shared/bug.h"
 #include "shared/log.h"
 
-/* A customer connects within seconds of the order. */
 enum { RECENT_MAX = 32 };
 
 enum hub_order_load {
@@ -123,6 +122,15 @@ static void note_newest(struct hub_order *order, const struct hub_event *event)
     order->time_ms = event->envelope.time_ms;
 }
 
+static struct hub_order *create_known_order(struct hub_topic *topic, const struct osy_uuid *id)
+{
+    struct hub_order *order = create_order(topic, id);
+    const struct hub_event *newest = hub_history_find_order(&topic->history, id);
+    if (newest)
+        note_newest(order, newest);
+    return order;
+}
+
 /* --- subscriptions ------------------------------------------------------------------------------- */
 
 static void greet(struct hub_topic *topic, struct hub_order *order,
@@ -139,7 +147,7 @@ void hub_orders_join(struct hub_topic *topic, struct hub_subscription *subscript
 {
     struct hub_order *order = find_order(topic, order_id);
     if (!order)
-        order = create_order(topic, order_id);
+        order = create_known_order(topic, order_id);
     else if (order->subscription_count == 0)
         forget_recent(topic, order);
     subscription->order = order;
@@ -322,12 +330,8 @@ void hub_orders_on_event(struct hub_topic *topic, struct hub_event *event)
     if (event->envelope.version == 0) /* for the restaurant alone */
         return;
     struct hub_order *order = find_order(topic, &event->envelope.order_id);
-    if (!order) {
-        order = create_order(topic, &event->envelope.order_id);
-        note_newest(order, event);
-        remember_recent(topic, order);
+    if (!order) /* nobody has watched it so far */
         return;
-    }
     if (event->envelope.version > order->position.number) {
         if (order->pending_count > 0 && order->load != LOAD_AHEAD)
             keep_for_pending(order, event);

@@ -256,8 +256,6 @@ void hub_topic_leave(struct hub_subscription *subscription)
         if (hub_subscription_is_on_dashboard(subscription))
             hub_panel_leave(topic);
         hub_replay_release(subscription);
-        if (!topic->watchers)
-            hub_history_clear(&topic->history);
     }
     subscription->topic = NULL;
     topic->subscription_count--;
@@ -465,9 +463,8 @@ static void deliver_to_watcher(struct hub_subscription *subscription, struct hub
 static void deliver(struct hub_topic *topic, struct hub_event *event)
 {
     hub_cursor_advance(&topic->cursor, event->envelope.seq, &event->envelope.id);
-    if (topic->watchers)
-        hub_history_add(&topic->history, event,
-                        topic->pending_watchers ? HISTORY_PENDING : HISTORY_IDLE);
+    hub_history_add(&topic->history, event,
+                    topic->pending_watchers ? HISTORY_PENDING : HISTORY_IDLE);
     struct hub_subscription *subscription;
     DL_FOREACH(topic->watchers, subscription)
         deliver_to_watcher(subscription, event);

@@ -39,7 +39,7 @@ struct hub_topic {
     size_t recent_order_count;
     size_t subscription_count;  /* watchers and customers */
     size_t pending_watchers;    /* those that wait for a replay or are being sent one */
-    struct hub_history history; /* kept while there are watchers */
+    struct hub_history history; /* from when it is open */
     struct hub_event *held[HUB_TOPIC_HELD_MAX]; /* references; ascending */
     size_t held_count;
 

@@ -755,6 +755,16 @@ static void open_tablet(struct hub_socket *socket, const struct osy_position *po
     say_resume(socket, position);
 }
 
+static void open_customer(struct hub_socket *socket, int order)
+{
+    struct hub_target target = {
+        .kind = OSY_POSITION_ORDER, .restaurant_id = restaurant_id, .order_id = order_ids[order]};
+    *socket = (struct hub_socket){.is_used = true, .has_room = true};
+    socket->session.target = target;
+    hub_session_open(&socket->session, &hub, socket, &target, "token");
+    say_resume(socket, NULL);
+}
+
 static void tablets_that_come_back_together_share_one_fetch(void **state)
 {
     (void)state;
@@ -816,6 +826,55 @@ static void a_reconnect_within_moments_needs_no_fetch(void **state)
     end_world();
 }
 
+static const struct row *commit_new_order(int but)
+{
+    const struct row *row;
+    do {
+        commit();
+        row = &rows[row_count - 1];
+    } while (row->version != 1 || row->order == but);
+    return row;
+}
+
+static void answer_all(void)
+{
+    while (asked_count > 0)
+        answer_one();
+}
+
+/* A tablet that watches as well makes no difference. */
+static void check_customer_after_ordering(bool has_tablet)
+{
+    struct hub_socket *customer = &sockets[1];
+    begin_world(1);
+    is_healed = true;
+    int other = commit_new_order(-1)->order;
+    if (has_tablet)
+        open_tablet(&sockets[0], NULL);
+    else
+        open_customer(&sockets[0], other);
+    answer_all();
+
+    const struct row *row = commit_new_order(other);
+    for (size_t i = 0; i < row_count; i++)
+        live[live_count++] = i;
+    while (live_count > 0)
+        publish_one();
+    answer_all();
+    open_customer(customer, row->order);
+    assert_int_equal(asked_count, 0);
+    assert_true(customer->said_hello && customer->is_live);
+    assert_int_equal(customer->at, 1);
+    end_world();
+}
+
+static void a_customer_who_comes_just_after_ordering_needs_no_query(void **state)
+{
+    (void)state;
+    check_customer_after_ordering(true);
+    check_customer_after_ordering(false);
+}
+
 static void heads_are_asked_for_before_panels_and_panels_only_when_there_is_room(void **state)
 {
     struct hub_target target = {.kind = OSY_POSITION_RESTAURANT, .is_dashboard = true};
@@ -870,6 +929,7 @@ int main(void)
         cmocka_unit_test(tablets_that_come_back_together_share_one_fetch),
         cmocka_unit_test(a_position_too_far_behind_is_reset),
         cmocka_unit_test(a_reconnect_within_moments_needs_no_fetch),
+        cmocka_unit_test(a_customer_who_comes_just_after_ordering_needs_no_query),
         cmocka_unit_test(heads_are_asked_for_before_panels_and_panels_only_when_there_is_room),
         cmocka_unit_test(a_token_that_ends_while_its_socket_closes_takes_the_queue_with_it),
         cmocka_unit_test(every_client_gets_every_event_once_and_in_order),
