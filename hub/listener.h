@@ -11,7 +11,8 @@
 
 #include "shared/error.h"
 
-/* Takes descriptor, which does not block. */
+/* Takes descriptor, which does not block, sends small writes at once, buffers little of what is not read, and ends
+ * when what it sends is not acknowledged. */
 typedef void (*hub_accept_fn)(void *context, int descriptor);
 
 struct hub_listener {

@@ -2,10 +2,8 @@
 
 #include <assert.h>
 #include <libwebsockets.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <utlist.h>
 
 #include "hub/bucket.h"
@@ -33,8 +31,6 @@ enum {
     TURN_BYTES = 65536,  /* written to one socket in one turn, so that a replay starves nobody */
     HEADER_BYTES = 8192, /* all headers of a request; a token alone may have 4 KiB */
     HANDSHAKE_S = 5,
-    SNDBUF_BYTES = 65536,      /* an unread socket costs the kernel 0.3 MB instead of 4.3 */
-    USER_TIMEOUT_MS = 10000,   /* unacknowledged bytes end the connection */
     LWS_LINES_PER_SECOND = 10, /* of libwebsockets' own log */
     CLOSE_NOW = -1,            /* what a callback returns to end its connection */
     KEEP = 0,
@@ -624,14 +620,6 @@ static struct lws_vhost *make_vhost(struct hub_server *server, const char *name,
     return vhost;
 }
 
-/* Small writes go out at once: they are gathered already. */
-static void adopt(struct lws_vhost *vhost, int descriptor)
-{
-    int yes = 1;
-    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    (void)lws_adopt_socket_vhost(vhost, descriptor); /* closes it when it cannot */
-}
-
 /* libwebsockets' table of connections ends at the limit that we began with, also when it was raised since. */
 static void on_connection(void *context, int descriptor)
 {
@@ -642,10 +630,7 @@ static void on_connection(void *context, int descriptor)
         hub_listener_turn_away(descriptor);
         return;
     }
-    int sndbuf = SNDBUF_BYTES, user_timeout = USER_TIMEOUT_MS;
-    (void)setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof sndbuf);
-    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
-    adopt(server->sockets_vhost, descriptor);
+    (void)lws_adopt_socket_vhost(server->sockets_vhost, descriptor); /* closes it when it cannot */
 }
 
 static void on_admin_connection(void *context, int descriptor)
@@ -655,7 +640,7 @@ static void on_admin_connection(void *context, int descriptor)
         (size_t)descriptor >= server->descriptors.limit)
         hub_listener_turn_away(descriptor);
     else
-        adopt(server->admin_vhost, descriptor);
+        (void)lws_adopt_socket_vhost(server->admin_vhost, descriptor);
 }
 
 /* The origin of a URL is what precedes its path. */
