@@ -281,15 +281,22 @@ static void check_liveness(struct hub_session *session, int64_t now_ms)
         send_ping(session, now_ms);
 }
 
+static bool has_expired(const struct hub_session *session, int64_t now_ms)
+{
+    return session->expires_ms && now_ms >= session->expires_ms;
+}
+
+/* Once: what is said about it in the end is not to be dropped by a second look. */
 static void expire(struct hub_session *session)
 {
+    session->expires_ms = 0;
     close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_EXPIRED",
                         "the token has expired");
 }
 
 static void check_expiry(struct hub_session *session, int64_t now_ms)
 {
-    if (now_ms >= session->expires_ms) {
+    if (has_expired(session, now_ms)) {
         expire(session);
     } else if (!session->warned_of_expiry && now_ms >= session->expires_ms - EXPIRY_WARNING_MS) {
         session->warned_of_expiry = true;
@@ -298,15 +305,6 @@ static void check_expiry(struct hub_session *session, int64_t now_ms)
                           session->expires_ms - now_ms);
         hub_session_send_json(session, &json);
     }
-}
-
-/* What is queued before the close frame may still go out, but not by a token that has ended. */
-static void check_expiry_while_closing(struct hub_session *session, int64_t now_ms)
-{
-    if (!session->expires_ms || now_ms < session->expires_ms)
-        return;
-    session->expires_ms = 0;
-    expire(session);
 }
 
 static void on_timer(struct hub_wheel_timer *timer)
@@ -320,7 +318,8 @@ static void on_timer(struct hub_wheel_timer *timer)
     } else if (now_ms >= data_deadline_ms(session)) {
         hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
     } else if (session->state == HUB_SESSION_CLOSING) {
-        check_expiry_while_closing(session, now_ms);
+        if (has_expired(session, now_ms))
+            expire(session);
     } else if (session->state != HUB_SESSION_AWAIT_AUTH) {
         check_liveness(session, now_ms);
         if (session->state != HUB_SESSION_CLOSING)
@@ -452,14 +451,25 @@ void hub_session_revoke(struct hub_session *session)
     close_without_right(session, HUB_CLOSE_UNAUTHENTICATED, "TOKEN_REVOKED", revoked_detail);
 }
 
+static bool must_not_send(const struct hub_session *session)
+{
+    return has_expired(session, osy_clock_monotonic_ms()) &&
+           !OSY_BUG("expiry_unchecked", "events are sent by a token that has expired");
+}
+
+void hub_session_judge_queue(struct hub_session *session)
+{
+    if (must_not_send(session))
+        expire(session);
+}
+
 /* Also when the timer or a message will find out soon: nothing may slip out before. */
 bool hub_session_allows(struct hub_session *session, const struct osy_uuid *restaurant_id,
                         const struct hub_event *event)
 {
     if (session->state == HUB_SESSION_CLOSING)
         return false;
-    if (osy_clock_monotonic_ms() >= session->expires_ms &&
-        !OSY_BUG("expiry_unchecked", "events are sent by a token that has expired"))
+    if (must_not_send(session))
         expire(session);
     else if (!covers(session, restaurant_id, event))
         close_without_right(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",

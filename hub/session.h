@@ -92,6 +92,9 @@ void hub_session_note_ping(struct hub_session *session);
 void hub_session_refuse(struct hub_session *session, uint16_t code, const char *reason);
 /* The outbox has room again. */
 void hub_session_pump(struct hub_session *session);
+/* Before queued frames are written: a token that was good when they were queued may have expired since, if the
+ * process hung in between. They are dropped then, and the session closes. */
+void hub_session_judge_queue(struct hub_session *session);
 /* The socket is gone or going: leaves the topic, stops the timer. Harmless when repeated. code: with
  * which the client or the network ended it; counted unless hub_session_close came first. */
 void hub_session_detach(struct hub_session *session, uint16_t code);

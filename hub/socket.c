@@ -228,6 +228,7 @@ static bool flush(struct hub_socket *socket)
 {
     int64_t now_ms = osy_clock_wall_ms();
     int written = 0;
+    hub_session_judge_queue(&socket->session);
     for (int total = 0; total < TURN_BYTES; total += written) {
         if (lws_partial_buffered(socket->wsi)) {
             socket->is_asked_for = true;

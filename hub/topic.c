@@ -469,6 +469,7 @@ static void deliver(struct hub_topic *topic, struct hub_event *event)
     DL_FOREACH(topic->watchers, subscription)
         deliver_to_watcher(subscription, event);
     hub_orders_on_event(topic, event);
+    OSY_FAILPOINT("topic.queued", "an event that its receivers' queues have is written");
     prove_by_delivery(topic);
     hub_panel_note_event(topic);
 }

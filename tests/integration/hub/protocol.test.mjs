@@ -301,6 +301,19 @@ describe('tokens', { timeout: 60 * SECONDS }, () => {
   });
 });
 
+test('what is queued is not written once its token has expired', { timeout: 60 * SECONDS }, async () => {
+  const slow = await Hub.start({ OSY_FAILPOINTS: 'topic.queued=delay:4000' }); // longer than the token lives
+  const tablet = slow.connect(restaurantPath(), { token: await staffToken('--ttl', '3') });
+  await tablet.opened;
+  tablet.say({ type: 'resume', position: null });
+  await until(() => tablet.messages.some(({ type }) => type === 'caught_up')); // `expiring` may come at any moment
+  await placeOrder();
+  assert.equal((await tablet.closed).code, 4401);
+  assert.deepEqual(tablet.messages.filter(({ type }) => type === 'event'), []);
+  assert.equal(tablet.messages.at(-1).code, 'TOKEN_EXPIRED');
+  await slow.stop();
+});
+
 describe('the rules of the conversation', { timeout: 60 * SECONDS }, () => {
   test('ping is answered with its id, or without', async () => {
     const tablet = await hub.tablet(token);
