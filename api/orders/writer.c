@@ -23,6 +23,7 @@ enum {
     GROUPS = 1024,
     SPREAD_FROM = 64, /* pending commands from which on all lanes work */
     COMPANY_MS = 10,  /* who comes so long after the last batch has none to wait for */
+    STUCK_MS = 200,   /* a lane that gives nothing back for so long gets no more */
 };
 
 static const double batch_size_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512};
@@ -47,6 +48,10 @@ struct lane {
     int64_t ended_ms; /* when the last batch did; monotonic */
     struct osy_backoff backoff;
     bool is_failing; /* the failure has been logged */
+
+    /* the loop's own */
+    size_t pending;
+    int64_t moved_ms; /* when a command came back, or the first of these was taken; monotonic */
 };
 
 /* Restaurants whose ids hash alike. They keep their lane while they have commands under way. */
@@ -318,8 +323,11 @@ static void publish(struct api_order_writer *writer, const struct api_order_comm
 
 static void finish(struct api_order_writer *writer, struct api_order_command *command)
 {
+    struct group *group = find_group(writer, &command->restaurant_id);
+    group->pending--;
+    group->lane->pending--;
+    group->lane->moved_ms = osy_clock_monotonic_ms();
     writer->pending--;
-    find_group(writer, &command->restaurant_id)->pending--;
     osy_metric_set(writer->queue_depth, (double)writer->pending);
     osy_metric_inc(writer->outcomes[command->result.outcome]);
     OSY_FAILPOINT("writer.before_reply", "the reply to a decided command is sent");
@@ -351,12 +359,24 @@ static void on_decided(uv_async_t *handle)
     }
 }
 
+/* Its batch waits for a lock that somebody holds who is frozen, or for the answer of a connection that is lost. */
+static bool is_stuck(const struct lane *lane, int64_t now_ms)
+{
+    return lane->pending > 0 && now_ms - lane->moved_ms > STUCK_MS;
+}
+
 /* While there is little to do the first lane has it all: a transaction alone costs PostgreSQL as much as ten orders
- * in it, so few commands had better share one. */
+ * in it, so few commands had better share one. But no restaurant has to wait for another one's lock. */
 static struct lane *choose_lane(struct api_order_writer *writer, const struct group *group)
 {
-    size_t lane = writer->pending < SPREAD_FROM ? 0 : (size_t)(group - writer->groups);
-    return &writer->lanes[lane % writer->lane_count];
+    size_t first = writer->pending < SPREAD_FROM ? 0 : (size_t)(group - writer->groups);
+    int64_t now_ms = osy_clock_monotonic_ms();
+    for (size_t i = 0; i < writer->lane_count; i++) {
+        struct lane *lane = &writer->lanes[(first + i) % writer->lane_count];
+        if (!is_stuck(lane, now_ms))
+            return lane;
+    }
+    return &writer->lanes[first % writer->lane_count];
 }
 
 bool api_order_writer_has_room(const struct api_order_writer *writer)
@@ -372,7 +392,10 @@ bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_c
     if (group->pending++ == 0)
         group->lane = choose_lane(writer, group);
     struct lane *lane = group->lane;
-    command->deadline_ms = osy_clock_monotonic_ms() + writer->deadline_ms;
+    int64_t now_ms = osy_clock_monotonic_ms();
+    if (lane->pending++ == 0)
+        lane->moved_ms = now_ms;
+    command->deadline_ms = now_ms + writer->deadline_ms;
     command->taken_ns = osy_clock_monotonic_ns();
     writer->pending++;
     osy_metric_set(writer->queue_depth, (double)writer->pending);

@@ -5,8 +5,8 @@
  * follows another waits for company first.
  *
  * It has a number of lanes: a thread with its own connection each. While there is little to do the first one
- * works alone. A restaurant's commands under way are all in one lane, so they are decided in the order in
- * which they came, and lanes of one process never wait for each other's row locks.
+ * works alone, unless it hangs. A restaurant's commands under way are all in one lane, so they are decided in the
+ * order in which they came, and lanes of one process never wait for each other's row locks.
  *
  *   loop: submit -> lane's queue -> lane: batch -> PostgreSQL -> done list -> loop: on_done, then publish
  *
