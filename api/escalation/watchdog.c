@@ -27,7 +27,7 @@ enum {
     REDIS_TIMEOUT_MS = 2000,
     REJECT_DEADLINE_MS = 5000,
     FULL_LOOK_EVERY_MS =
-        5 * 60000,   /* finds what took longer to commit than enrol_orders.sql waits for */
+        60000,       /* finds what took longer to commit than enrol_orders.sql waits for */
     CLAIM_MAX = 100, /* the streams of so many orders are locked at a time: briefly */
     ENROL_MAX = 5000,
 };
@@ -59,6 +59,7 @@ struct api_watchdog {
     struct api_task_thread *thread;
     char since[48]; /* how far enrolment has looked; "": look at all orders */
     int64_t full_look_due_ms;
+    uint64_t looked_connection; /* of PostgreSQL, on which since was found */
     uint64_t
         away; /* a bit for each Redis that is, in this pass; the reconciler publishes the rest */
     struct osy_metric *alerted, *rejected, *timer_late, *message_late;
@@ -70,8 +71,13 @@ static bool enrol(void *context, bool *more, struct osy_error *err)
 {
     struct api_watchdog *watchdog = context;
     int64_t now_ms = osy_clock_monotonic_ms();
-    if (now_ms >= watchdog->full_look_due_ms) {
+    if (!osy_pg_connection(watchdog->pg, err))
+        return false;
+    /* Behind a new connection there may be a promoted standby or a restored copy, which has lost timers. */
+    uint64_t connection = osy_pg_connection_number(watchdog->pg);
+    if (now_ms >= watchdog->full_look_due_ms || connection != watchdog->looked_connection) {
         watchdog->since[0] = '\0';
+        watchdog->looked_connection = connection;
         watchdog->full_look_due_ms = now_ms + FULL_LOOK_EVERY_MS;
     }
     const char *values[] = {watchdog->since[0] ? watchdog->since : NULL, ENROL_MAX_TEXT};
