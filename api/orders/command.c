@@ -9,7 +9,7 @@
 
 enum { POOL_MOST = 1024 };
 
-/* Of the loop thread, which makes all commands and ends them. */
+/* A thread ends the commands that it has made: the loop, or the watchdog. */
 static _Thread_local struct osy_pool pool = {.most = POOL_MOST};
 
 /* The names that create_orders.sql and change_orders.sql answer with, and labels of a metric. */
