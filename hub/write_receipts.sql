@@ -5,8 +5,9 @@
 -- many acks did prove themselves.
 -- An ack covers the orders created in its range. Acks before a socket's first one may have been lost with the socket
 -- before, and a tablet that has just loaded its orders shows them all, so that one covers the restaurant's newest open
--- orders, too; no more than 100 of them, because ten thousand tablets may come back at once. Of each order and device
--- the first time is kept: what is known already is left out, or, if two hubs write it at once, is there twice.
+-- orders, too, up to the ack; no more than 100 of them, because ten thousand tablets may come back at once. It may lie
+-- before $5, where its socket resumed: a tablet in the dark has received more than it has shown. Of each order and
+-- device the first time is kept: what is known already is left out, or, if two hubs write it at once, is there twice.
 -- A restaurant's devices acknowledge the same events within moments. So acks become a set per range first, and all else
 -- is done once for each set.
 WITH told AS MATERIALIZED (
@@ -37,7 +38,7 @@ WITH told AS MATERIALIZED (
             LIMIT 100
            ) o
       JOIN order_events created
-        ON created.order_id = o.id AND created.order_version = 1 AND created.seq <= proven.after
+        ON created.order_id = o.id AND created.order_version = 1 AND created.seq <= least(proven.after, proven.upto)
      WHERE proven.is_first
 ), written AS (
     INSERT INTO receipts (restaurant_id, order_id, is_displayed, devices, at)

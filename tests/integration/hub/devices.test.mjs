@@ -88,6 +88,22 @@ describe('receipts', TIMEOUT, () => {
     second.socket.close();
   });
 
+  test('cover no more than they say, also when the socket has resumed from further on', async () => {
+    const device = newDevice();
+    const first = await tablet(hub, device);
+    await first.next('caught_up');
+    const [shown, inTheDark] = [await placeOrder(), await placeOrder()];
+    const seen = await first.next('event');
+    const { position } = await first.next('event');
+    first.socket.terminate();
+    const second = await tablet(hub, device, position);
+    await second.next('caught_up');
+    ack(second, device, seen);
+    await until(() => receiptOf(device, shown));
+    assert.equal(await receiptOf(device, inTheDark), undefined);
+    second.socket.close();
+  });
+
   test('need a position that exists, and are of the device that the socket has named', async () => {
     const [device, stranger] = [newDevice(), newDevice()];
     const client = await tablet(hub, device);
