@@ -196,6 +196,7 @@ static void make_room(struct hub_socket *socket)
 {
     int64_t now_ms = osy_clock_wall_ms();
     int written = 1;
+    hub_session_judge_queue(&socket->session);
     while (written > 0 && !lws_partial_buffered(socket->wsi))
         written = write_some(socket, now_ms);
     if (written < 0)
@@ -215,6 +216,8 @@ bool hub_socket_send(struct hub_socket *socket, struct hub_frame *frame)
         return true;
     if (!push(socket, frame)) {
         make_room(socket);
+        if (socket->close_code) /* the right to what waited has ended */
+            return true;
         if (!push(socket, frame))
             return false;
     }
