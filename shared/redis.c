@@ -436,17 +436,20 @@ static void on_confirmed(struct osy_redis *redis, struct channel *channel)
         redis->options.on_subscribed(redis->options.context, channel->name, channel->length);
 }
 
-/* One that is not sharded is tried again on the next connection. */
+/* One that is not sharded is tried again on the next connection. Without a question it is the MOVED of a SUNSUBSCRIBE
+ * for which the server's own, sent when the slot left it, has passed already. */
 static void on_refused(struct link *link, const char *reason)
 {
     struct osy_redis *redis = link->redis;
     struct question *question = STAILQ_FIRST(&redis->questions);
     struct channel *channel = question ? question->channel : NULL;
 
-    if (link->state == LINK_CONNECTING || !channel) { /* our own channel's */
+    if (link->state == LINK_CONNECTING) { /* our own channel's */
         link_down(link, reason);
         return;
     }
+    if (!channel)
+        return;
     forget_question(redis);
     if (channel->unanswered > 0)
         return;
@@ -489,7 +492,7 @@ static void on_pushed(struct link *link, const char *kind, const redisReply *nam
         return; /* what it is will be known with the answer */
     else if (strcmp(kind, "sunsubscribe") == 0)
         lose_channel(redis, channel, NULL);
-    else if (redis->options.on_message)
+    else if (redis->options.on_message && message->type == REDIS_REPLY_STRING)
         redis->options.on_message(redis->options.context, name->str, name->len, message->str,
                                   message->len);
 }
