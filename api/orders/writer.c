@@ -370,13 +370,11 @@ static bool is_stuck(const struct lane *lane, int64_t now_ms)
 static struct lane *choose_lane(struct api_order_writer *writer, const struct group *group)
 {
     size_t first = writer->pending < SPREAD_FROM ? 0 : (size_t)(group - writer->groups);
+    struct lane *wanted = &writer->lanes[first % writer->lane_count], *lane = wanted;
     int64_t now_ms = osy_clock_monotonic_ms();
-    for (size_t i = 0; i < writer->lane_count; i++) {
-        struct lane *lane = &writer->lanes[(first + i) % writer->lane_count];
-        if (!is_stuck(lane, now_ms))
-            return lane;
-    }
-    return &writer->lanes[first % writer->lane_count];
+    for (size_t i = 1; i < writer->lane_count && is_stuck(lane, now_ms); i++)
+        lane = &writer->lanes[(first + i) % writer->lane_count];
+    return is_stuck(lane, now_ms) ? wanted : lane;
 }
 
 bool api_order_writer_has_room(const struct api_order_writer *writer)
