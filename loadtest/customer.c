@@ -63,6 +63,7 @@ static void on_event(void *context, size_t stream, const struct load_message *ev
     case LOAD_VERDICT_FOREIGN: stats->foreign++; return;
     case LOAD_VERDICT_DUPLICATE: stats->duplicated++; return;
     case LOAD_VERDICT_OUT_OF_ORDER: stats->out_of_order++; break;
+    case LOAD_VERDICT_NOT_OURS: /* of alerts alone, which are no customer's */
     case LOAD_VERDICT_GOOD: break;
     }
     stats->to_customers++;

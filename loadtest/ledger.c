@@ -210,6 +210,8 @@ enum load_verdict load_view_event(struct load_ledger *ledger, struct load_view *
 {
     if (!view->started || version > LOAD_VERSIONS)
         return LOAD_VERDICT_FOREIGN;
+    if (version == 0 && order->log_index[0] < 0)
+        return LOAD_VERDICT_NOT_OURS;
     struct log *log = &ledger->logs[view->restaurant];
     size_t index = version > 0 ? place_change(log, order, version, position)
                                : place_alert(log, order, position);

@@ -8,7 +8,8 @@
  * well. The server's numbering is never consulted: a server cannot excuse a hole by numbering past it.
  *
  * An event is known by its order and version. An alert (order.alerted) leaves its order's version as it
- * is, so it is known by its position, which is the same for all who watch the restaurant.
+ * is, so it is known by its position, which is the same for all who watch the restaurant. Alerts about orders of an
+ * earlier run are not judged: one that comes while views are started would be in some of them alone.
  */
 #pragma once
 #include <stdbool.h>
@@ -55,6 +56,7 @@ enum load_verdict {
     LOAD_VERDICT_DUPLICATE,
     LOAD_VERDICT_OUT_OF_ORDER, /* late, or with a hole before it: counted where it is late */
     LOAD_VERDICT_FOREIGN,      /* before the view was started, or a version that we cannot know */
+    LOAD_VERDICT_NOT_OURS,     /* an alert about an order that nobody has seen placed in this run */
 };
 
 /* What one tablet has seen of its restaurant's log. Zero it, then start it. */

@@ -48,6 +48,7 @@ bool load_watch_event(struct load_run *run, struct load_view *view, size_t resta
     struct load_order *order = load_ledger_order(run->ledger, restaurant, &event->order_id);
     switch (load_view_event(run->ledger, view, order, event->version, event->position)) {
     case LOAD_VERDICT_FOREIGN: stats->foreign++; return false;
+    case LOAD_VERDICT_NOT_OURS: return false;
     case LOAD_VERDICT_DUPLICATE:
         stats->duplicated++;
         stats->duplicated_after_filter += event->version == 0;

@@ -156,9 +156,20 @@ static void alerts_have_a_place_in_the_log_by_their_position(void **state)
 static void an_alert_stands_for_no_version(void **state)
 {
     struct fixture *fixture = *state;
-    load_order_acknowledge(fixture->orders[0], 1);
+    see(fixture, &fixture->one, 0);
+    load_order_acknowledge(fixture->orders[0], 2);
     alert(fixture, &fixture->one, "ring");
     assert_int_equal(load_ledger_unseen(fixture->ledger, NULL, NULL), 1);
+}
+
+static void alerts_of_an_earlier_run_are_not_judged(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(alert(fixture, &fixture->one, "ring"), LOAD_VERDICT_NOT_OURS);
+    assert_int_equal(load_view_lacks(fixture->ledger, &fixture->other), 0);
+    see(fixture, &fixture->one, 0);
+    assert_int_equal(alert(fixture, &fixture->one, "ring again"), LOAD_VERDICT_GOOD);
+    assert_int_equal(load_view_lacks(fixture->ledger, &fixture->other), 2);
 }
 
 static void acknowledgements_never_go_back(void **state)
@@ -260,6 +271,7 @@ int main(void)
         CASE(an_acknowledged_event_that_nobody_saw_is_unseen),
         CASE(alerts_have_a_place_in_the_log_by_their_position),
         CASE(an_alert_stands_for_no_version),
+        CASE(alerts_of_an_earlier_run_are_not_judged),
         CASE(acknowledgements_never_go_back),
         CASE(events_before_the_start_are_foreign),
         CASE(a_reset_to_a_known_event_accounts_for_all_before_it),
