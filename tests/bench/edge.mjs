@@ -9,7 +9,6 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { parseArgs } from 'node:util'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { Stack, takeDown } from '../chaos/stack.mjs'
 import { root, run, until } from '../chaos/tools.mjs'
@@ -156,7 +155,7 @@ async function openAll({ server, isTls, restaurants, token }) {
   while (clients.length < count) {
     for (let i = 0; i < OPENING_AT_ONCE && clients.length < count; i++)
       clients.push(new Client(server, isTls, restaurants[clients.length % restaurants.length], token, onMessage))
-    while (crowd.messages < clients.length) await sleep(1)
+    await crowd.has(clients.length)
   }
   return crowd
 }
