@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loadtest/receipt.h"
 #include "loadtest/run.h"
 #include "shared/alloc.h"
 #include "shared/buffer.h"
@@ -156,21 +157,26 @@ struct placing {
     uint64_t due_ns; /* 0: not measured */
 };
 
+static void note_acknowledged(FILE *file, const struct osy_uuid *order_id)
+{
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(order_id, id);
+    fprintf(file, "%s\n", id);
+}
+
 /* Takes an acknowledged order into the books. NULL when the reply is not what it has to be. */
-static struct load_order *book_order(const struct placing *placing, json_t *reply, uint64_t now_ns)
+static struct load_order *book_order(const struct placing *placing,
+                                     const struct load_receipt *receipt, uint64_t now_ns)
 {
     struct load_run *run = placing->run;
-    const char *text =
-        json_string_value(json_object_get(json_object_get(reply, "order"), "order_id"));
-    uint32_t version = version_of(reply);
-    struct osy_uuid id;
-    if (!text || !version || !osy_uuid_parse(text, strlen(text), &id))
+    if (!receipt->version)
         return NULL;
-    struct load_order *order = load_ledger_order(run->ledger, placing->restaurant, &id);
+    struct load_order *order =
+        load_ledger_order(run->ledger, placing->restaurant, &receipt->order_id);
     order->intended_ns[0] = placing->due_ns;
     if (run->assignment->acknowledged)
-        fprintf(run->assignment->acknowledged, "%s\n", text);
-    load_order_acknowledge(order, version);
+        note_acknowledged(run->assignment->acknowledged, &receipt->order_id);
+    load_order_acknowledge(order, receipt->version);
     load_stats_latency(run->stats, LOAD_LATENCY_ORDER_REPLY, placing->due_ns, now_ns);
     for (size_t i = 0; i < order->early_count; i++)
         load_stats_latency(run->stats, LOAD_LATENCY_ORDER_TO_TABLET, placing->due_ns,
@@ -181,19 +187,18 @@ static struct load_order *book_order(const struct placing *placing, json_t *repl
 static void on_accepted(const struct placing *placing, const struct load_http_reply *reply)
 {
     struct load_posts *posts = &placing->run->stats->orders;
-    json_t *body = osy_json_parse(reply->body, reply->body_length, JSON_OBJECT, NULL);
-    const char *token = json_string_value(json_object_get(body, "tracking_token"));
-    const char *position = json_string_value(json_object_get(body, "position"));
-    struct load_order *order = book_order(placing, body, osy_clock_monotonic_ns());
-    if (order && token && position) {
+    struct load_receipt receipt;
+    load_receipt_read(&receipt, reply->body, reply->body_length);
+    struct load_order *order = book_order(placing, &receipt, osy_clock_monotonic_ns());
+    if (order && receipt.token[0] && receipt.position[0]) {
         posts->accepted++;
         if (placing->customer)
-            follow_order(placing->customer, order, version_of(body), token, position);
+            follow_order(placing->customer, order, receipt.version, receipt.token,
+                         receipt.position);
         load_kitchen_take(placing->run->kitchen, order, placing->customer);
     } else {
         load_posts_refuse(posts, 0);
     }
-    json_decref(body);
 }
 
 static void on_placed(void *context, const struct load_http_reply *reply)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loadtest/scan.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/json.h"
@@ -140,9 +141,79 @@ static bool read_message(json_t *root, struct load_message *message, struct osy_
     return true;
 }
 
+/* --- the fast way, for events --- */
+
+enum {
+    TYPE,
+    STREAM,
+    POSITION,
+    EVENT,
+    EVENT_TYPE,
+    EVENT_SOURCE,
+    EVENT_SUBJECT,
+    EVENT_TIME,
+    EVENT_DATA,
+    EVENT_VERSION,
+    FIELD_COUNT,
+};
+
+static const struct load_scan_field fields[FIELD_COUNT] = {
+    [TYPE] = {"type", LOAD_SCAN_ROOT},
+    [STREAM] = {"restaurant_id", LOAD_SCAN_ROOT},
+    [POSITION] = {"position", LOAD_SCAN_ROOT},
+    [EVENT] = {"event", LOAD_SCAN_ROOT},
+    [EVENT_TYPE] = {"type", EVENT},
+    [EVENT_SOURCE] = {"source", EVENT},
+    [EVENT_SUBJECT] = {"subject", EVENT},
+    [EVENT_TIME] = {"time", EVENT},
+    [EVENT_DATA] = {"data", EVENT},
+    [EVENT_VERSION] = {"version", EVENT_DATA},
+};
+
+static bool take_stream(const struct load_scan_value *value, struct load_message *message)
+{
+    message->names_stream = value->kind != LOAD_SCAN_ABSENT;
+    return !message->names_stream || load_scan_uuid(value, &message->stream);
+}
+
+static bool take_source(const struct load_scan_value *value, struct osy_uuid *restaurant)
+{
+    size_t prefix = strlen(SOURCE_PREFIX);
+    return value->kind == LOAD_SCAN_STRING && value->length > prefix &&
+           memcmp(value->bytes, SOURCE_PREFIX, prefix) == 0 &&
+           osy_uuid_parse(value->bytes + prefix, value->length - prefix, restaurant);
+}
+
+static bool take_version(const struct load_scan_value *values, struct load_message *message)
+{
+    const struct load_scan_value *version = &values[EVENT_VERSION];
+    if (load_scan_is(&values[EVENT_TYPE], ALERT_TYPE))
+        return true;
+    message->version = (uint32_t)version->integer;
+    return values[EVENT_TYPE].kind == LOAD_SCAN_STRING && version->kind == LOAD_SCAN_INTEGER &&
+           version->integer > 0 && version->integer <= UINT32_MAX;
+}
+
+/* False when it is no event, or not surely a good one. */
+static bool take_event(const char *text, size_t length, struct load_message *message)
+{
+    struct load_scan_value values[FIELD_COUNT];
+    *message = (struct load_message){.type = LOAD_MESSAGE_EVENT};
+    return load_scan(text, length, fields, FIELD_COUNT, values) &&
+           load_scan_is(&values[TYPE], "event") && take_stream(&values[STREAM], message) &&
+           load_scan_copy(&values[POSITION], message->position, sizeof(message->position)) &&
+           take_source(&values[EVENT_SOURCE], &message->restaurant) &&
+           load_scan_uuid(&values[EVENT_SUBJECT], &message->order_id) &&
+           values[EVENT_TIME].kind == LOAD_SCAN_STRING &&
+           osy_time_parse(values[EVENT_TIME].bytes, values[EVENT_TIME].length, &message->time_ms) &&
+           take_version(values, message);
+}
+
 bool load_message_parse(const char *text, size_t length, struct load_message *message,
                         struct osy_error *err)
 {
+    if (take_event(text, length, message))
+        return true;
     *message = (struct load_message){0};
     json_t *root = osy_json_parse(text, length, JSON_OBJECT, err);
     if (!root)

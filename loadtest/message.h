@@ -1,7 +1,8 @@
 /*
  * What a hub says, as far as the load test needs it (docs/protocol.md, "Server to client"). The tablets
  * of a restaurant get the same bytes, so a small cache keeps the last few messages with their meaning:
- * ten tablets cost one parse and nine comparisons.
+ * ten tablets cost one parse and nine comparisons. Nearly all that comes is good events: those are read by a
+ * scan (scan.h), and everything else by jansson, which alone finds faults.
  */
 #pragma once
 #include <stdbool.h>

@@ -3,11 +3,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "loadtest/message.h"
+#include "loadtest/scan.h"
 
 #define RESTAURANT "01890000-0000-7000-8000-000000000002"
 #define TYPED(type, version)                                                                      \
@@ -132,6 +134,87 @@ static void the_cache_tells_the_same_as_the_parser(void **state)
     load_message_cache_deinit(&cache);
 }
 
+/* --- the fast way and the slow one --- */
+
+static void put(char *text, size_t at, size_t cut, const char *piece)
+{
+    char tail[1024];
+    strcpy(tail, text + at + cut);
+    strcpy(text + at, piece);
+    strcat(text, tail);
+}
+
+static void mutate(char *text)
+{
+    static const char *const pieces[] = {
+        "",    "\"", "{",  "}", ",",         "\\",         "\\n",          "\\u0061",
+        " ",   "\n", "0",  "1", "-",         "4294967296", "null",         "\"event\"",
+        "[1]", ".5", "e1", ":", "\"id\":1,", "\x80",       "\"version\":", "\"type\":\"event\",",
+    };
+    size_t length = strlen(text), at = (size_t)rand() % length;
+    size_t cut = (size_t)rand() % 3;
+    put(text, at, cut < length - at ? cut : 0,
+        pieces[(size_t)rand() % (sizeof(pieces) / sizeof(*pieces))]);
+}
+
+static void assert_same(const struct load_message *a, const struct load_message *b)
+{
+    assert_int_equal(a->type, b->type);
+    assert_string_equal(a->position, b->position);
+    assert_int_equal(a->names_stream, b->names_stream);
+    assert_true(osy_uuid_equal(&a->stream, &b->stream));
+    assert_true(osy_uuid_equal(&a->restaurant, &b->restaurant));
+    assert_true(osy_uuid_equal(&a->order_id, &b->order_id));
+    assert_int_equal(a->version, b->version);
+    assert_int_equal(a->time_ms, b->time_ms);
+    assert_int_equal(a->delay_ms, b->delay_ms);
+    assert_int_equal(a->age_ms, b->age_ms);
+    assert_string_equal(a->code, b->code);
+}
+
+/* Space behind a text changes nothing but that it is too long for the fast way. */
+static bool is_the_same_both_ways(const char *text)
+{
+    static char padded[LOAD_SCAN_BYTES_MAX + 1024];
+    struct load_message fast, slow;
+    struct osy_error fast_err = {0}, slow_err = {0};
+    memset(padded, ' ', sizeof(padded));
+    memcpy(padded, text, strlen(text));
+    bool ok = load_message_parse(text, strlen(text), &fast, &fast_err);
+    assert_int_equal(load_message_parse(padded, sizeof(padded), &slow, &slow_err), ok);
+    if (ok)
+        assert_same(&fast, &slow);
+    else
+        assert_int_equal(fast_err.code, slow_err.code);
+    return ok;
+}
+
+static void the_fast_way_tells_the_same_as_the_slow_one(void **state)
+{
+    static const char *const events[] = {
+        EVENT("3"),
+        TYPED("order.alerted", "3"),
+        "{\"restaurant_id\":\"" RESTAURANT "\","
+        "\"type\":\"event\",\"position\":\"p\",\"event\":{\"source\":\"/restaurants/" RESTAURANT
+        "\",\"type\":\"t\",\"subject\":\"" RESTAURANT
+        "\",\"time\":\"2026-01-31T12:00:00.1Z\",\"data\":{\"x\":[1.5,true],\"version\":1}}}",
+        "{\"type\":\"heartbeat\",\"view_age_ms\":7}",
+    };
+    int good = 0;
+    (void)state;
+    srand(3);
+    for (int i = 0; i < 20000; i++) {
+        char text[1024];
+        strcpy(text, events[i % 4]);
+        if (i < 4)
+            assert_true(is_the_same_both_ways(text));
+        for (int mutations = 1 + rand() % 3; mutations > 0; mutations--)
+            mutate(text);
+        good += is_the_same_both_ways(text);
+    }
+    assert_in_range(good, 1000, 19000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +224,7 @@ int main(void)
         cmocka_unit_test(each_message_is_told_apart),
         cmocka_unit_test(broken_messages_are_refused),
         cmocka_unit_test(the_cache_tells_the_same_as_the_parser),
+        cmocka_unit_test(the_fast_way_tells_the_same_as_the_slow_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
