@@ -82,7 +82,8 @@ static const struct osy_setting settings[] = {
     INT(order_batch_max, "ORDERSYNC_ORDER_BATCH", "512", 1, 10000,
         "serve: orders and changes in one transaction"),
     INT(order_linger_ms, "ORDERSYNC_ORDER_LINGER_MS", "2", 0, 100,
-        "serve: wait for company before a transaction that follows another within 10 ms, ms"),
+        "serve: wait for company before a transaction that follows another within 10 ms, ms; up to "
+        "four times of it under load"),
     INT(order_deadline_ms, "ORDERSYNC_ORDER_DEADLINE_MS", "5000", 100, 60000,
         "serve: time for an order to be committed, ms; then 503"),
     INT(stream_events_max, "ORDERSYNC_STREAM_EVENTS", "1000", 10, 1000000,

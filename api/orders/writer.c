@@ -23,6 +23,9 @@ enum {
     GROUPS = 1024,
     SPREAD_FROM = 64, /* pending commands from which on all lanes work */
     COMPANY_MS = 10,  /* who comes so long after the last batch has none to wait for */
+    ENOUGH = 32,      /* so many wait for nobody: a transaction costs as much as ten orders in it */
+    LONGER_EVERY = 8, /* for so many commands in the last batch the next one waits as long again, */
+    LONGEST = 4,      /* up to so many times as long as at least */
     STUCK_MS = 200,   /* a lane that gives nothing back for so long gets no more */
 };
 
@@ -31,6 +34,7 @@ static const double batch_size_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512
 /* First in, first out; linked through the commands. */
 struct queue {
     struct api_order_command *head, **tail;
+    size_t count;
 };
 
 struct lane {
@@ -45,7 +49,8 @@ struct lane {
     struct api_order_session *session;
     struct api_order_command **batch; /* commands under way, oldest first */
     size_t batch_count;
-    int64_t ended_ms; /* when the last batch did; monotonic */
+    int64_t ended_ms;  /* when the last batch did; monotonic */
+    size_t last_count; /* of commands in it */
     struct osy_backoff backoff;
     bool is_failing; /* the failure has been logged */
 
@@ -81,6 +86,7 @@ static void queue_init(struct queue *queue)
 {
     queue->head = NULL;
     queue->tail = &queue->head;
+    queue->count = 0;
 }
 
 static void queue_push(struct queue *queue, struct api_order_command *command)
@@ -88,6 +94,7 @@ static void queue_push(struct queue *queue, struct api_order_command *command)
     command->next = NULL;
     *queue->tail = command;
     queue->tail = &command->next;
+    queue->count++;
 }
 
 static struct api_order_command *queue_pop(struct queue *queue)
@@ -98,6 +105,7 @@ static struct api_order_command *queue_pop(struct queue *queue)
     queue->head = command->next;
     if (!queue->head)
         queue->tail = &queue->head;
+    queue->count--;
     return command;
 }
 
@@ -120,13 +128,32 @@ static struct timespec in_ms(int64_t delay_ms)
     return (struct timespec){.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
 }
 
-/* Waits for company until the linger is over. Holds the mutex. */
+/*
+ * How long a command may wait for others. The busier it is, the longer: the processors are what is scarce then, and
+ * the work that a larger batch saves makes up for the wait.
+ */
+static uint64_t linger_ns(const struct lane *lane)
+{
+    uint64_t least_ns = lane->writer->linger_ms * UINT64_C(1000000);
+    uint64_t wanted_ns = least_ns + least_ns * lane->last_count / LONGER_EVERY;
+    return wanted_ns < LONGEST * least_ns ? wanted_ns : LONGEST * least_ns;
+}
+
+static bool is_enough(const struct api_order_writer *writer, size_t count)
+{
+    return count >= ENOUGH || count >= writer->batch_max;
+}
+
+/* Waits for company, until the oldest command has lingered long enough. Holds the mutex. */
 static void linger(struct lane *lane)
 {
-    struct timespec until = in_ms(lane->writer->linger_ms);
-    if (lane->writer->linger_ms == 0 || osy_clock_monotonic_ms() - lane->ended_ms > COMPANY_MS)
+    uint64_t until_ns = lane->queue.head->taken_ns + linger_ns(lane);
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                             .tv_nsec = (long)(until_ns % 1000000000)};
+    if (osy_clock_monotonic_ms() - lane->ended_ms > COMPANY_MS)
         return;
-    while (!lane->stopping && pthread_cond_timedwait(&lane->wake, &lane->mutex, &until) == 0)
+    while (!lane->stopping && !is_enough(lane->writer, lane->queue.count) &&
+           pthread_cond_timedwait(&lane->wake, &lane->mutex, &until) == 0)
         ;
 }
 
@@ -135,14 +162,14 @@ static bool fill_batch(struct lane *lane)
 {
     pthread_mutex_lock(&lane->mutex);
     if (lane->batch_count == 0) {
-        bool was_idle = !lane->queue.head;
         while (!lane->queue.head && !lane->stopping)
             pthread_cond_wait(&lane->wake, &lane->mutex);
-        if (was_idle)
+        if (lane->queue.head)
             linger(lane);
     }
     while (lane->queue.head && lane->batch_count < lane->writer->batch_max)
         lane->batch[lane->batch_count++] = queue_pop(&lane->queue);
+    lane->last_count = lane->batch_count;
     pthread_mutex_unlock(&lane->mutex);
     return lane->batch_count > 0;
 }
@@ -282,6 +309,7 @@ static void hand_over(struct api_order_writer *writer, struct queue *decided)
     pthread_mutex_lock(&writer->done_mutex);
     *writer->done.tail = decided->head;
     writer->done.tail = decided->tail;
+    writer->done.count += decided->count;
     pthread_mutex_unlock(&writer->done_mutex);
     uv_async_send(&writer->wake_loop);
 }
@@ -399,7 +427,9 @@ bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_c
     osy_metric_set(writer->queue_depth, (double)writer->pending);
     pthread_mutex_lock(&lane->mutex);
     queue_push(&lane->queue, command);
-    pthread_cond_signal(&lane->wake);
+    /* Its thread waits for the first one, or for enough of them; the others need not wake it. */
+    if (lane->queue.count == 1 || is_enough(writer, lane->queue.count))
+        pthread_cond_signal(&lane->wake);
     pthread_mutex_unlock(&lane->mutex);
     return true;
 }

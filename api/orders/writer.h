@@ -2,7 +2,8 @@
  * The order writer: every new order and every status change goes through it, many in one transaction
  * (group commit). While one transaction is under way, commands queue; they are the next one. So a
  * transaction holds one command when it is quiet and hundreds under load. With a linger, one that closely
- * follows another waits for company first.
+ * follows another waits for company first: until its oldest command is so old, longer the busier the writer is, or
+ * until enough have come.
  *
  * It has a number of lanes: a thread with its own connection each. While there is little to do the first one
  * works alone, unless it hangs. A restaurant's commands under way are all in one lane, so they are decided in the
@@ -33,7 +34,7 @@ struct api_order_writer_options {
     uint32_t lanes;           /* threads and connections */
     uint32_t queue_max;       /* commands that have not come back yet */
     uint32_t batch_max;       /* commands in a transaction */
-    uint32_t linger_ms;       /* how long; 0: no wait */
+    uint32_t linger_ms;       /* how long at least; up to four times of it under load; 0: no wait */
     uint32_t deadline_ms;     /* a command that took longer is answered without an outcome */
     struct osy_metrics *metrics;
     struct api_publisher *publisher; /* borrowed; NULL: events are left to the reconciler */
