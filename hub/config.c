@@ -49,8 +49,9 @@ const struct osy_setting hub_settings[] = {
         "time a socket waits for its replay before it is closed with 1013, ms"),
     INT(ping_idle_ms, "ORDERSYNC_PING_IDLE_MS", "25000", 200, 600000,
         "silence after which a socket is pinged, ms"),
-    INT(ping_busy_ms, "ORDERSYNC_PING_BUSY_MS", "2000", 200, 600000,
-        "the same, from the first event that was sent into the silence, ms"),
+    INT(ping_busy_ms, "ORDERSYNC_PING_BUSY_MS", "3000", 200, 600000,
+        "the same, from the first event that was sent into the silence, ms; half as much again if "
+        "no other event comes, which would take the ping along"),
     INT(pong_timeout_ms, "ORDERSYNC_PONG_TIMEOUT_MS", "10000", 200, 600000,
         "time for the answer to a ping, ms"),
     INT(heartbeat_ms, "ORDERSYNC_HEARTBEAT_MS", "15000", 200, 600000,

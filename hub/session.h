@@ -117,7 +117,8 @@ bool hub_session_allows(struct hub_session *session, const struct osy_uuid *rest
                         const struct hub_event *event);
 /* Queues a frame. Closes the session when its queue is full. */
 void hub_session_send(struct hub_session *session, struct hub_frame *frame);
-/* An event was sent: a client that reads gives a sign of life soon. */
+/* An event is queued: a client that reads gives a sign of life soon. If it owes one for long, the event takes a ping
+ * along. */
 void hub_session_expect_sign(struct hub_session *session);
 void hub_session_send_json(struct hub_session *session, struct osy_buffer *json); /* takes json */
 /* A view that it shows has become stale, or fresh again. */

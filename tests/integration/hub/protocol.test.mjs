@@ -404,6 +404,26 @@ describe('silence after an event', { timeout: 60 * SECONDS }, () => {
     idle.socket.close();
     stalled.socket.terminate();
   });
+
+  test('asks a client with many events by a ping that comes with one of them', async () => {
+    const client = strict.connect(restaurantPath(), { token: await mintToken('--role', 'admin') });
+    await client.opened;
+    client.say({ type: 'resume', position: null });
+    await client.through('caught_up');
+    const readTogether = new Promise((resolve) => {
+      let hasMessage = false; // in what was read from the connection at once
+      client.socket.on('message', () => {
+        hasMessage = true;
+        setImmediate(() => (hasMessage = false));
+      });
+      client.socket.on('ping', () => hasMessage && resolve('both'));
+    });
+    let outcome;
+    for (let orders = 0; orders < 2000 && !outcome; orders++)
+      outcome = await Promise.race([readTogether, placeOrder().then(() => undefined)]);
+    assert.equal(outcome, 'both');
+    client.socket.close();
+  });
 });
 
 describe('silence', { timeout: 60 * SECONDS }, () => {
