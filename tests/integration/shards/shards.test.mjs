@@ -65,10 +65,10 @@ describe('three Redis servers', TIMEOUT, () => {
       const { position } = await first.next('caught_up');
       first.socket.close();
       const id = await place.order(restaurant);
+      assert.equal(await subjectOf(tablets[restaurants.indexOf(restaurant)]), id); // the hub has it, so it is missed
       const late = await place.tablet(restaurant, { position });
       assert.equal(await subjectOf(late), id);
       late.socket.close();
-      assert.equal(await subjectOf(tablets[restaurants.indexOf(restaurant)]), id);
     }
   });
 
@@ -188,10 +188,10 @@ describe('a server more', TIMEOUT, () => {
     for (const restaurant of restaurants) {
       const id = await place.order(restaurant);
       const tablet = await place.tablet(restaurant, { position: positions.get(restaurant) });
-      const told = [await subjectOf(tablet)];
-      while (told.at(-1) !== id) told.push(await subjectOf(tablet));
+      // The order is answered when it is committed: the hub may have its event before or after the tablet has caught up.
+      const told = [];
+      while (told.at(-1) !== id) told.push((await tablet.through('event')).at(-1).event.subject);
       assert.equal(told.length, restaurant === moved[0] ? 2 : 1);
-      await tablet.next('caught_up');
       tablet.socket.close();
     }
   });
