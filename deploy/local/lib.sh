@@ -206,6 +206,11 @@ create_postgres() {
     rm -f "$password_file"
 }
 
+# An eighth of the memory, 1 GB at most: what is touched of it is taken.
+postgres_buffers_mb() {
+    awk '/^MemTotal:/ { mb = int($2 / 8192); print (mb > 1024 ? 1024 : (mb < 128 ? 128 : mb)) }' /proc/meminfo
+}
+
 start_postgres() {
     local data bin
     data=$(postgres_data)
@@ -226,8 +231,8 @@ start_postgres() {
     # Parameters and statement texts stay out of the log: they hold personal data.
     launch postgres env -C / "${as[@]}" "$bin/postgres" -D "$data" \
         -c listen_addresses=127.0.0.1 -c port="$postgres_port" -c unix_socket_directories= \
-        -c max_connections=200 -c shared_buffers=256MB \
-        -c fsync=on -c synchronous_commit=on -c max_wal_size=2GB \
+        -c max_connections=200 -c shared_buffers="$(postgres_buffers_mb)MB" \
+        -c fsync=on -c synchronous_commit=on -c max_wal_size=2GB -c min_wal_size=1GB \
         -c log_parameter_max_length=0 -c log_parameter_max_length_on_error=0 \
         -c log_error_verbosity=terse -c log_min_error_statement=panic -c timezone=UTC
 }

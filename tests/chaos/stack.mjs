@@ -108,9 +108,23 @@ export class Stack {
     return line ? Number(line.slice(text.length)) : 0
   }
 
-  /** The password goes through the environment: arguments show in process lists and in our errors. */
+  /** As the application's role. */
   async query(sql) {
-    const url = new URL((await this.env()).DATABASE_URL)
+    return this.#psql((await this.env()).DATABASE_URL, sql)
+  }
+
+  /** As PostgreSQL's superuser, whose password is in the stack's own settings. */
+  async queryAsSuperuser(sql) {
+    const { DATABASE_URL, STATE_DIR } = await this.env()
+    const url = new URL(DATABASE_URL)
+    url.username = 'postgres'
+    url.password = /^postgres_password=(\w+)$/m.exec(await readFile(join(STATE_DIR, 'config'), 'utf8'))[1]
+    return this.#psql(url, sql)
+  }
+
+  /** The password goes through the environment: arguments show in process lists and in our errors. */
+  async #psql(database, sql) {
+    const url = new URL(database)
     const env = {
       PGHOST: url.hostname,
       PGPORT: url.port,
