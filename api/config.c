@@ -81,9 +81,9 @@ static const struct osy_setting settings[] = {
         "serve: orders and changes in flight; more get 503"),
     INT(order_batch_max, "ORDERSYNC_ORDER_BATCH", "512", 1, 10000,
         "serve: orders and changes in one transaction"),
-    INT(order_linger_ms, "ORDERSYNC_ORDER_LINGER_MS", "2", 0, 100,
+    INT(order_linger_ms, "ORDERSYNC_ORDER_LINGER_MS", "1", 0, 100,
         "serve: wait for company before a transaction that follows another within 10 ms, ms; up to "
-        "four times of it under load"),
+        "eight times of it under load"),
     INT(order_deadline_ms, "ORDERSYNC_ORDER_DEADLINE_MS", "5000", 100, 60000,
         "serve: time for an order to be committed, ms; then 503"),
     INT(stream_events_max, "ORDERSYNC_STREAM_EVENTS", "1000", 10, 1000000,
