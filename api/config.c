@@ -81,7 +81,7 @@ static const struct osy_setting settings[] = {
         "serve: orders and changes in flight; more get 503"),
     INT(order_batch_max, "ORDERSYNC_ORDER_BATCH", "512", 1, 10000,
         "serve: orders and changes in one transaction"),
-    INT(order_linger_ms, "ORDERSYNC_ORDER_LINGER_MS", "1", 0, 100,
+    INT(order_linger_ms, "ORDERSYNC_ORDER_LINGER_MS", "1", 0, 20,
         "serve: wait for company before a transaction that follows another within 10 ms, ms; up to "
         "eight times of it under load"),
     INT(order_deadline_ms, "ORDERSYNC_ORDER_DEADLINE_MS", "5000", 100, 60000,

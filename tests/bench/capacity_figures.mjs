@@ -3,17 +3,19 @@
 const MOST_MS = { post: 50, commitToSocket: 100 } // p99
 const CLOSE_ENOUGH = 1.1 // of two rates, one that holds and one that does not
 
-/** Whether a run did what it was asked to, in time; if not, why. figures: a report.json, null: there was none. */
+/** Whether a run did what it was asked to (isWhole), and that in time (holds); if not, why. figures: a report.json, null:
+ *  there was none. */
 export function holds(figures) {
   const why = []
-  if (!figures) return { holds: false, why: 'the load test gave no report' }
+  if (!figures) return { isWhole: false, holds: false, why: 'the load test gave no report' }
   const { orders, changes, latency_ms: latency } = figures
   if (!figures.good) why.push(`lost ${figures.lost}, duplicated ${figures.duplicated}, out of order ${figures.out_of_order}`)
   const missing = orders.offered - orders.accepted + changes.offered - changes.accepted
   if (missing > 0) why.push(`${missing} requests not accepted`)
+  const isWhole = why.length === 0
   if (latency.order_reply.p99 >= MOST_MS.post) why.push(`p99 of a POST ${latency.order_reply.p99} ms`)
   if (latency.commit_to_socket.p99 >= MOST_MS.commitToSocket) why.push(`p99 from commit to socket ${latency.commit_to_socket.p99} ms`)
-  return { holds: why.length === 0, why: why.join('; ') }
+  return { isWhole, holds: why.length === 0, why: why.join('; ') }
 }
 
 /** Two digits: finer is noise. */

@@ -26,6 +26,7 @@ make_state() { # on a disk: where a temporary folder may be memory, a durable or
 }
 
 clean_up() {
+    trap : INT TERM # whoever asks again does not cut this short
     if [ -e "$state/env" ]; then
         "$root/deploy/local/down" --state "$state" >/dev/null 2>&1 || true
     else

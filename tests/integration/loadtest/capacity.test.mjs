@@ -21,11 +21,14 @@ function machine(most) {
 }
 
 test('a run holds when all was accepted, nothing lost, and in time; else it says why not', () => {
-  assert.deepEqual(holds(figures()), { holds: true, why: '' });
+  assert.deepEqual(holds(figures()), { isWhole: true, holds: true, why: '' });
   assert.match(holds(null).why, /no report/);
   assert.match(holds(figures({ good: false, lost: 3 })).why, /lost 3/);
   assert.match(holds(figures({ orders: { offered: 100, accepted: 99 } })).why, /1 requests not accepted/);
+  for (const broken of [null, figures({ good: false, lost: 3 }), figures({ orders: { offered: 100, accepted: 99 } })])
+    assert.equal(holds(broken).isWhole, false);
   const slow = { order_reply: { p99: 50 }, commit_to_socket: { p99: 100 } };
+  assert.equal(holds(figures({ latency_ms: slow })).isWhole, true);
   assert.match(holds(figures({ latency_ms: slow })).why, /p99 of a POST 50 ms; p99 from commit to socket 100 ms/);
 });
 
