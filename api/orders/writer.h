@@ -34,8 +34,8 @@ struct api_order_writer_options {
     uint32_t lanes;           /* threads and connections */
     uint32_t queue_max;       /* commands that have not come back yet */
     uint32_t batch_max;       /* commands in a transaction */
-    uint32_t linger_ms;       /* how long at least; up to eight times of it under load; 0: no wait */
-    uint32_t deadline_ms;     /* a command that took longer is answered without an outcome */
+    uint32_t linger_ms;   /* how long at least; up to eight times of it under load; 0: no wait */
+    uint32_t deadline_ms; /* a command that took longer is answered without an outcome */
     struct osy_metrics *metrics;
     struct api_publisher *publisher; /* borrowed; NULL: events are left to the reconciler */
 };
