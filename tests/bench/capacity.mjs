@@ -122,7 +122,7 @@ async function bringUp({ hubs, edgeWorkers = 2 }, scenario) {
 }
 
 /** A server that has run for a day writes its log into files that it has used before. A new one makes a file of 16 MB
- *  every few seconds of load, and all commits wait for its zeros to be on the disk. */
+ *  every few seconds of load, and commits wait for its zeros to be on the disk. */
 async function ageWriteAheadLog(stack) {
   const fillOne = "SELECT pg_logical_emit_message(false, 'capacity', ''), pg_switch_wal();\n"
   await stack.queryAsSuperuser(fillOne.repeat(LOG_FILES) + 'CHECKPOINT; CHECKPOINT;')
