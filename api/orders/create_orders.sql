@@ -119,10 +119,11 @@ WITH moment AS MATERIALIZED (
      WHERE item.restaurant_id = total.restaurant_id AND item.id = total.item_id
 ), new_orders AS (
     INSERT INTO orders (id, restaurant_id, status, version, currency, total_amount, changed_by,
-                        last_event_id, customer_name, customer_phone, customer_address, note,
+                        last_event_id, customer_id, customer_name, customer_phone, customer_address, note,
                         created_at, updated_at)
     SELECT order_id, restaurant_id, 'PENDING', 1, currency, total_amount, actor_role,
-           event_id, customer_name, customer_phone, customer_address, note, at, at
+           event_id, CASE actor_role WHEN 'customer' THEN actor_id END, customer_name, customer_phone,
+           customer_address, note, at, at
       FROM made
 ), new_items AS (
     INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)

@@ -1,0 +1,38 @@
+/*
+ * A scope: in whose name a statement runs. It says which restaurant's and which user's rows the statement may see
+ * (row-level security refuses all others), and what audit rows record of who did it. It holds for one transaction,
+ * so nothing of it can reach the next request on the same connection.
+ * Blocking: for worker threads and commands. The order writer enters its own (orders/batch.c).
+ */
+#pragma once
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "shared/error.h"
+#include "shared/uuid.h"
+
+struct api_request;
+struct osy_pg;
+
+struct api_db_scope {
+    const struct osy_uuid *restaurant_id; /* NULL: no restaurant's rows */
+    const struct osy_uuid *user_id;       /* whose own rows; NULL: nobody's */
+    const char *actor_role;               /* "staff", "guest", "system", ...; NULL: "system" */
+    const struct osy_uuid *actor_id, *session_id; /* NULL: none */
+    const char *trace_id, *address;               /* NULL: none */
+};
+
+/* Who sent the request, on behalf of that restaurant (NULL: none). Everything in the scope is borrowed from the two. */
+void api_db_scope_fill(struct api_db_scope *scope, const struct api_request *request,
+                       const struct osy_uuid *restaurant_id);
+
+/* One statement in a transaction of its own, in one round trip. As osy_pg_query. */
+PGresult *api_db_query(struct osy_pg *pg, const struct api_db_scope *scope, const char *sql,
+                       int count, const char *const *values, struct osy_error *err);
+
+/* Begins a transaction: osy_pg_query as often as needed, then commit. After any failure, roll back. */
+OSY_MUST_CHECK bool api_db_begin(struct osy_pg *pg, const struct api_db_scope *scope,
+                                 struct osy_error *err);
+/* False: nothing was done, or with OSY_ERR_IO nobody knows. */
+OSY_MUST_CHECK bool api_db_commit(struct osy_pg *pg, struct osy_error *err);
+void api_db_rollback(struct osy_pg *pg);
