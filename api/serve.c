@@ -202,7 +202,8 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->config = config;
     context->metrics = osy_metrics_create();
     process->keyring = osy_keyring_load(
-        config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING | OSY_KEYS_DATA, err);
+        config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING | OSY_KEYS_DATA | OSY_KEYS_INDEX,
+        err);
     context->keyring = process->keyring;
     if (!context->keyring)
         return false;

@@ -19,7 +19,7 @@
 #include "shared/alloc.h"
 #include "shared/random.h"
 
-#define KIND_COUNT         3
+#define KIND_COUNT         4
 #define RSA_BITS_GENERATED 3072
 #define RSA_BITS_LEAST     2048
 #define RSA_BITS_MOST      8192 /* a larger one would only slow every request down */
@@ -49,10 +49,11 @@ static const struct file_type {
     {OSY_KEY_JWT, FORM_PRIVATE_PEM, "jwt-", ".key.pem", OSY_KEYS_JWT_PRIVATE},
     {OSY_KEY_TRACKING, FORM_SECRET, "tracking-", ".key", OSY_KEYS_TRACKING},
     {OSY_KEY_DATA, FORM_SECRET, "data-", ".key", OSY_KEYS_DATA},
+    {OSY_KEY_INDEX, FORM_SECRET, "index-", ".key", OSY_KEYS_INDEX},
 };
 #define FILE_TYPE_COUNT (sizeof file_types / sizeof *file_types)
 
-static const char *const kind_names[KIND_COUNT] = {"jwt", "tracking", "data"};
+static const char *const kind_names[KIND_COUNT] = {"jwt", "tracking", "data", "index"};
 
 static bool kid_is_valid(const char *kid, size_t length)
 {
@@ -324,6 +325,11 @@ static bool check_complete(const struct osy_keyring *keyring, const char *folder
         missing = "tracking-<kid>.key";
     if ((want & OSY_KEYS_DATA) && osy_keyring_count(keyring, OSY_KEY_DATA) == 0)
         missing = "data-<kid>.key";
+    if ((want & OSY_KEYS_INDEX) && osy_keyring_count(keyring, OSY_KEY_INDEX) == 0)
+        missing = "index-<kid>.key";
+    if (osy_keyring_count(keyring, OSY_KEY_INDEX) > 1)
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "key folder '%s' has more than one index-<kid>.key", folder);
     return !missing ||
            osy_error_set(err, OSY_ERR_NOT_FOUND, "key folder '%s' has no %s", folder, missing);
 }
@@ -538,6 +544,9 @@ static bool choose_kid(int folder_fd, enum osy_key_kind kind, char kid[OSY_KID_B
 
     if (!find_greatest_kid(folder_fd, kind, greatest, err))
         return false;
+    if (kind == OSY_KEY_INDEX && *greatest)
+        return osy_error_set(err, OSY_ERR_CONFLICT,
+                             "there is one index key only, and the folder has it: '%s'", greatest);
     for (int ahead_s = 0; ahead_s < 60; ahead_s++) {
         time_t stamp = now + ahead_s; /* two keys in one second: the second one is a second ahead */
         struct tm utc;

@@ -6,6 +6,7 @@
  *   jwt-<kid>.pub.pem   its public key
  *   tracking-<kid>.key  64 hex digits: the key of tracking tokens
  *   data-<kid>.key      64 hex digits: AES-256 key for columns
+ *   index-<kid>.key     64 hex digits: the key of blind indexes; there is only ever one
  *
  * kid is 1 to 64 of [A-Za-z0-9_-]. All keys of a kind verify and decrypt; the one with the greatest
  * kid (byte order) signs and encrypts; of jwt keys, the greatest whose private key is there. A
@@ -22,7 +23,7 @@
 #define OSY_KID_BYTES    65 /* with the NUL */
 #define OSY_SECRET_BYTES 32
 
-enum osy_key_kind { OSY_KEY_JWT = 0, OSY_KEY_TRACKING, OSY_KEY_DATA };
+enum osy_key_kind { OSY_KEY_JWT = 0, OSY_KEY_TRACKING, OSY_KEY_DATA, OSY_KEY_INDEX };
 
 struct osy_key {
     char kid[OSY_KID_BYTES];
@@ -38,6 +39,7 @@ enum osy_keys_want {
     OSY_KEYS_JWT_PRIVATE = 1 << 1, /* implies the public ones */
     OSY_KEYS_TRACKING = 1 << 2,
     OSY_KEYS_DATA = 1 << 3,
+    OSY_KEYS_INDEX = 1 << 4,
 };
 
 /* Loads the wanted kinds; at least one key of each must be there. A secret that the world
@@ -55,6 +57,7 @@ const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy
 
 /* Makes a new key of that kind in folder (created with 0700 when missing), files 0600, written
  * whole or not at all. kid receives its name, YYYYMMDDhhmmss-xxxx. It is the active key afterwards:
- * OSY_ERR_CONFLICT when a kid that is there already is greater than any of today could be. */
+ * OSY_ERR_CONFLICT when a kid that is there already is greater than any of today could be, and when there is an index
+ * key: under a second one nothing that the first one indexed would be found. */
 OSY_MUST_CHECK bool osy_keys_generate(const char *folder, enum osy_key_kind kind,
                                       char kid[OSY_KID_BYTES], struct osy_error *err);

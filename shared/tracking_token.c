@@ -1,22 +1,16 @@
 #include "shared/tracking_token.h"
 
 #include <assert.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "shared/alloc.h"
 #include "shared/base64url.h"
+#include "shared/hmac.h"
 
 #define PREFIX_LENGTH  (sizeof OSY_TRACKING_PREFIX - 1)
 #define PAYLOAD_BYTES  (2 * OSY_UUID_BYTES + 8)
-#define MAC_BYTES      32
+#define MAC_BYTES      OSY_HMAC_BYTES
 #define PAYLOAD_LENGTH OSY_BASE64URL_LENGTH(PAYLOAD_BYTES)
 #define MAC_LENGTH     OSY_BASE64URL_LENGTH(MAC_BYTES)
 
@@ -24,79 +18,10 @@ _Static_assert(PREFIX_LENGTH + (OSY_KID_BYTES - 1) + 1 + PAYLOAD_LENGTH + 1 + MA
                    OSY_TRACKING_TOKEN_BYTES,
                "the longest token fits");
 
-/*
- * OpenSSL's one-shot HMAC looks its algorithms up each time and costs three times as much as the HMAC itself, so each
- * thread keeps a context with the last key in it (as shared/column_cipher.c does).
- */
-struct mac_cache {
-    EVP_MAC_CTX *context; /* owned */
-    uint8_t secret[OSY_SECRET_BYTES];
-    bool keyed;
-};
-
-static EVP_MAC *hmac; /* fetched once, for the life of the process */
-static pthread_key_t cache_key;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void free_cache(void *value)
-{
-    struct mac_cache *cache = value;
-
-    EVP_MAC_CTX_free(cache->context); /* wipes the key */
-    OPENSSL_cleanse(cache, sizeof *cache);
-    free(cache);
-}
-
-static void init_once(void)
-{
-    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    if (pthread_key_create(&cache_key, free_cache) != 0)
-        abort(); /* 1024 keys in one process: a mistake of ours */
-}
-
-static struct mac_cache *get_cache(void)
-{
-    struct mac_cache *cache = NULL;
-
-    pthread_once(&once, init_once);
-    cache = pthread_getspecific(cache_key);
-    if (cache)
-        return cache;
-    cache = osy_alloc(sizeof *cache);
-    cache->context = EVP_MAC_CTX_new(hmac);
-    if (pthread_setspecific(cache_key, cache) != 0)
-        abort(); /* out of memory */
-    return cache;
-}
-
-/* Without a key an initialized context begins anew with the one that it has. */
-static bool begin_mac(struct mac_cache *cache, const struct osy_key *key)
-{
-    char sha256[] = "SHA256";
-    const OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
-        OSSL_PARAM_construct_end(),
-    };
-
-    if (!cache->context)
-        return false;
-    if (cache->keyed && CRYPTO_memcmp(cache->secret, key->secret, OSY_SECRET_BYTES) == 0)
-        return EVP_MAC_init(cache->context, NULL, 0, NULL) == 1;
-    memcpy(cache->secret, key->secret, OSY_SECRET_BYTES);
-    cache->keyed = EVP_MAC_init(cache->context, key->secret, OSY_SECRET_BYTES, parameters) == 1;
-    return cache->keyed;
-}
-
-static bool compute_mac(const struct osy_key *key, const char *text, size_t length,
+static void compute_mac(const struct osy_key *key, const char *text, size_t length,
                         uint8_t mac[MAC_BYTES])
 {
-    struct mac_cache *cache = get_cache();
-    size_t mac_length = 0;
-
-    return begin_mac(cache, key) &&
-           EVP_MAC_update(cache->context, (const uint8_t *)text, length) == 1 &&
-           EVP_MAC_final(cache->context, mac, &mac_length, MAC_BYTES) == 1 &&
-           mac_length == MAC_BYTES;
+    osy_hmac_sha256(key->secret, &(struct osy_piece){text, length}, 1, mac);
 }
 
 static void write_payload(const struct osy_uuid *restaurant_id, const struct osy_uuid *order_id,
@@ -132,8 +57,7 @@ void osy_tracking_sign(const struct osy_keyring *keyring, const struct osy_uuid 
     length = (size_t)snprintf(token, OSY_TRACKING_TOKEN_BYTES, OSY_TRACKING_PREFIX "%s.", key->kid);
     osy_base64url_encode(payload, sizeof payload, token + length);
     length += PAYLOAD_LENGTH;
-    if (!compute_mac(key, token, length, mac))
-        abort(); /* HMAC over memory fails when OpenSSL itself is broken, and in no other way */
+    compute_mac(key, token, length, mac);
     token[length++] = '.';
     osy_base64url_encode(mac, sizeof mac, token + length);
 }
@@ -171,10 +95,7 @@ bool osy_tracking_verify(const struct osy_keyring *keyring, const char *token, s
     key = osy_keyring_find(keyring, OSY_KEY_TRACKING, kid, kid_length);
     if (!key)
         return osy_error_set(err, OSY_ERR_DENIED, "the tracking token is of an unknown key");
-    if (!compute_mac(key, token, (size_t)(mac_text - 1 - token), expected)) {
-        ERR_clear_error();
-        return osy_error_set(err, OSY_ERR_IO, "cannot check the tracking token");
-    }
+    compute_mac(key, token, (size_t)(mac_text - 1 - token), expected);
     if (CRYPTO_memcmp(mac, expected, MAC_BYTES) != 0)
         return osy_error_set(err, OSY_ERR_DENIED, "the tracking token is forged or altered");
     read_payload(payload, tracking);

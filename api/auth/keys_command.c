@@ -13,7 +13,8 @@ static const char usage[] =
     "       ordersync-api keys generate KIND  make a new key; it signs and encrypts from the next start on\n"
     "       ordersync-api keys list           print kind, name and use of each key\n"
     "\n"
-    "KIND is jwt, tracking or data. The folder is ORDERSYNC_KEYS_DIR. Old keys still verify and decrypt;\n"
+    "KIND is jwt, tracking, data or index (of which there is only ever one). The folder is\n"
+    "ORDERSYNC_KEYS_DIR. Old keys still verify and decrypt;\n"
     "a key that is not needed any more is removed by deleting its files.\n";
 
 static const struct kind {
@@ -24,6 +25,7 @@ static const struct kind {
     {"jwt", OSY_KEY_JWT, OSY_KEYS_JWT_PRIVATE},
     {"tracking", OSY_KEY_TRACKING, OSY_KEYS_TRACKING},
     {"data", OSY_KEY_DATA, OSY_KEYS_DATA},
+    {"index", OSY_KEY_INDEX, OSY_KEYS_INDEX},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -90,7 +92,8 @@ static bool run_generate(const char *folder, const char *name, struct osy_error 
         if (strcmp(kinds[i].name, name) == 0)
             return generate(folder, &kinds[i], err);
     }
-    return osy_error_set(err, OSY_ERR_INVALID, "unknown kind '%s': jwt, tracking or data", name);
+    return osy_error_set(err, OSY_ERR_INVALID, "unknown kind '%s': jwt, tracking, data or index",
+                         name);
 }
 
 static bool is_usage_right(int argc, char **argv)

@@ -58,15 +58,17 @@ static void expect_refused(const struct key_folder *folder, unsigned want, const
 static void generated_keys_load_and_are_private_to_their_owner(void **state)
 {
     const struct key_folder *folder = *state;
-    const char *suffixes[] = {"jwt-%s.key.pem", "jwt-%s.pub.pem", "tracking-%s.key", "data-%s.key"};
-    const enum osy_key_kind kinds[] = {OSY_KEY_JWT, OSY_KEY_JWT, OSY_KEY_TRACKING, OSY_KEY_DATA};
-    char kids[3][OSY_KID_BYTES];
+    const char *suffixes[] = {"jwt-%s.key.pem", "jwt-%s.pub.pem", "tracking-%s.key", "data-%s.key",
+                              "index-%s.key"};
+    const enum osy_key_kind kinds[] = {OSY_KEY_JWT, OSY_KEY_JWT, OSY_KEY_TRACKING, OSY_KEY_DATA,
+                                       OSY_KEY_INDEX};
+    char kids[4][OSY_KID_BYTES];
     struct osy_error err = {OSY_OK, ""};
     struct osy_keyring *keyring = NULL;
 
-    for (int kind = 0; kind < 3; kind++)
+    for (int kind = 0; kind < 4; kind++)
         assert_true(osy_keys_generate(folder->path, (enum osy_key_kind)kind, kids[kind], &err));
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         struct stat status;
         char name[128], path[256];
         snprintf(name, sizeof name, suffixes[i], kids[kinds[i]]);
@@ -74,10 +76,11 @@ static void generated_keys_load_and_are_private_to_their_owner(void **state)
         assert_int_equal(stat(path, &status), 0);
         assert_int_equal(status.st_mode & 0777, 0600);
     }
-    keyring = osy_keyring_load(folder->path,
-                               OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA, &err);
+    keyring = osy_keyring_load(
+        folder->path, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA | OSY_KEYS_INDEX,
+        &err);
     assert_non_null(keyring);
-    for (int kind = 0; kind < 3; kind++)
+    for (int kind = 0; kind < 4; kind++)
         assert_string_equal(osy_keyring_active(keyring, (enum osy_key_kind)kind)->kid, kids[kind]);
     assert_true(osy_keyring_active(keyring, OSY_KEY_JWT)->has_private);
     assert_int_equal(EVP_PKEY_get_bits(osy_keyring_active(keyring, OSY_KEY_JWT)->pkey), 3072);
@@ -114,6 +117,19 @@ static void a_key_that_would_not_become_active_is_not_made(void **state)
     assert_false(osy_keys_generate(folder->path, OSY_KEY_DATA, kid, &err));
     assert_int_equal(err.code, OSY_ERR_CONFLICT);
     assert_non_null(strstr(err.message, "zzz"));
+}
+
+static void there_is_only_one_index_key(void **state)
+{
+    const struct key_folder *folder = *state;
+    struct osy_error err = {OSY_OK, ""};
+    char kid[OSY_KID_BYTES];
+
+    assert_true(osy_keys_generate(folder->path, OSY_KEY_INDEX, kid, NULL));
+    assert_false(osy_keys_generate(folder->path, OSY_KEY_INDEX, kid, &err));
+    assert_int_equal(err.code, OSY_ERR_CONFLICT);
+    key_folder_write(folder, "index-a.key", SECRET_A, 0600);
+    expect_refused(folder, OSY_KEYS_INDEX, "more than one index-<kid>.key");
 }
 
 static void secrets_are_read_as_hex_and_found_by_kid(void **state)
@@ -182,6 +198,7 @@ static void what_is_missing_is_said(void **state)
     expect_refused(folder, OSY_KEYS_JWT_PUBLIC, "jwt-<kid>.pub.pem");
     expect_refused(folder, OSY_KEYS_TRACKING, "tracking-<kid>.key");
     expect_refused(folder, OSY_KEYS_DATA, "data-<kid>.key");
+    expect_refused(folder, OSY_KEYS_INDEX, "index-<kid>.key");
     key_folder_write_public(folder, "jwt-a.pub.pem", rsa);
     expect_refused(folder, OSY_KEYS_JWT_PRIVATE, "jwt-<kid>.key.pem");
     expect_refused(&(struct key_folder){"/tmp/ordersync-no-such-folder"}, OSY_KEYS_DATA,
@@ -237,6 +254,7 @@ int main(void)
         WITH_FOLDER(generated_keys_load_and_are_private_to_their_owner),
         WITH_FOLDER(generating_makes_the_folder_and_the_newest_key_active),
         WITH_FOLDER(a_key_that_would_not_become_active_is_not_made),
+        WITH_FOLDER(there_is_only_one_index_key),
         WITH_FOLDER(secrets_are_read_as_hex_and_found_by_kid),
         WITH_FOLDER(broken_secret_files_are_refused_by_name),
         WITH_FOLDER(what_is_missing_is_said),
