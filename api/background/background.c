@@ -59,6 +59,12 @@ static bool delete_expired_keys(void *context, bool *more, struct osy_error *err
                         (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
 }
 
+static bool delete_old_replies(void *context, bool *more, struct osy_error *err)
+{
+    return delete_chunk(context, sql_delete_old_replies, 1,
+                        (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
+}
+
 static bool delete_older(struct api_background *background, const char *sql, int64_t days,
                          bool *more, struct osy_error *err)
 {
@@ -121,6 +127,7 @@ struct api_background *api_background_start(const struct api_config *config,
     const struct api_task tasks[] = {
         {"make_partitions", PARTITION_INTERVAL_MS, make_partitions},
         {"delete_expired_keys", EXPIRY_INTERVAL_MS, delete_expired_keys},
+        {"delete_old_replies", EXPIRY_INTERVAL_MS, delete_old_replies},
         {"delete_old_revocations", REVOCATION_INTERVAL_MS, delete_old_revocations},
         {"delete_old_receipts", RETENTION_INTERVAL_MS, delete_old_receipts},
         {"delete_old_alerts", RETENTION_INTERVAL_MS, delete_old_alerts},

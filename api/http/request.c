@@ -103,6 +103,11 @@ const char *api_request_path(const struct api_request *request)
     return request->path;
 }
 
+const char *api_request_query_string(const struct api_request *request)
+{
+    return request->query ? request->query : "";
+}
+
 const char *api_request_route(const struct api_request *request)
 {
     return request->route ? request->route->path : "";

@@ -24,7 +24,8 @@ struct api_request;
 
 const char *api_request_method(const struct api_request *request); /* "POST" */
 const char *api_request_path(const struct api_request *request);   /* as sent, without the query */
-const char *api_request_route(const struct api_request *request);  /* "/api/v1/orders/:id" */
+const char *api_request_query_string(const struct api_request *request); /* as sent; "": none */
+const char *api_request_route(const struct api_request *request);        /* "/api/v1/orders/:id" */
 /* A parameter of the route, percent-decoded valid UTF-8. name must be one of the route's. */
 const char *api_request_param(const struct api_request *request, const char *name);
 /* OSY_ERR_INVALID unless the parameter is a UUID. */

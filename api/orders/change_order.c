@@ -79,7 +79,7 @@ static void change(struct api_context *context, struct api_request *request,
     command->context = request;
     api_scope_note_actor(request, command);
 
-    if (!read_body(request, command, &err) || !api_idempotency_read(request, command, &err)) {
+    if (!read_body(request, command, &err) || !api_order_idempotency_read(request, command, &err)) {
         api_reply_invalid(request, &err);
         goto refused;
     }

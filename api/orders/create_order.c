@@ -104,7 +104,7 @@ void api_handle_create_order(struct api_context *context, struct api_request *re
     command->context = waiting;
     api_scope_note_actor(request, command);
 
-    if (!api_idempotency_read(request, command, &err)) {
+    if (!api_order_idempotency_read(request, command, &err)) {
         api_reply_invalid(request, &err);
         goto refused;
     }

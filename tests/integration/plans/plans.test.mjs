@@ -44,6 +44,8 @@ const GUARDED = {
   'DROP INDEX receipts_by_order': 'api/orders/find_timeline.sql',
   'ALTER TABLE idempotency DROP CONSTRAINT idempotency_pkey': 'api/orders/create_orders.sql',
   'DROP INDEX idempotency_by_age': 'api/background/delete_expired_keys.sql',
+  'ALTER TABLE request_replies DROP CONSTRAINT request_replies_pkey': 'api/db/find_reply.sql',
+  'DROP INDEX request_replies_by_age': 'api/background/delete_old_replies.sql',
   'DROP INDEX audit_logs_by_subject': 'api/orders/find_timeline.sql',
   'ALTER TABLE devices DROP CONSTRAINT devices_pkey': 'api/restaurants/list_devices.sql',
   'ALTER TABLE menu_items DROP CONSTRAINT menu_items_pkey': 'api/restaurants/find_menu.sql',
