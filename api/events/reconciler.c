@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "api/events/blocking_publisher.h"
+#include "api/events/event_row.h"
 #include "api/events/stream_keys.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
@@ -284,28 +285,6 @@ static bool start_over(struct api_reconciler *reconciler, const struct osy_uuid 
 
 /* --- publishing ----------------------------------------------------------------------------- */
 
-/* A row of find_events.sql. Texts are borrowed from rows. */
-static bool read_event(const PGresult *rows, int row, const struct osy_uuid *restaurant_id,
-                       struct osy_event *event, struct osy_error *err)
-{
-    *event = (struct osy_event){
-        .seq = strtoull(PQgetvalue(rows, row, 0), NULL, 10),
-        .version = strtoull(PQgetvalue(rows, row, 2), NULL, 10), /* null: "", 0 */
-        .restaurant_id = *restaurant_id,
-        .type = PQgetvalue(rows, row, 4),
-        .time_ms = strtoll(PQgetvalue(rows, row, 5), NULL, 10),
-        .traceparent = PQgetvalue(rows, row, 6),
-        .data = PQgetvalue(rows, row, 7),
-        .data_length = (size_t)PQgetlength(rows, row, 7),
-    };
-    bool is_first = PQgetisnull(rows, row, 8);
-    if (!osy_uuid_parse(PQgetvalue(rows, row, 1), 36, &event->order_id) ||
-        !osy_uuid_parse(PQgetvalue(rows, row, 3), 36, &event->id) ||
-        (!is_first && !osy_uuid_parse(PQgetvalue(rows, row, 8), 36, &event->previous_id)))
-        return osy_error_set(err, OSY_ERR_INVALID, "order_events has a row with a bad id");
-    return true;
-}
-
 /* Publishes an event, if it is the one behind *at, and moves *at on. */
 static bool publish_next(struct api_reconciler *reconciler, const struct osy_event *event,
                          struct place *at, size_t *published, struct osy_error *err)
@@ -339,7 +318,7 @@ static bool publish_chunk(struct api_reconciler *reconciler, const struct osy_uu
     bool ok = true, goes_on = true;
     for (int row = 0; ok && goes_on && row < PQntuples(rows); row++) {
         struct osy_event event;
-        ok = read_event(rows, row, restaurant_id, &event, err);
+        ok = api_event_row_read(rows, row, restaurant_id, &event, err);
         goes_on = ok && !contradicts(at, &event);
         if (ok)
             ok = goes_on ? publish_next(reconciler, &event, at, published, err)

@@ -21,7 +21,7 @@ WITH wanted AS (
 ), new_menus AS (
     INSERT INTO menus (id, restaurant_id, name)
     SELECT overlay(id::text PLACING '2000' FROM 25 FOR 4)::uuid, id, 'Menu' FROM wanted
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT (restaurant_id, id) DO NOTHING
 )
 INSERT INTO menu_items (id, restaurant_id, menu_id, name, unit_amount, stock, position)
 SELECT overlay(w.id::text PLACING '1' || lpad(to_hex(i.n), 3, '0') FROM 25 FOR 4)::uuid, w.id,

@@ -130,6 +130,16 @@ static void commit_events(struct fixture *f, int count)
         2, (const char *const[]){id, number}));
 }
 
+static void emit_restaurant_event(struct fixture *f)
+{
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&f->restaurant_id, id);
+    PQclear(database_query(f->pg,
+                           "SELECT emit_restaurant_event($1::uuid, 'menu.updated', $1::uuid,"
+                           "                             '{\"kind\":\"items\"}')",
+                           1, (const char *const[]){id}));
+}
+
 /* What the promotion of a standby that lagged leaves of the history. */
 static void go_back_to(struct fixture *f, int seq)
 {
@@ -397,6 +407,17 @@ static void committed_events_are_published_once_and_in_order(void **state)
 }
 
 /* The last chunk is full: whether more follows shows only at the next. */
+static void an_event_of_the_restaurant_alone_takes_its_place_between_those_of_orders(void **state)
+{
+    struct fixture *f = *state;
+    commit_events(f, 2);
+    emit_restaurant_event(f);
+    commit_events(f, 2);
+    assert_int_equal(run_pass(&f->worker), 5);
+    assert_heard(f, 1, 5);
+    assert_true_stream(f, 1, 5);
+}
+
 static void a_whole_number_of_chunks_ends(void **state)
 {
     struct fixture *f = *state;
@@ -627,6 +648,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(committed_events_are_published_once_and_in_order),
+        TEST(an_event_of_the_restaurant_alone_takes_its_place_between_those_of_orders),
         TEST(a_whole_number_of_chunks_ends),
         TEST(nothing_to_do_publishes_nothing),
         TEST(later_events_are_seen_by_later_passes),

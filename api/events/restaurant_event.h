@@ -1,0 +1,16 @@
+/*
+ * Events that are a restaurant's alone (menu.updated, restaurant.paused, ...): its tablets and dashboards get them, its
+ * orders' streams do not have them. Handlers write them by the SQL function emit_restaurant_event(restaurant, type,
+ * subject, data), in the transaction of the change that they tell of, and publish them once it is committed. What is
+ * not published then, because Redis is away or the process has died, the reconciler publishes.
+ */
+#pragma once
+#include <stdint.h>
+
+#include "shared/uuid.h"
+
+struct api_worker;
+
+/* seq: what emit_restaurant_event returned. A failure is logged; it costs latency only. */
+void api_restaurant_event_publish(struct api_worker *worker, const struct osy_uuid *restaurant_id,
+                                  uint64_t seq);
