@@ -64,13 +64,14 @@ enum change_column {
     CHANGE_RESTOCK,
     CHANGE_REASON,
     CHANGE_VERSION,
+    CHANGE_READY_MS,
     CHANGE_COLUMN_COUNT,
 };
 
 static const enum osy_pg_type change_types[CHANGE_COLUMN_COUNT] = {
-    OSY_PG_UUID, OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,
-    OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_TEXT,
-    OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_BOOL,  OSY_PG_TEXT,  OSY_PG_INT8,
+    OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_UUID,
+    OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_TEXT,
+    OSY_PG_BOOL, OSY_PG_TEXT,  OSY_PG_INT8,  OSY_PG_INT8,
 };
 
 /* What both statements answer with. */
@@ -180,6 +181,15 @@ static void add_create(struct statement *create, const struct api_order_command 
     create->rows++;
 }
 
+/* 0 is null. */
+static void add_number(struct osy_pg_array *column, int64_t number)
+{
+    if (number > 0)
+        osy_pg_array_add_int8(column, number);
+    else
+        osy_pg_array_add(column, NULL, 0);
+}
+
 static void add_change(struct statement *statement, const struct api_order_command *command)
 {
     struct osy_pg_array *columns = statement->columns;
@@ -199,10 +209,8 @@ static void add_change(struct statement *statement, const struct api_order_comma
     osy_pg_array_add_text(&columns[CHANGE_EVENT_TYPE], step->event_type);
     osy_pg_array_add_bool(&columns[CHANGE_RESTOCK], step->restocks);
     osy_pg_array_add_text(&columns[CHANGE_REASON], change->reason);
-    if (change->version > 0)
-        osy_pg_array_add_int8(&columns[CHANGE_VERSION], change->version);
-    else
-        osy_pg_array_add(&columns[CHANGE_VERSION], NULL, 0);
+    add_number(&columns[CHANGE_VERSION], change->version);
+    add_number(&columns[CHANGE_READY_MS], change->ready_ms);
     statement->rows++;
 }
 

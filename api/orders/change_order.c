@@ -1,10 +1,11 @@
-/* The steps of an order: accept, reject, prepare, ready, complete by the restaurant, cancel also by the
+/* The steps of an order: accept, reject, estimate, prepare, ready, complete by the restaurant, cancel also by the
  * customer. Which step may follow which status is status.c's; here only the request is read. */
 #include <string.h>
 
 #include "api/auth/principal.h"
 #include "api/context.h"
 #include "api/http/request.h"
+#include "api/moment.h"
 #include "api/orders/command.h"
 #include "api/orders/handlers.h"
 #include "api/orders/idempotency.h"
@@ -16,7 +17,7 @@
 #include "shared/alloc.h"
 #include "shared/json.h"
 
-#define REASON_MAX_CHARACTERS 200
+enum { REASON_MAX_CHARACTERS = 200, READY_MINUTES_MAX = 24 * 60 };
 
 static void on_changed(struct api_order_command *command)
 {
@@ -33,26 +34,46 @@ static void on_changed(struct api_order_command *command)
     api_reply_json(request, 200, &body);
 }
 
-static bool read_fields(json_t *root, struct api_order_command *command, struct osy_error *err)
+static bool keep_reason(const char *reason, struct api_order_change *change, struct osy_error *err)
 {
-    enum api_step_reason wants_reason = command->step->reason;
-    const char *reason = NULL;
     struct api_text text;
-    const struct osy_json_field fields[] = {
-        {"version", OSY_JSON_INTEGER, true, 1, INT64_MAX, &command->change.version},
-        {wants_reason == API_STEP_REASON_NONE ? NULL : "reason",
-         wants_reason == API_STEP_REASON_NONE ? OSY_JSON_END : OSY_JSON_STRING,
-         wants_reason != API_STEP_REASON_REQUIRED, 1, REASON_MAX_CHARACTERS, &reason},
-        {0},
-    };
-    if (!osy_json_read(root, "", fields, err))
-        return false;
     if (!reason)
         return true;
     if (!api_text_trim("reason", reason, API_TEXT_ONE_LINE, &text, err))
         return false;
-    command->change.reason = osy_strndup(text.bytes, text.length);
+    change->reason = osy_strndup(text.bytes, text.length);
     return true;
+}
+
+static bool keep_estimate(const struct api_moment *ready, enum api_step_field wanted,
+                          struct api_order_change *change, struct osy_error *err)
+{
+    if (!api_moment_read(ready, &change->ready_ms, err))
+        return false;
+    return change->ready_ms || wanted != API_STEP_NEEDS ||
+           osy_error_set(err, OSY_ERR_INVALID, "'ready_in_min' or 'ready_at' is missing");
+}
+
+static bool read_fields(json_t *root, struct api_order_command *command, struct osy_error *err)
+{
+    const struct api_order_step *step = command->step;
+    const char *reason = NULL;
+    struct api_moment ready = {"ready_in_min", "ready_at", READY_MINUTES_MAX, 0, NULL};
+    struct osy_json_field fields[5] = {
+        {"version", OSY_JSON_INTEGER, true, 1, INT64_MAX, &command->change.version}};
+    size_t count = 1;
+    if (step->reason != API_STEP_REFUSES)
+        fields[count++] =
+            (struct osy_json_field){"reason", OSY_JSON_STRING,       step->reason != API_STEP_NEEDS,
+                                    1,        REASON_MAX_CHARACTERS, &reason};
+    if (step->estimate != API_STEP_REFUSES) {
+        fields[count++] = (struct osy_json_field){"ready_in_min",    OSY_JSON_INTEGER, true, 1,
+                                                  READY_MINUTES_MAX, &ready.minutes};
+        fields[count++] = (struct osy_json_field){"ready_at", OSY_JSON_STRING,     true,
+                                                  1,          API_MOMENT_TIME_MAX, &ready.time};
+    }
+    return osy_json_read(root, "", fields, err) && keep_reason(reason, &command->change, err) &&
+           keep_estimate(&ready, step->estimate, &command->change, err);
 }
 
 /* An empty body is as good as `{}`. */

@@ -5,9 +5,11 @@
 --   $1 order uuid[]       $2 restaurant uuid[]    $3 event uuid[]         $4 audit uuid[]
 --   $5 actor_role text[]  $6 actor uuid[]         $7 traceparent text[]
 --   $8 key_hash bytea[]   $9 body_hash bytea[]    (null: the request had no Idempotency-Key)
---   $10 status text[]     the new one             $11 from text[]: the old ones allowed, as '{A,B}'
+--   $10 status text[]     the new, null: same     $11 from text[]: the old ones allowed, as '{A,B}'
 --   $12 event_type text[] $13 restock bool[]      whether counted stock is given back
 --   $14 reason text[]     null: none              $15 version bigint[]: expected; null: any
+--   $16 ready_ms bigint[] when it will be ready, in ms of the epoch; null: nothing is said, so an order that is
+--                         accepted needs what the restaurant usually does, and any other keeps what it had
 --
 -- Out, one row per command, in order: outcome, item (always null), order, seq, version, event, time in ms,
 -- data, and for a conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of
@@ -19,6 +21,14 @@ WITH moment AS MATERIALIZED (
     SELECT date_trunc('milliseconds', clock_timestamp()) AS at
 ), decided AS MATERIALIZED (
     SELECT c.*, stream.seq AS base_seq, stream.last_event_id AS base_event_id, o.version AS old_version, o.currency, o.total_amount,
+           coalesce(c.status, o.status) AS new_status,
+           coalesce(timestamptz 'epoch' + c.ready_ms * interval '1 millisecond',
+                    CASE c.event_type WHEN 'order.accepted'
+                         THEN (SELECT date_trunc('milliseconds', now())
+                                      + make_interval(mins => usual.prep_minutes
+                                                      + CASE WHEN usual.busy_until > now() THEN usual.busy_minutes ELSE 0 END)
+                                 FROM restaurants usual WHERE usual.id = c.restaurant_id) END,
+                    o.ready_at) AS ready_at,
            o.changed_by, o.created_at, o.updated_at, latest.data AS old_data,
            done.order_id AS done_order, done.seq AS done_seq, done.order_version AS done_version,
            done.id AS done_event, done.time AS done_time, done.data AS done_data,
@@ -36,9 +46,9 @@ WITH moment AS MATERIALIZED (
            END AS outcome
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[],
                   $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::boolean[],
-                  $14::text[], $15::bigint[]) WITH ORDINALITY
+                  $14::text[], $15::bigint[], $16::bigint[]) WITH ORDINALITY
            AS c (order_id, restaurant_id, event_id, audit_id, actor_role, actor_id, traceparent,
-                 key_hash, body_hash, status, from_statuses, event_type, restock, reason, version, n)
+                 key_hash, body_hash, status, from_statuses, event_type, restock, reason, version, ready_ms, n)
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
       LEFT JOIN orders o ON o.id = c.order_id AND o.restaurant_id = c.restaurant_id
       LEFT JOIN order_events latest ON latest.order_id = o.id AND latest.order_version = o.version
@@ -54,9 +64,9 @@ WITH moment AS MATERIALIZED (
            d.base_seq + row_number() OVER (PARTITION BY d.restaurant_id ORDER BY d.n) AS seq,
            lag(d.event_id, 1, d.base_event_id) OVER (PARTITION BY d.restaurant_id ORDER BY d.n)
                AS previous_event_id,
-           row_to_json(ROW (d.order_id, d.restaurant_id, d.old_data::json ->> 'code', d.status,
+           row_to_json(ROW (d.order_id, d.restaurant_id, d.old_data::json ->> 'code', d.new_status,
                             d.old_version + 1, d.currency, d.total_amount, d.old_data::json -> 'items',
-                            d.reason, utc_text(d.created_at), utc_text(moment.at))::public_order)::text
+                            d.reason, utc_text(d.created_at), utc_text(moment.at), utc_text(d.ready_at))::public_order)::text
                AS data
       FROM decided d CROSS JOIN moment
      WHERE d.outcome = 'new'
@@ -68,7 +78,7 @@ WITH moment AS MATERIALIZED (
      WHERE stream.restaurant_id = latest.restaurant_id
 ), changed AS (
     UPDATE orders o
-       SET status = made.status, version = made.new_version, reason = made.reason,
+       SET status = made.new_status, version = made.new_version, reason = made.reason, ready_at = made.ready_at,
            changed_by = made.actor_role, last_event_id = made.event_id, updated_at = made.at
       FROM made
      WHERE o.id = made.order_id

@@ -54,9 +54,8 @@ struct api_order_result {
     int64_t time_ms;
     char *data; /* owned; the order's public JSON; also with CONFLICT: as it is now */
     size_t data_length;
-    /* CONFLICT */
-    char changed_by[16]; /* role that made the last change */
-    char changed_at[32]; /* RFC 3339 */
+    char changed_by[16]; /* CONFLICT: role that made the last change */
+    char changed_at[32]; /* CONFLICT: when, RFC 3339; RESTAURANT_CLOSED: when it opens, or "" */
 };
 
 struct api_order_line {
@@ -73,8 +72,9 @@ struct api_order_draft {
 };
 
 struct api_order_change {
-    char *reason;    /* owned; NULL: none */
-    int64_t version; /* that the order must have; 0: any */
+    char *reason;     /* owned; NULL: none */
+    int64_t version;  /* that the order must have; 0: any */
+    int64_t ready_ms; /* when it will be ready, wall clock; 0: nothing is said */
 };
 
 /* Called once, on the loop thread. command is borrowed for the call: the writer destroys it. */

@@ -12,8 +12,8 @@
 --
 -- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
 -- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The next two
--- columns are those of change_orders.sql. Last, with ok, the event before it in the restaurant's stream (null
--- when it was committed in an earlier attempt).
+-- columns are those of change_orders.sql; the second tells with restaurant_closed when it opens, if that is known.
+-- Last, with ok, the event before it in the restaurant's stream (null when it was committed in an earlier attempt).
 --
 -- How it is built: each command meets the tables through index probes only, and CTEs are never joined with
 -- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
@@ -22,7 +22,8 @@ WITH moment AS MATERIALIZED (
     SELECT now.at, utc_text(now.at) AS text
       FROM (SELECT date_trunc('milliseconds', clock_timestamp()) AS at) now
 ), judged AS MATERIALIZED (
-    SELECT c.*, stream.seq AS base_seq, stream.last_event_id AS base_event_id, restaurant.currency, basket.*,
+    SELECT c.*, stream.seq AS base_seq, stream.last_event_id AS base_event_id, restaurant.currency,
+           restaurant.auto_accept_after_s, basket.*,
            done.order_id AS done_order, done.seq AS done_seq, done.order_version AS done_version,
            done.id AS done_event, done.time AS done_time, done.data AS done_data,
            CASE
@@ -33,7 +34,8 @@ WITH moment AS MATERIALIZED (
                     AND row_number() OVER (PARTITION BY c.restaurant_id, c.key_hash ORDER BY c.n) > 1
                     THEN 'retry'
                WHEN stream.seq IS NULL THEN 'restaurant_not_found'
-               WHEN NOT restaurant.accepting THEN 'restaurant_closed'
+               WHEN NOT restaurant.accepting OR restaurant.paused_until > now()
+                    OR NOT restaurant.open_times @> now() THEN 'restaurant_closed' -- null: no pause, no hours
                WHEN restaurant.refuse_when_unreachable AND NOT reachability.reachable THEN 'restaurant_unreachable'
                WHEN basket.unknown_item IS NOT NULL THEN 'unknown_item'
                WHEN basket.unavailable_item IS NOT NULL THEN 'item_unavailable'
@@ -97,7 +99,7 @@ WITH moment AS MATERIALIZED (
            lag(d.event_id, 1, d.base_event_id) OVER (PARTITION BY d.restaurant_id ORDER BY d.n)
                AS previous_event_id,
            row_to_json(ROW (d.order_id, d.restaurant_id, d.code, 'PENDING', 1, d.currency, d.total_amount,
-                            d.items, NULL, moment.text, moment.text)::public_order)::text
+                            d.items, NULL, moment.text, moment.text, NULL)::public_order)::text
                AS data
       FROM decided d CROSS JOIN moment
      WHERE d.outcome = 'new'
@@ -120,10 +122,10 @@ WITH moment AS MATERIALIZED (
 ), new_orders AS (
     INSERT INTO orders (id, restaurant_id, status, version, currency, total_amount, changed_by,
                         last_event_id, customer_id, customer_name, customer_phone, customer_address, note,
-                        created_at, updated_at)
+                        created_at, updated_at, accept_at)
     SELECT order_id, restaurant_id, 'PENDING', 1, currency, total_amount, actor_role,
            event_id, CASE actor_role WHEN 'customer' THEN actor_id END, customer_name, customer_phone,
-           customer_address, note, at, at
+           customer_address, note, at, at, at + make_interval(secs => auto_accept_after_s)
       FROM made
 ), new_items AS (
     INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
@@ -153,7 +155,10 @@ SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, 1::bigint AS ve
   FROM made
 UNION ALL
 SELECT n, outcome, coalesce(unknown_item, unavailable_item, short_item), done_order, done_seq, done_version,
-       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL, NULL, NULL
+       done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL,
+       CASE outcome WHEN 'restaurant_closed'
+            THEN (SELECT utc_text(next_opening(closed.open_times, greatest(now(), closed.paused_until)))
+                    FROM restaurants closed WHERE closed.id = decided.restaurant_id AND closed.accepting) END, NULL
   FROM decided
  WHERE outcome <> 'new'
  ORDER BY 1;

@@ -62,6 +62,11 @@ static void append_members(struct osy_buffer *out, const struct api_order_result
         osy_buffer_append(out, result->data, result->data_length);
         osy_buffer_printf(out, ",\"changed_by\":\"%s\",\"changed_at\":\"%s\"", result->changed_by,
                           result->changed_at);
+    } else if (result->outcome == API_ORDER_RESTAURANT_CLOSED) {
+        if (*result->changed_at)
+            osy_buffer_printf(out, "\"opens_at\":\"%s\"", result->changed_at);
+        else
+            osy_buffer_text(out, "\"opens_at\":null");
     } else if (!osy_uuid_is_nil(&result->item_id)) {
         osy_uuid_format(&result->item_id, item_id);
         osy_buffer_printf(out, "\"item_id\":\"%s\"", item_id);

@@ -3,6 +3,7 @@
  *
  *   PENDING -accept-> ACCEPTED -prepare-> PREPARING -ready-> READY -complete-> COMPLETED
  *   PENDING -reject-> REJECTED        PENDING or ACCEPTED -cancel-> CANCELLED
+ *   ACCEPTED or PREPARING -estimate-> the same: only when it will be ready has changed
  *
  * A new status is a row here, and a migration that extends the CHECK of orders.status; one that still
  * needs somebody is named in list_open_orders.sql and in its index orders_active, too. The database
@@ -14,20 +15,18 @@
 
 #define API_ORDER_STATUS_FIRST "PENDING"
 
-enum api_step_reason {
-    API_STEP_REASON_NONE = 0,
-    API_STEP_REASON_OPTIONAL,
-    API_STEP_REASON_REQUIRED
-};
+/* Whether a step's request may have a field. */
+enum api_step_field { API_STEP_REFUSES = 0, API_STEP_MAY_HAVE, API_STEP_NEEDS };
 
 struct api_order_step {
     const char *name; /* last segment of the path: "accept" */
     const char *from; /* statuses that it may start from, as a PostgreSQL array literal */
-    const char *to;
+    const char *to;   /* NULL: the status stays */
     const char *event_type;
-    enum api_step_reason reason;
-    bool is_for_guests; /* a customer may take it, too */
-    bool restocks;      /* counted stock is given back: nothing was cooked yet */
+    enum api_step_field reason;
+    enum api_step_field estimate; /* ready_in_min or ready_at */
+    bool is_for_guests;           /* a customer may take it, too */
+    bool restocks;                /* counted stock is given back: nothing was cooked yet */
 };
 
 /* NULL when there is no such step. */

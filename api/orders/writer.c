@@ -361,8 +361,10 @@ static void finish(struct api_order_writer *writer, struct api_order_command *co
     OSY_FAILPOINT("writer.before_reply", "the reply to a decided command is sent");
     command->on_done(command);
     if (is_written(command)) {
-        osy_metric_inc(command->step ? osy_metric_with(writer->changes, &command->step->to)
-                                     : writer->created);
+        if (!command->step)
+            osy_metric_inc(writer->created);
+        else if (command->step->to)
+            osy_metric_inc(osy_metric_with(writer->changes, &command->step->to));
         osy_metric_observe(writer->taken_to_committed,
                            (double)(command->committed_ns - command->taken_ns) / 1e9);
         if (writer->publisher)

@@ -28,5 +28,5 @@ INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type,
 SELECT restaurant_id, turn + 1, id, 1, event_id, 'order.created', at,
        row_to_json(ROW (id, restaurant_id, upper(left(hash, 5)), status, 1, 'KRW', 27000,
                         '[{"item_id":"01890000-0000-7000-8000-000000001001","name":"비빔밥 Bibimbap","quantity":2,"unit_amount":9000},{"item_id":"01890000-0000-7000-8000-000000001002","name":"김밥 Gimbap","quantity":2,"unit_amount":4500}]'::json,
-                        NULL, utc_text(at), utc_text(at))::public_order)::text
+                        NULL, utc_text(at), utc_text(at), NULL)::public_order)::text
   FROM placed;

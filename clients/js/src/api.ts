@@ -104,10 +104,13 @@ export interface Timeline {
   entries: TimelineEntry[];
 }
 
-export type OrderAction = 'accept' | 'reject' | 'prepare' | 'ready' | 'complete' | 'cancel';
+export type OrderAction = 'accept' | 'reject' | 'estimate' | 'prepare' | 'ready' | 'complete' | 'cancel';
 
 export interface ChangeOptions {
   reason?: string;
+  /** Of accept and estimate: in how many minutes the order will be ready, or when. One of the two. */
+  ready_in_min?: number;
+  ready_at?: string;
   /** The version the change starts from; another one is a conflict. */
   version?: number;
   /** Of an admin or of somebody with several restaurants: which one. */

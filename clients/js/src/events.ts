@@ -36,12 +36,15 @@ export interface Order {
   /** RFC 3339, UTC. */
   created_at: string;
   updated_at: string;
+  /** When it will be ready, as the restaurant last said; null or absent: it has not said. */
+  ready_at?: string | null;
 }
 
 const EVENT_TYPES = [
   'order.created',
   'order.accepted',
   'order.rejected',
+  'order.estimated',
   'order.preparing',
   'order.ready',
   'order.completed',

@@ -22,7 +22,7 @@ static void every_step_leads_from_known_statuses_to_a_known_one(void **state)
     (void)state;
     for (size_t i = 0; (step = api_order_step_at(i)); i++) {
         assert_ptr_equal(api_order_step_find(step->name), step);
-        assert_non_null(api_order_status_find(step->to, strlen(step->to)));
+        assert_true(!step->to || api_order_status_find(step->to, strlen(step->to)));
         assert_memory_equal(step->event_type, "order.", 6);
         for (const char *from = step->from + 1; *from;) {
             size_t length = strcspn(from, ",}");
@@ -41,6 +41,8 @@ static void the_list_of_open_orders_has_every_open_status(void **state)
     (void)state;
     assert_non_null(strstr(sql_list_open_orders, "'" API_ORDER_STATUS_FIRST "'"));
     for (size_t i = 0; (step = api_order_step_at(i)); i++) {
+        if (!step->to)
+            continue;
         snprintf(quoted, sizeof quoted, "'%s'", step->to);
         assert_int_equal(strstr(sql_list_open_orders, quoted) != NULL,
                          api_order_status_is_open(step->to));

@@ -61,6 +61,7 @@ export function drawCard({ order, customer, alert, busy, onAction }: CardContent
       h('span', { class: 'placed' }, formatTime(order.created_at)),
       h('span', { class: 'age' }),
     ),
+    drawEstimate(order),
     alert && h('p', { class: 'alert' }, t().alerted[alert.reason]),
     h('ul', { class: 'items' }, ...order.items.map((item) => h('li', {}, h('b', {}, String(item.quantity)), h('span', {}, item.name)))),
     drawNote(customer),
@@ -96,6 +97,11 @@ function drawButton(order: Order, step: Step, busy: boolean, onAction: CardConte
     },
     t()[step.label],
   );
+}
+
+function drawEstimate({ status, ready_at: readyAt }: Order): Child {
+  if (!readyAt || (status !== 'ACCEPTED' && status !== 'PREPARING')) return null;
+  return h('p', { class: 'estimate' }, h('time', { datetime: readyAt }, t().readyAbout(formatTime(readyAt))));
 }
 
 function drawNote(customer: CustomerState): Child {

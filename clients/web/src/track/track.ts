@@ -22,6 +22,7 @@ import { formatTime, learnServerTime } from '../common/time.js';
 const STEPS = ['PENDING', 'ACCEPTED', 'PREPARING', 'READY', 'COMPLETED'] as const;
 const ENDED: readonly OrderStatus[] = ['COMPLETED', 'REJECTED', 'CANCELLED'];
 const CANCELLABLE: readonly OrderStatus[] = ['PENDING', 'ACCEPTED'];
+const BEING_MADE: readonly OrderStatus[] = ['ACCEPTED', 'PREPARING'];
 
 interface Link {
   orderId: string;
@@ -82,7 +83,8 @@ class TrackPage {
     if (this.order && order.version <= this.order.version) return;
     this.order = order;
     this.reachedAt.set('PENDING', order.created_at);
-    this.reachedAt.set(order.status, order.status === 'PENDING' ? order.created_at : order.updated_at);
+    /* A later change that leaves the status, such as another estimate, is not when it was reached. */
+    if (!this.reachedAt.has(order.status)) this.reachedAt.set(order.status, order.updated_at);
     this.draw();
     if (ENDED.includes(order.status)) this.connection.close();
   }
@@ -124,7 +126,7 @@ class TrackPage {
     if (!this.order) return [h('p', { class: 'soft loading' }, t().loading)];
     const order = this.order;
     document.body.dataset['status'] = order.status;
-    return [this.drawHeadline(order), drawReason(order), this.drawSteps(order), drawItems(order), this.drawCancel(order)];
+    return [this.drawHeadline(order), drawReason(order), drawEstimate(order), this.drawSteps(order), drawItems(order), this.drawCancel(order)];
   }
 
   /* The element stays, so that a screen reader speaks when its text changes. */
@@ -175,6 +177,11 @@ class TrackPage {
 function drawReason(order: Order): Child {
   if (!order.reason) return null;
   return h('p', { class: 'reason' }, h('b', {}, t().reason), h('span', {}, translateReason(order.reason, t())));
+}
+
+function drawEstimate(order: Order): Child {
+  if (!order.ready_at || !BEING_MADE.includes(order.status)) return null;
+  return h('p', { class: 'estimate' }, h('time', { datetime: order.ready_at }, t().readyAbout(formatTime(order.ready_at))));
 }
 
 function drawItems(order: Order): HTMLElement {
