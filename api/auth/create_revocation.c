@@ -4,6 +4,7 @@
 #include "api/auth/handlers.h"
 #include "api/auth/principal.h"
 #include "api/auth/revocation.h"
+#include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/text.h"
@@ -66,6 +67,7 @@ void api_handle_create_revocation(struct api_worker *worker, struct api_request 
 {
     const struct api_principal *principal = api_request_principal(request);
     char *reason = NULL;
+    struct api_db_scope scope;
     struct osy_error err = {0};
     struct api_revocation revocation = {
         .actor_role = api_principal_role(principal),
@@ -77,7 +79,8 @@ void api_handle_create_revocation(struct api_worker *worker, struct api_request 
         goto done;
     }
     revocation.reason = reason;
-    if (!api_revocation_record(worker->pg, &revocation, &err)) {
+    api_db_scope_fill(&scope, request, NULL);
+    if (!api_revocation_record(worker->pg, &scope, &revocation, &err)) {
         api_reply_database_error(request, &err);
         goto done;
     }

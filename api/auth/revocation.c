@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/db/scope.h"
 #include "embedded/api_core.h"
 #include "shared/pg.h"
 #include "shared/redis_blocking_shards.h"
 
-bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
-                           struct osy_error *err)
+bool api_revocation_record(struct osy_pg *pg, const struct api_db_scope *scope,
+                           struct api_revocation *revocation, struct osy_error *err)
 {
     char id[OSY_UUID_TEXT_BYTES], actor_id[OSY_UUID_TEXT_BYTES], audit_id[OSY_UUID_TEXT_BYTES];
     const struct osy_uuid audit = osy_uuid_v7();
@@ -25,7 +26,7 @@ bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
         audit_id,
         revocation->trace_id,
     };
-    PGresult *result = osy_pg_query(pg, sql_record_revocation, 7, values, err);
+    PGresult *result = api_db_query(pg, scope, sql_record_revocation, 7, values, err);
     if (!result)
         return false;
     revocation->what.revoked_at_s = strtoll(PQgetvalue(result, 0, 0), NULL, 10);

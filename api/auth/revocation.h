@@ -8,6 +8,7 @@
 
 #include "shared/revocations.h"
 
+struct api_db_scope;
 struct osy_pg;
 struct osy_redis_blocking_shards;
 
@@ -22,8 +23,9 @@ struct api_revocation {
     char revoked_at[32];             /* RFC 3339; filled by api_revocation_record */
 };
 
-OSY_MUST_CHECK bool api_revocation_record(struct osy_pg *pg, struct api_revocation *revocation,
-                                          struct osy_error *err);
+/* scope: in whose name. */
+OSY_MUST_CHECK bool api_revocation_record(struct osy_pg *pg, const struct api_db_scope *scope,
+                                          struct api_revocation *revocation, struct osy_error *err);
 OSY_MUST_CHECK bool api_revocation_announce(struct osy_redis_blocking_shards *redis,
                                             const struct api_revocation *revocation,
                                             struct osy_error *err);

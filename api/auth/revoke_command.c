@@ -6,6 +6,7 @@
 
 #include "api/auth/revocation.h"
 #include "api/config.h"
+#include "api/db/scope.h"
 #include "api/main.h"
 #include "api/text.h"
 #include "shared/alloc.h"
@@ -122,7 +123,8 @@ static bool run(const struct api_config *config, const struct revoke_options *op
     revocation.reason = reason;
     struct osy_pg *pg = osy_pg_create(&(struct osy_pg_options){
         .url = config->database_url, .application_name = "ordersync-api revoke"});
-    bool ok = api_revocation_record(pg, &revocation, err);
+    const struct api_db_scope scope = {.actor_role = revocation.actor_role};
+    bool ok = api_revocation_record(pg, &scope, &revocation, err);
     osy_pg_destroy(pg);
     free(reason);
     if (!ok)

@@ -10,7 +10,12 @@
 #include "shared/pg.h"
 #include "shared/trace.h"
 
-enum { SCOPE_VALUES = 7, NAME_BYTES = 24 };
+enum {
+    SCOPE_VALUES = 8,
+    NAME_BYTES = 24,
+    /* "{...,...}" of one, and of as many as a token may have */
+    RESTAURANTS_BYTES = (OSY_JWT_RESTAURANTS_MAX + 1) * OSY_UUID_TEXT_BYTES + 3,
+};
 
 void api_db_scope_fill(struct api_db_scope *scope, const struct api_request *request,
                        const struct osy_uuid *restaurant_id)
@@ -29,6 +34,20 @@ void api_db_scope_fill(struct api_db_scope *scope, const struct api_request *req
         scope->session_id = &principal->claims.session_id;
 }
 
+void api_db_scope_fill_order(struct api_db_scope *scope, const struct api_request *request,
+                             const struct osy_uuid *order_id)
+{
+    const struct api_principal *principal = api_request_principal(request);
+    api_db_scope_fill(scope, request, NULL);
+    if (principal->kind == API_PRINCIPAL_GUEST) {
+        scope->order_id = &principal->tracking.order_id;
+    } else if (principal->kind == API_PRINCIPAL_USER) {
+        scope->restaurants = principal->claims.restaurants;
+        scope->restaurant_count = principal->claims.restaurant_count;
+        scope->order_id = principal->claims.role == OSY_ROLE_ADMIN ? order_id : NULL;
+    }
+}
+
 struct statement {
     const char *sql;
     int count;
@@ -38,9 +57,9 @@ struct statement {
 
 /* The scope as parameters of enter_scope.sql. */
 struct parameters {
-    char restaurants[OSY_UUID_TEXT_BYTES + 2]; /* an array of one: "{...}" */
-    char user_id[OSY_UUID_TEXT_BYTES], actor_id[OSY_UUID_TEXT_BYTES],
-        session_id[OSY_UUID_TEXT_BYTES];
+    char restaurants[RESTAURANTS_BYTES];
+    char user_id[OSY_UUID_TEXT_BYTES], order_id[OSY_UUID_TEXT_BYTES];
+    char actor_id[OSY_UUID_TEXT_BYTES], session_id[OSY_UUID_TEXT_BYTES];
     const char *values[SCOPE_VALUES];
 };
 
@@ -52,19 +71,39 @@ static const char *format(const struct osy_uuid *id, char text[OSY_UUID_TEXT_BYT
     return text;
 }
 
+static char *append(char *end, char separator, const struct osy_uuid *id)
+{
+    *end = separator;
+    osy_uuid_format(id, end + 1);
+    return end + OSY_UUID_TEXT_BYTES;
+}
+
+/* As an array; NULL: none at all. */
+static const char *format_restaurants(const struct api_db_scope *scope,
+                                      char text[RESTAURANTS_BYTES])
+{
+    char *end = text;
+    assert(scope->restaurant_count <= OSY_JWT_RESTAURANTS_MAX);
+    if (scope->restaurant_id)
+        end = append(end, '{', scope->restaurant_id);
+    for (size_t i = 0; i < scope->restaurant_count; i++)
+        end = append(end, end == text ? '{' : ',', &scope->restaurants[i]);
+    if (end == text)
+        return NULL;
+    snprintf(end, 2, "}");
+    return text;
+}
+
 static struct statement enter(const struct api_db_scope *scope, struct parameters *parameters)
 {
-    char restaurant_id[OSY_UUID_TEXT_BYTES];
-    const char *restaurant = format(scope->restaurant_id, restaurant_id);
-    if (restaurant)
-        snprintf(parameters->restaurants, sizeof parameters->restaurants, "{%s}", restaurant);
-    parameters->values[0] = restaurant ? parameters->restaurants : NULL;
+    parameters->values[0] = format_restaurants(scope, parameters->restaurants);
     parameters->values[1] = format(scope->user_id, parameters->user_id);
     parameters->values[2] = scope->actor_role;
     parameters->values[3] = format(scope->actor_id, parameters->actor_id);
     parameters->values[4] = format(scope->session_id, parameters->session_id);
     parameters->values[5] = scope->trace_id;
     parameters->values[6] = scope->address;
+    parameters->values[7] = format(scope->order_id, parameters->order_id);
     return (struct statement){sql_enter_scope, SCOPE_VALUES, parameters->values, ""};
 }
 

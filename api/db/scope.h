@@ -16,8 +16,12 @@ struct osy_pg;
 
 struct api_db_scope {
     const struct osy_uuid *restaurant_id; /* NULL: no restaurant's rows */
-    const struct osy_uuid *user_id;       /* whose own rows; NULL: nobody's */
-    const char *actor_role;               /* "staff", "guest", "system", ...; NULL: "system" */
+    const struct osy_uuid *restaurants;   /* and those of so many others */
+    size_t restaurant_count;
+    const struct osy_uuid
+        *order_id; /* the one order that may be read whose ever it is; NULL: none */
+    const struct osy_uuid *user_id; /* whose own rows; NULL: nobody's */
+    const char *actor_role;         /* "staff", "guest", "system", ...; NULL: "system" */
     const struct osy_uuid *actor_id, *session_id; /* NULL: none */
     const char *trace_id, *address;               /* NULL: none */
 };
@@ -25,6 +29,12 @@ struct api_db_scope {
 /* Who sent the request, on behalf of that restaurant (NULL: none). Everything in the scope is borrowed from the two. */
 void api_db_scope_fill(struct api_db_scope *scope, const struct api_request *request,
                        const struct osy_uuid *restaurant_id);
+/*
+ * The same for a request that reads an order, of which only the id is known: a user sees the orders of all their
+ * restaurants and their own, a guest the one of the token, and an admin this one.
+ */
+void api_db_scope_fill_order(struct api_db_scope *scope, const struct api_request *request,
+                             const struct osy_uuid *order_id);
 
 /* One statement in a transaction of its own, in one round trip. As osy_pg_query. */
 PGresult *api_db_query(struct osy_pg *pg, const struct api_db_scope *scope, const char *sql,

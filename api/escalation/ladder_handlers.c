@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/auth/principal.h"
+#include "api/db/scope.h"
 #include "api/escalation/handlers.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -63,11 +64,16 @@ static void reply_ladder(struct api_request *request, const PGresult *ladder)
     api_reply_json(request, 200, &body);
 }
 
-static void find_and_reply(struct api_worker *worker, struct api_request *request, const char *id)
+static void find_and_reply(struct api_worker *worker, struct api_request *request,
+                           const struct osy_uuid *restaurant_id)
 {
     struct osy_error err = {0};
+    struct api_db_scope scope;
+    char id[OSY_UUID_TEXT_BYTES];
+    api_db_scope_fill(&scope, request, restaurant_id);
+    osy_uuid_format(restaurant_id, id);
     PGresult *ladder =
-        osy_pg_query(worker->pg, sql_find_ladder, 1, (const char *const[]){id}, &err);
+        api_db_query(worker->pg, &scope, sql_find_ladder, 1, (const char *const[]){id}, &err);
     if (!ladder)
         api_reply_database_error(request, &err);
     else if (PQntuples(ladder) == 0)
@@ -80,11 +86,8 @@ static void find_and_reply(struct api_worker *worker, struct api_request *reques
 void api_handle_get_ladder(struct api_worker *worker, struct api_request *request)
 {
     struct osy_uuid restaurant_id;
-    char id[OSY_UUID_TEXT_BYTES];
-    if (!api_scope_restaurant(request, &restaurant_id))
-        return;
-    osy_uuid_format(&restaurant_id, id);
-    find_and_reply(worker, request, id);
+    if (api_scope_restaurant(request, &restaurant_id))
+        find_and_reply(worker, request, &restaurant_id);
 }
 
 /* ---- writing ---- */
@@ -181,12 +184,13 @@ static bool run(struct osy_pg *pg, const char *sql, int count, const char *const
 }
 
 /* values: of put_ladder.sql; the restaurant comes first. */
-static bool replace_ladder(struct osy_pg *pg, const char *const *values, struct osy_error *err)
+static bool replace_ladder(struct osy_pg *pg, const struct api_db_scope *scope,
+                           const char *const *values, struct osy_error *err)
 {
-    if (run(pg, "BEGIN", 0, NULL, err) && run(pg, sql_lock_ladder, 1, values, err) &&
-        run(pg, sql_put_ladder, 4, values, err) && run(pg, "COMMIT", 0, NULL, err))
+    if (api_db_begin(pg, scope, err) && run(pg, sql_lock_ladder, 1, values, err) &&
+        run(pg, sql_put_ladder, 4, values, err) && api_db_commit(pg, err))
         return true;
-    osy_pg_reset(pg); /* ends the transaction */
+    api_db_rollback(pg);
     return false;
 }
 
@@ -195,15 +199,18 @@ static void store(struct api_worker *worker, struct api_request *request,
 {
     const struct api_principal *principal = api_request_principal(request);
     struct osy_error err = {0};
+    struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
     char *text = json_dumps(steps, JSON_COMPACT);
     osy_uuid_format(restaurant_id, id);
     osy_uuid_format(&principal->claims.subject, actor);
-    bool ok = replace_ladder(
-        worker->pg, (const char *const[]){id, text, api_principal_role(principal), actor}, &err);
+    api_db_scope_fill(&scope, request, restaurant_id);
+    bool ok =
+        replace_ladder(worker->pg, &scope,
+                       (const char *const[]){id, text, api_principal_role(principal), actor}, &err);
     free(text);
     if (ok)
-        find_and_reply(worker, request, id);
+        find_and_reply(worker, request, restaurant_id);
     else
         api_reply_database_error(request, &err);
 }

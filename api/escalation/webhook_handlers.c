@@ -5,6 +5,7 @@
 #include "api/auth/principal.h"
 #include "api/config.h"
 #include "api/context.h"
+#include "api/db/scope.h"
 #include "api/escalation/handlers.h"
 #include "api/escalation/webhook_client.h"
 #include "api/http/request.h"
@@ -27,11 +28,14 @@ void api_handle_get_webhook(struct api_worker *worker, struct api_request *reque
     struct osy_error err = {0};
     struct osy_buffer body = OSY_BUFFER_INIT;
     struct osy_uuid restaurant_id;
+    struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES];
     if (!api_scope_restaurant(request, &restaurant_id))
         return;
     osy_uuid_format(&restaurant_id, id);
-    PGresult *row = osy_pg_query(worker->pg, sql_find_webhook, 1, (const char *const[]){id}, &err);
+    api_db_scope_fill(&scope, request, &restaurant_id);
+    PGresult *row =
+        api_db_query(worker->pg, &scope, sql_find_webhook, 1, (const char *const[]){id}, &err);
     if (!row) {
         api_reply_database_error(request, &err);
     } else if (PQntuples(row) == 0) {
@@ -93,6 +97,7 @@ static void store(struct api_worker *worker, struct api_request *request,
 {
     struct osy_error err = {0};
     struct osy_buffer stored = OSY_BUFFER_INIT;
+    struct api_db_scope scope;
     uint8_t secret[API_WEBHOOK_SECRET_BYTES];
     char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
     PGresult *row = NULL;
@@ -106,7 +111,8 @@ static void store(struct api_worker *worker, struct api_request *request,
     const char *values[] = {id, url, stored.bytes,
                             api_principal_role(api_request_principal(request)),
                             find_actor(request, actor)};
-    row = osy_pg_query(worker->pg, sql_put_webhook, 5, values, &err);
+    api_db_scope_fill(&scope, request, restaurant_id);
+    row = api_db_query(worker->pg, &scope, sql_put_webhook, 5, values, &err);
     if (!row)
         api_reply_database_error(request, &err);
     else if (PQntuples(row) == 0)
@@ -150,13 +156,15 @@ void api_handle_delete_webhook(struct api_worker *worker, struct api_request *re
 {
     struct osy_error err = {0};
     struct osy_uuid restaurant_id;
+    struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
     if (!api_scope_restaurant(request, &restaurant_id))
         return;
     osy_uuid_format(&restaurant_id, id);
     const char *values[] = {id, api_principal_role(api_request_principal(request)),
                             find_actor(request, actor)};
-    PGresult *row = osy_pg_query(worker->pg, sql_delete_webhook, 3, values, &err);
+    api_db_scope_fill(&scope, request, &restaurant_id);
+    PGresult *row = api_db_query(worker->pg, &scope, sql_delete_webhook, 3, values, &err);
     if (!row)
         api_reply_database_error(request, &err);
     else if (PQntuples(row) == 0)

@@ -102,7 +102,7 @@ struct statement {
 
 struct api_order_session {
     struct osy_pg *pg;
-    struct statement lock, create, change;
+    struct statement enter, lock, create, change;
 };
 
 struct api_order_session *api_order_session_create(const char *database_url)
@@ -125,6 +125,7 @@ void api_order_session_destroy(struct api_order_session *session)
     if (!session)
         return;
     osy_pg_destroy(session->pg);
+    deinit_statement(&session->enter);
     deinit_statement(&session->lock);
     deinit_statement(&session->create);
     deinit_statement(&session->change);
@@ -217,19 +218,21 @@ static void add_change(struct statement *statement, const struct api_order_comma
 static void collect_parameters(struct api_order_session *session,
                                struct api_order_command *const *commands, size_t count)
 {
-    static const enum osy_pg_type lock_types[] = {OSY_PG_UUID};
+    static const enum osy_pg_type restaurant_types[] = {OSY_PG_UUID};
 
-    begin_statement(&session->lock, lock_types, 1);
+    begin_statement(&session->enter, restaurant_types, 1);
+    begin_statement(&session->lock, restaurant_types, 1);
     begin_statement(&session->create, create_types, CREATE_COLUMN_COUNT);
     begin_statement(&session->change, change_types, CHANGE_COLUMN_COUNT);
     for (size_t i = 0; i < count; i++) {
+        osy_pg_array_add_uuid(&session->enter.columns[0], &commands[i]->restaurant_id);
         osy_pg_array_add_uuid(&session->lock.columns[0], &commands[i]->restaurant_id);
         if (commands[i]->step)
             add_change(&session->change, commands[i]);
         else
             add_create(&session->create, commands[i]);
     }
-    session->lock.rows = count;
+    session->enter.rows = session->lock.rows = count;
 }
 
 /* ---- one round trip ---- */
@@ -269,6 +272,7 @@ static bool send_text(PGconn *connection, const char *sql)
 static bool send_batch(struct api_order_session *session, PGconn *connection, struct osy_error *err)
 {
     bool ok = PQenterPipelineMode(connection) == 1 && send_text(connection, "BEGIN") &&
+              send_statement(connection, &session->enter) &&
               send_statement(connection, &session->lock) &&
               send_statement(connection, &session->create) &&
               send_statement(connection, &session->change);
@@ -402,7 +406,7 @@ static bool read_answers(struct api_order_session *session, PGconn *connection,
     bool ok = true;
     if (OSY_FAILPOINT_ERROR("writer.before_answer", "the outcome of a sent batch is read", NULL))
         shutdown(PQsocket(connection), SHUT_RDWR); /* it may be committed: nobody can tell */
-    for (int i = 0; ok && i < 2; i++)              /* BEGIN, lock_streams */
+    for (int i = 0; ok && i < 3; i++)              /* BEGIN, enter_restaurants, lock_streams */
         ok = skip_answer(connection, deadline_ms, err);
     if (ok && session->create.rows > 0)
         ok = (created = read_answer(connection, deadline_ms, err)) != NULL;
@@ -442,6 +446,7 @@ enum api_batch_end api_order_session_run(struct api_order_session *session,
     PGconn *connection = osy_pg_connection(session->pg, err);
     if (!connection ||
         OSY_FAILPOINT_ERROR("writer.before_begin", "a batch of orders is sent", err) ||
+        !prepare(session, &session->enter, sql_enter_restaurants, err) ||
         !prepare(session, &session->lock, sql_lock_streams, err) ||
         !prepare(session, &session->create, sql_create_orders, err) ||
         !prepare(session, &session->change, sql_change_orders, err))

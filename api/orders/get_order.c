@@ -5,6 +5,7 @@
 
 #include "api/auth/principal.h"
 #include "api/context.h"
+#include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/handlers.h"
@@ -108,13 +109,16 @@ void api_handle_get_order(struct api_worker *worker, struct api_request *request
 {
     struct osy_error err = {0};
     struct osy_uuid order_id, restaurant_id;
+    struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES];
     if (!api_request_param_uuid(request, "id", &order_id, &err)) {
         api_reply_invalid(request, &err);
         return;
     }
     osy_uuid_format(&order_id, id);
-    PGresult *row = osy_pg_query(worker->pg, sql_find_order, 1, (const char *const[]){id}, &err);
+    api_db_scope_fill_order(&scope, request, &order_id);
+    PGresult *row =
+        api_db_query(worker->pg, &scope, sql_find_order, 1, (const char *const[]){id}, &err);
     if (!row) {
         api_reply_database_error(request, &err);
         return;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/handlers.h"
@@ -99,17 +100,19 @@ static bool parse_query(struct api_request *request, struct query *query, struct
 }
 
 /* One row more than the page holds tells whether there is a next one. */
-static PGresult *run_query(struct api_worker *worker, const struct query *query,
-                           struct osy_error *err)
+static PGresult *run_query(struct api_worker *worker, const struct api_request *request,
+                           const struct query *query, struct osy_error *err)
 {
+    struct api_db_scope scope;
     char restaurant_id[OSY_UUID_TEXT_BYTES], after[OSY_UUID_TEXT_BYTES], rows[12];
+    api_db_scope_fill(&scope, request, &query->restaurant_id);
     osy_uuid_format(&query->restaurant_id, restaurant_id);
     osy_uuid_format(&query->after, after);
     snprintf(rows, sizeof rows, "%d", query->limit + 1);
     const char *const values[] = {restaurant_id, *query->statuses ? query->statuses : NULL,
                                   query->has_after ? after : NULL, rows};
-    return osy_pg_query(worker->pg, query->only_open ? sql_list_open_orders : sql_list_orders, 4,
-                        values, err);
+    return api_db_query(worker->pg, &scope,
+                        query->only_open ? sql_list_open_orders : sql_list_orders, 4, values, err);
 }
 
 static void append_next(struct osy_buffer *out, const PGresult *page, int last_row)
@@ -156,7 +159,7 @@ void api_handle_list_orders(struct api_worker *worker, struct api_request *reque
     }
     if (!api_scope_restaurant(request, &query.restaurant_id))
         return;
-    PGresult *page = run_query(worker, &query, &err);
+    PGresult *page = run_query(worker, request, &query, &err);
     if (!page) {
         api_reply_database_error(request, &err);
     } else if (PQntuples(page) == 0) {

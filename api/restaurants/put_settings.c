@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/auth/principal.h"
+#include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/scope.h"
@@ -49,6 +50,7 @@ static void store(struct api_worker *worker, struct api_request *request,
 {
     const struct api_principal *principal = api_request_principal(request);
     struct osy_error err = {0};
+    struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES], trace[OSY_TRACEPARENT_BYTES];
     char offline[NUMBER_BYTES], display[NUMBER_BYTES], accept[NUMBER_BYTES], reject[NUMBER_BYTES];
     osy_uuid_format(restaurant_id, id);
@@ -65,7 +67,8 @@ static void store(struct api_worker *worker, struct api_request *request,
         actor,
         trace,
     };
-    PGresult *done = osy_pg_query(worker->pg, sql_put_settings,
+    api_db_scope_fill(&scope, request, restaurant_id);
+    PGresult *done = api_db_query(worker->pg, &scope, sql_put_settings,
                                   (int)(sizeof values / sizeof values[0]), values, &err);
     if (done)
         api_restaurant_reply(worker, request, sql_find_settings, restaurant_id);

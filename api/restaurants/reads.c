@@ -1,4 +1,5 @@
 /* What there is to read about a restaurant. */
+#include "api/db/scope.h"
 #include "api/http/etag.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -12,9 +13,11 @@ static bool read_restaurant(struct api_worker *worker, struct api_request *reque
                             const struct osy_uuid *restaurant_id, struct osy_buffer *body)
 {
     struct osy_error err = {0};
+    struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES];
+    api_db_scope_fill(&scope, request, restaurant_id);
     osy_uuid_format(restaurant_id, id);
-    PGresult *row = osy_pg_query(worker->pg, sql, 1, (const char *const[]){id}, &err);
+    PGresult *row = api_db_query(worker->pg, &scope, sql, 1, (const char *const[]){id}, &err);
     if (!row) {
         api_reply_database_error(request, &err);
     } else if (PQntuples(row) == 0) {

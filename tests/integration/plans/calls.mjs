@@ -19,6 +19,7 @@ export const calls = {
   'api/db/claim_key.sql': [['1']],
   'api/db/find_reply.sql': [[`sha256('1')`]],
   'api/db/keep_reply.sql': [[`sha256('1')`, `sha256('body')`, USER, '201', `'\\x00'`]],
+  'api/db/enter_scope.sql': [[`'{01890000-0000-7000-8000-000000000001}'`, USER, `'staff'`, USER, USER, `''`, `''`, 'NULL']],
   'api/db/record_migration.sql': [['9999', `'9999_test'`, `repeat('0', 64)`]],
   'api/escalation/delete_old_alerts.sql': [['35', '1000']],
   'api/escalation/delete_webhook.sql': [[RESTAURANT, `'owner'`, USER]],

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shared/jwt.h"
 #include "shared/pg.h"
 #include "tests/integration/writer/database.h"
 
@@ -50,6 +51,32 @@ static void holds_for_one_statement(void **state)
     assert_true(PQgetisnull(after, 0, 1));
     assert_string_equal(PQgetvalue(after, 0, 2), "");
     PQclear(after);
+    osy_pg_destroy(pg);
+}
+
+static void has_any_number_of_restaurants(void **state)
+{
+    (void)state;
+    static struct osy_uuid restaurants[OSY_JWT_RESTAURANTS_MAX];
+    struct osy_error err = {0};
+    struct osy_pg *pg = open_database();
+    struct osy_uuid one = osy_uuid_v7(), order = osy_uuid_v7();
+    for (size_t i = 0; i < OSY_JWT_RESTAURANTS_MAX; i++)
+        restaurants[i] = osy_uuid_v7();
+    for (size_t count = 0; count <= OSY_JWT_RESTAURANTS_MAX; count++) {
+        const struct api_db_scope scope = {.restaurant_id = count % 2 ? &one : NULL,
+                                           .restaurants = restaurants,
+                                           .restaurant_count = count,
+                                           .order_id = &order};
+        PGresult *inside = api_db_query(pg, &scope,
+                                        "SELECT coalesce(cardinality(scope_restaurants()), 0),"
+                                        " length(current_setting('app.order_id'))",
+                                        0, NULL, &err);
+        assert_non_null(inside);
+        assert_int_equal(strtoul(PQgetvalue(inside, 0, 0), NULL, 10), count + count % 2);
+        assert_string_equal(PQgetvalue(inside, 0, 1), "36");
+        PQclear(inside);
+    }
     osy_pg_destroy(pg);
 }
 
@@ -152,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(holds_for_one_statement),
+        cmocka_unit_test(has_any_number_of_restaurants),
         cmocka_unit_test(a_failed_statement_leaves_the_connection_usable),
         cmocka_unit_test(a_transaction_ends_whole_or_not_at_all),
         cmocka_unit_test(a_lost_connection_is_no_commit),
