@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "api/http/proxies.h"
+#include "api/http/networks.h"
 #include "api/process.h"
 #include "shared/config.h"
 #include "shared/log.h"
@@ -67,6 +67,22 @@ static const struct osy_setting settings[] = {
         "serve: time for the graceful stop, ms"),
     INT(token_cache_entries, "ORDERSYNC_TOKEN_CACHE", "8192", 1, 1048576,
         "serve: verified tokens that are remembered"),
+    INT(rate_window_s, "ORDERSYNC_RATE_WINDOW_S", "60", 1, 3600,
+        "serve: the time within which requests are counted, s"),
+    INT(rate_address, "ORDERSYNC_RATE_ADDRESS", "1200", 0, 1000000000,
+        "serve: cost of requests without a user that an address (IPv6: /64) has within it; 0: no limit"),
+    INT(rate_user, "ORDERSYNC_RATE_USER", "1200", 0, 1000000000,
+        "serve: the same of a user, wherever from"),
+    INT(rate_restaurant, "ORDERSYNC_RATE_RESTAURANT", "12000", 0, 1000000000,
+        "serve: the same of all who work at a restaurant"),
+    INT(rate_tokens, "ORDERSYNC_RATE_TOKENS", "120", 0, 1000000000,
+        "serve: tokens that are no good that an address may show within it; 0: no limit"),
+    STRING(rate_exempt, "ORDERSYNC_RATE_EXEMPT", "", 0, 2000,
+           "serve: who has no limits; addresses or networks, by comma"),
+    INT(rate_entries, "ORDERSYNC_RATE_ENTRIES", "65536", 8, 4194304,
+        "serve: clients whose requests are counted at the same time; 52 bytes each"),
+    INT(rate_sync_ms, "ORDERSYNC_RATE_SYNC_MS", "100", 10, 10000,
+        "serve: time between two exchanges of counts among all processes, ms"),
     INT(revocation_poll_ms, "ORDERSYNC_REVOCATION_POLL_MS", "5000", 100, 60000,
         "serve: time between looks into PostgreSQL for revoked tokens, ms"),
     INT(revocation_max_age_ms, "ORDERSYNC_REVOCATION_MAX_AGE_MS", "60000", 1000, 3600000,
@@ -118,11 +134,11 @@ static bool require(const char *value, unsigned needs, unsigned need, const char
     return osy_error_set(err, OSY_ERR_INVALID, "%s is required", name);
 }
 
-static bool check_proxies(const char *list, struct osy_error *err)
+static bool check_networks(const char *name, const char *list, struct osy_error *err)
 {
-    struct api_proxies *proxies = api_proxies_create(list, err);
-    api_proxies_destroy(proxies);
-    return proxies || osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
+    struct api_networks *networks = api_networks_create(list, err);
+    api_networks_destroy(networks);
+    return networks || osy_error_prefix(err, name);
 }
 
 /* Where Redis is; a command that needs none may go without. */
@@ -139,7 +155,8 @@ bool api_config_load(struct api_config *config, unsigned needs, struct osy_error
 {
     if (!osy_config_load(settings, environ, config, err))
         return false;
-    return check_proxies(config->trusted_proxies, err) &&
+    return check_networks("ORDERSYNC_TRUSTED_PROXIES", config->trusted_proxies, err) &&
+           check_networks("ORDERSYNC_RATE_EXEMPT", config->rate_exempt, err) &&
            require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
                    err) &&
            choose_redis(config, needs, err) &&

@@ -19,6 +19,9 @@ struct api_config {
     int64_t http_header_ms, http_body_ms, http_idle_ms, http_write_ms;
     int64_t shutdown_ms;
     int64_t token_cache_entries;
+    char *rate_exempt;
+    int64_t rate_window_s, rate_address, rate_user, rate_restaurant, rate_tokens;
+    int64_t rate_entries, rate_sync_ms;
     int64_t revocation_poll_ms, revocation_max_age_ms;
     int64_t worker_threads, worker_queue_max;
     int64_t order_writers, order_queue_max, order_batch_max, order_linger_ms, order_deadline_ms;

@@ -8,6 +8,7 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
@@ -19,7 +20,8 @@
 #include "api/escalation/routes.h"
 #include "api/events/publisher.h"
 #include "api/health/health.h"
-#include "api/http/proxies.h"
+#include "api/http/limiter.h"
+#include "api/http/networks.h"
 #include "api/http/server.h"
 #include "api/http/service.h"
 #include "api/http/workers.h"
@@ -53,7 +55,8 @@ struct process {
     struct api_context context;
     struct osy_keyring *keyring;
     char *key_set; /* owned */
-    struct api_proxies *proxies;
+    struct api_networks *proxies, *rate_exempt;
+    struct api_limiter *limiter;
     struct api_publisher *publisher;
     struct api_authenticator *authenticator;
     struct api_service *service;
@@ -244,12 +247,38 @@ static bool start_context(struct process *process, struct osy_error *err)
     return context->health != NULL;
 }
 
+static bool start_limiter(struct process *process, struct osy_error *err)
+{
+    const struct api_config *config = &process->config;
+    struct api_limiter_options options = {
+        .budgets = {.slots = (size_t)config->rate_entries,
+                    .window_ms = 1000 * (uint32_t)config->rate_window_s,
+                    .limits = {[API_BUDGET_ADDRESS] = (uint32_t)config->rate_address,
+                               [API_BUDGET_USER] = (uint32_t)config->rate_user,
+                               [API_BUDGET_RESTAURANT] = (uint32_t)config->rate_restaurant,
+                               [API_BUDGET_TOKENS] = (uint32_t)config->rate_tokens}},
+        .sync_ms = (uint32_t)config->rate_sync_ms,
+        .redis = process->context.redis,
+        .metrics = process->context.metrics,
+    };
+
+    _Static_assert(sizeof options.secret == OSY_SECRET_BYTES, "a key is the secret");
+    memcpy(options.secret, osy_keyring_active(process->keyring, OSY_KEY_TRACKING)->secret,
+           sizeof options.secret);
+    process->rate_exempt = api_networks_create(config->rate_exempt, err);
+    if (!process->rate_exempt)
+        return osy_error_prefix(err, "ORDERSYNC_RATE_EXEMPT");
+    options.exempt = process->rate_exempt;
+    process->limiter = api_limiter_create(&process->loop, &options);
+    return true;
+}
+
 static bool start_server(struct process *process, struct osy_error *err)
 {
     const struct api_config *config = &process->config;
     struct api_context *context = &process->context;
 
-    process->proxies = api_proxies_create(config->trusted_proxies, err);
+    process->proxies = api_networks_create(config->trusted_proxies, err);
     if (!process->proxies)
         return osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
     process->authenticator =
@@ -259,6 +288,7 @@ static bool start_server(struct process *process, struct osy_error *err)
         api_service_create(&(struct api_service_options){.tables = route_tables,
                                                          .context = context,
                                                          .authenticator = process->authenticator,
+                                                         .limiter = process->limiter,
                                                          .workers = context->workers,
                                                          .metrics = context->metrics});
     process->server =
@@ -285,6 +315,7 @@ static void stop(struct process *process)
     osy_revocation_feed_destroy(context->revocations);
     osy_redis_shards_destroy(context->redis);
     api_publisher_destroy(process->publisher);
+    api_limiter_destroy(process->limiter);
     api_health_destroy(context->health);
     uv_close((uv_handle_t *)&process->sigterm, NULL);
     uv_close((uv_handle_t *)&process->sigint, NULL);
@@ -292,7 +323,8 @@ static void stop(struct process *process)
     uv_run(&process->loop, UV_RUN_DEFAULT); /* until libuv has closed every handle */
     api_service_destroy(process->service);
     api_authenticator_destroy(process->authenticator);
-    api_proxies_destroy(process->proxies);
+    api_networks_destroy(process->proxies);
+    api_networks_destroy(process->rate_exempt);
     free(process->key_set);
     osy_keyring_destroy(process->keyring);
     osy_metrics_destroy(context->metrics);
@@ -313,7 +345,8 @@ int api_serve_main(int argc, char **argv)
     process.stop_deadline.data = &process;
     watch_signal(&process, &process.sigterm, SIGTERM);
     watch_signal(&process, &process.sigint, SIGINT);
-    if (start_context(&process, &err) && start_server(&process, &err)) {
+    if (start_context(&process, &err) && start_limiter(&process, &err) &&
+        start_server(&process, &err)) {
         OSY_INFO("started", OSY_STR("version", ORDERSYNC_VERSION),
                  OSY_INT("port", api_server_port(process.server)));
         uv_run(&process.loop, UV_RUN_DEFAULT);

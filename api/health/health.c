@@ -169,8 +169,8 @@ static void handle_get_metrics(struct api_context *context, struct api_request *
 }
 
 const struct api_route api_health_routes[] = {
-    {"GET", "/health", API_PUBLIC, .on_loop = handle_get_health},
-    {"GET", "/ready", API_PUBLIC, .on_loop = handle_get_ready},
-    {"GET", "/metrics", API_PUBLIC, .on_loop = handle_get_metrics},
+    {"GET", "/health", API_PUBLIC, .on_loop = handle_get_health, .cost = API_COST_FREE},
+    {"GET", "/ready", API_PUBLIC, .on_loop = handle_get_ready, .cost = API_COST_FREE},
+    {"GET", "/metrics", API_PUBLIC, .on_loop = handle_get_metrics, .cost = API_COST_FREE},
     {0},
 };

@@ -12,7 +12,7 @@
 #include "shared/alloc.h"
 #include "shared/metrics.h"
 
-#define USUAL_HEAD_BYTES 320 /* what write_reply makes itself; a longer one costs a reallocation */
+#define USUAL_HEAD_BYTES 400 /* what write_reply makes itself; a longer one costs a reallocation */
 
 static const struct api_parser_failure too_many_connections = {503, "OVERLOADED",
                                                                "too many connections"};
@@ -90,6 +90,20 @@ static const char *date_header(void)
     return text;
 }
 
+static void write_number_header(struct osy_buffer *out, const char *name, uint32_t number)
+{
+    osy_buffer_text(out, name);
+    osy_buffer_u64(out, number);
+    osy_buffer_text(out, "\r\n");
+}
+
+static void write_budget(struct osy_buffer *out, const struct api_budget_state *budget)
+{
+    write_number_header(out, "RateLimit-Limit: ", budget->limit);
+    write_number_header(out, "RateLimit-Remaining: ", budget->remaining);
+    write_number_header(out, "RateLimit-Reset: ", budget->reset_s);
+}
+
 static void write_reply(struct osy_buffer *out, const struct api_request *request, bool close)
 {
     size_t length = request->reply_body.length;
@@ -119,6 +133,8 @@ static void write_reply(struct osy_buffer *out, const struct api_request *reques
         osy_buffer_text(out, "Connection: close\r\n");
     else if (request->is_http_1_0)
         osy_buffer_text(out, "Connection: keep-alive\r\n");
+    if (request->budget.limit > 0)
+        write_budget(out, &request->budget);
     if (request->reply_headers.length > 0)
         osy_buffer_append(out, request->reply_headers.bytes, request->reply_headers.length);
     osy_buffer_text(out, "\r\n");

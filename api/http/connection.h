@@ -22,7 +22,7 @@ struct osy_metric_family;
 /* What all connections of a server share; it outlives them. */
 struct api_connection_settings {
     struct api_http_limits limits;
-    const struct api_proxies *proxies; /* NULL: none */
+    const struct api_networks *proxies; /* NULL: none */
     api_request_fn on_request;
     void *context;
     /* A reply that came later has changed what the connection wants or has: look at it soon. */

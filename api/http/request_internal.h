@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "api/auth/principal.h"
+#include "api/http/budgets.h"
 #include "api/http/request.h"
 #include "api/http/router.h"
 #include "api/http/workers.h"
@@ -53,6 +54,7 @@ struct api_request {
     struct api_principal *principal; /* counted; NULL: none shown */
     struct api_job job;              /* for worker handlers */
     bool on_worker;                  /* the worker's until the pool gives it back */
+    struct api_budget_state budget;  /* the tightest that it counts against; limit 0: none */
 
     /* the query string, split on first use */
     bool query_is_split, query_is_bad;

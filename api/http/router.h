@@ -5,6 +5,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "api/auth/permissions.h"
 #include "shared/error.h"
@@ -30,7 +31,11 @@ struct api_route {
         needs; /* API_PUBLIC: anyone; a token that is shown must be good all the same */
     api_loop_handler_fn on_loop;
     api_worker_handler_fn on_worker;
+    uint8_t cost; /* of a request, in its client's budget (http/limiter.h); 0: API_COST_USUAL */
 };
+
+#define API_COST_USUAL 1
+#define API_COST_FREE  UINT8_MAX /* it is not counted: for who watches us */
 
 enum api_match { API_MATCH_FOUND = 0, API_MATCH_NO_PATH, API_MATCH_NO_METHOD };
 

@@ -12,7 +12,7 @@
 
 #include "shared/error.h"
 
-struct api_proxies;
+struct api_networks;
 struct api_request;
 struct api_server;
 struct osy_metrics;
@@ -36,8 +36,8 @@ typedef void (*api_drained_fn)(void *context);
 struct api_server_options {
     const char *listen; /* host:port, [v6]:port; port 0: any */
     struct api_http_limits limits;
-    const struct api_proxies *proxies; /* borrowed; NULL: no proxy is trusted */
-    struct osy_metrics *metrics;       /* one server in each registry */
+    const struct api_networks *proxies; /* borrowed; NULL: no proxy is trusted */
+    struct osy_metrics *metrics;        /* one server in each registry */
     api_request_fn on_request;
     void *context;
 };

@@ -9,6 +9,7 @@
 
 #include "api/auth/authenticator.h"
 #include "api/context.h"
+#include "api/http/limiter.h"
 #include "api/http/request_internal.h"
 #include "api/http/service_internal.h"
 #include "api/http/workers.h"
@@ -34,6 +35,7 @@ struct api_service {
     struct api_router *router;
     struct api_context *context;
     struct api_authenticator *authenticator;
+    struct api_limiter *limiter;
     struct api_workers *workers;
     struct osy_metric_family *durations;
     struct osy_metric *in_flight;
@@ -47,6 +49,7 @@ struct api_service *api_service_create(const struct api_service_options *options
     service->router = api_router_create(options->tables);
     service->context = options->context;
     service->authenticator = options->authenticator;
+    service->limiter = options->limiter;
     service->workers = options->workers;
     service->durations = osy_metrics_histogram_family(
         options->metrics, "http_request_duration_seconds",
@@ -120,6 +123,16 @@ static bool find_route(struct api_service *service, struct api_request *request)
     return true;
 }
 
+static bool refuse_rate(struct api_request *request)
+{
+    char seconds[12];
+
+    snprintf(seconds, sizeof seconds, "%u", request->budget.reset_s);
+    api_reply_header(request, "Retry-After", seconds);
+    api_reply_error(request, 429, "RATE_LIMITED", "too many requests within a short time", NULL);
+    return false;
+}
+
 static bool refuse_token(struct api_request *request, const char *challenge, const char *detail)
 {
     api_reply_header(request, "WWW-Authenticate", challenge);
@@ -148,13 +161,29 @@ static bool authenticate(struct api_service *service, struct api_request *reques
     }
     if (strncasecmp(header, "Bearer ", 7) != 0)
         return refuse_token(request, "Bearer", "only the Bearer scheme is known");
+    if (service->limiter &&
+        !api_limiter_takes_tokens(service->limiter, request->client, &request->budget))
+        return refuse_rate(request);
     token = header + 7;
     token += strspn(token, " ");
     request->principal = api_authenticate(service->authenticator, token, strlen(token),
                                           osy_clock_wall_ms() / 1000, &err);
-    if (!request->principal)
-        return refuse_token(request, "Bearer error=\"invalid_token\"", err.message);
-    return true;
+    if (request->principal)
+        return true;
+    if (service->limiter)
+        api_limiter_note_bad_token(service->limiter, request->client);
+    return refuse_token(request, "Bearer error=\"invalid_token\"", err.message);
+}
+
+/* Before rights and bodies: who asks too much costs as little as can be. */
+static bool limit_rate(struct api_service *service, struct api_request *request)
+{
+    uint32_t cost = request->route->cost > 0 ? request->route->cost : API_COST_USUAL;
+
+    return !service->limiter || cost == API_COST_FREE ||
+           api_limiter_admit(service->limiter, request->client, api_request_principal(request),
+                             cost, &request->budget) ||
+           refuse_rate(request);
 }
 
 static bool authorize(struct api_request *request)
@@ -231,8 +260,8 @@ static void run_handler(struct api_service *service, struct api_request *request
 
 static void handle(struct api_service *service, struct api_request *request)
 {
-    if (find_route(service, request) && authenticate(service, request) && authorize(request) &&
-        check_body(request))
+    if (find_route(service, request) && authenticate(service, request) &&
+        limit_rate(service, request) && authorize(request) && check_body(request))
         run_handler(service, request);
 }
 

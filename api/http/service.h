@@ -1,7 +1,7 @@
 /*
  * A service: what happens to a request between its last byte and its reply. handle() in service.c is
  * the middleware: one function that calls each step in the order in which it runs.
- *   request id and trace -> route -> authentication -> permission -> body's type -> handler
+ *   request id and trace -> route -> authentication -> rate limits -> permission -> body's type -> handler
  *   and with the reply: metrics, access log (debug)
  */
 #pragma once
@@ -10,6 +10,7 @@
 
 struct api_authenticator;
 struct api_context;
+struct api_limiter;
 struct api_service;
 struct api_workers;
 struct osy_metrics;
@@ -18,6 +19,7 @@ struct api_service_options {
     const struct api_route *const *tables;   /* end with NULL; outlive the service */
     struct api_context *context;             /* given to the handlers; borrowed */
     struct api_authenticator *authenticator; /* NULL: no route may need a permission */
+    struct api_limiter *limiter;             /* NULL: no request is counted */
     struct api_workers *workers;             /* NULL: no route may have a worker handler */
     struct osy_metrics *metrics;
 };

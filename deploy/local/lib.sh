@@ -316,7 +316,8 @@ start_api() {
     (
         export_environment
         ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$api_ports")
-        export ORDERSYNC_LISTEN
+        # All clients of a local stack have this machine's address, load generators too.
+        export ORDERSYNC_LISTEN ORDERSYNC_RATE_EXEMPT=${ORDERSYNC_RATE_EXEMPT-127.0.0.1,::1}
         launch "api-$1" "$bin_dir/ordersync-api" serve
     )
 }

@@ -25,8 +25,8 @@ static const char usage[] =
     "  --help      this text\n";
 
 static const struct bench_part *const tables[] = {
-    bench_event_parts, bench_topic_parts,  bench_http_parts,   bench_order_parts,
-    bench_token_parts, bench_cipher_parts, bench_metric_parts, bench_shard_parts,
+    bench_event_parts,  bench_topic_parts,  bench_http_parts,  bench_order_parts, bench_token_parts,
+    bench_cipher_parts, bench_metric_parts, bench_shard_parts, bench_limit_parts,
 };
 
 struct options {

@@ -19,7 +19,7 @@ struct bench_part {
 
 extern const struct bench_part bench_event_parts[], bench_topic_parts[], bench_token_parts[],
     bench_cipher_parts[], bench_http_parts[], bench_metric_parts[], bench_order_parts[],
-    bench_shard_parts[];
+    bench_shard_parts[], bench_limit_parts[];
 
 /* Keeps the compiler from leaving out what computes it. */
 static inline void bench_use(const void *result)

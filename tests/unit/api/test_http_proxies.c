@@ -20,7 +20,14 @@ static void client_is_the_first_foreign_address_from_the_right(void **state)
         {"127.0.0.1,10.0.0.0/8", "127.0.0.1", "6.6.6.6, 203.0.113.9,10.1.2.3", "203.0.113.9"},
         {"127.0.0.1,10.0.0.0/8", "127.0.0.1", "10.9.9.9, 10.1.2.3", "10.9.9.9"},
         {"127.0.0.1", "127.0.0.1", "203.0.113.9, nonsense", "127.0.0.1"},
-        {"127.0.0.1", "127.0.0.1", "203.0.113.9:80", "127.0.0.1"},
+        {"127.0.0.1", "127.0.0.1", "203.0.113.9:80", "203.0.113.9"},
+        {"127.0.0.1", "127.0.0.1", "[2001:db8::1]:80", "2001:db8::1"},
+        {"127.0.0.1", "127.0.0.1", "[2001:db8::1]", "2001:db8::1"},
+        {"127.0.0.1", "127.0.0.1", "[2001:db8::1]80", "127.0.0.1"},
+        {"127.0.0.1", "127.0.0.1", "[2001:db8::1", "127.0.0.1"},
+        {"127.0.0.1", "127.0.0.1", "[]:80", "127.0.0.1"},
+        {"127.0.0.1", "127.0.0.1", ":80", "127.0.0.1"},
+        {"127.0.0.1,::1", "127.0.0.1", "6.6.6.6, 203.0.113.9:1, [::1]:443", "203.0.113.9"},
         {"127.0.0.1", "127.0.0.1", ",", "127.0.0.1"},
         {"127.0.0.1", "127.0.0.1", " \t2001:db8::1 ", "2001:db8::1"},
         {"::1", "::1", "203.0.113.9", "203.0.113.9"},
@@ -34,12 +41,12 @@ static void client_is_the_first_foreign_address_from_the_right(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct api_proxies *proxies = api_proxies_create(rows[i].trusted, NULL);
+        struct api_networks *proxies = api_networks_create(rows[i].trusted, NULL);
         char client[API_ADDRESS_TEXT_BYTES];
         assert_non_null(proxies);
         api_proxies_client(proxies, rows[i].peer, rows[i].forwarded, client);
         assert_string_equal(client, rows[i].client);
-        api_proxies_destroy(proxies);
+        api_networks_destroy(proxies);
     }
 }
 
@@ -58,7 +65,7 @@ static void bad_list_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         struct osy_error err = {0};
-        assert_null(api_proxies_create(lists[i], &err));
+        assert_null(api_networks_create(lists[i], &err));
         assert_int_equal(err.code, OSY_ERR_INVALID);
     }
 }
