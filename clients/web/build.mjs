@@ -1,15 +1,15 @@
 /**
  * Builds the pages into dist/, which the edge serves as it is: pages/ copied, one script and one style sheet
- * per page in assets/. The SDK is bundled from its sources (tsconfig.json, "paths"), so nothing has to be
+ * per page in assets/, and in docs/ the API's description with Swagger UI to show it. The SDK is bundled from its sources (tsconfig.json, "paths"), so nothing has to be
  * built before. With --for-tests it builds the modules that test/ imports into dist-test/ instead.
  */
 import { build } from 'esbuild';
-import { cp, rm } from 'node:fs/promises';
+import { copyFile, cp, rm } from 'node:fs/promises';
 
 process.chdir(new URL('.', import.meta.url).pathname);
 const forTests = process.argv.includes('--for-tests');
 
-const pages = ['home', 'tablet', 'track', 'order', 'dashboard'];
+const pages = ['home', 'tablet', 'track', 'order', 'dashboard', 'docs'];
 const testedModules = [
   'common/access-token',
   'common/language',
@@ -37,6 +37,9 @@ if (forTests) {
 } else {
   await rm('dist', { recursive: true, force: true });
   await cp('pages', 'dist', { recursive: true });
+  for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js'])
+    await copyFile(`node_modules/swagger-ui-dist/${name}`, `dist/docs/${name}`);
+  await copyFile('../../docs/openapi.yaml', 'dist/docs/openapi.yaml');
   await build({
     ...common,
     entryPoints: pages.flatMap((name) => [`src/${name}/${name}.ts`, `styles/${name}.css`]),

@@ -477,6 +477,7 @@ OrderSync is up:
   kitchen's tablet  $edge_url/tablet/#token=$token&restaurant=$demo_restaurant
   owner's dashboard $edge_url/dashboard/#token=$owner
   all pages         $edge_url/
+  HTTP API          $edge_url/docs/
 Logs: $state/log/   Settings for tools: . $state/env   Stop: $stop
 END
 }

@@ -43,13 +43,13 @@ export async function sql(text, database = env.DATABASE_URL) {
 
 // ---- the contract ----
 
-const spec = parse(readFileSync(path.join(CHECKOUT, 'docs/openapi.yaml'), 'utf8'), { merge: true });
+export const spec = parse(readFileSync(path.join(CHECKOUT, 'docs/openapi.yaml'), 'utf8'), { merge: true });
 // OpenAPI's own words around the schemas (example, xml, ...) mean nothing to a validator.
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 ajv.addSchema(spec, 'openapi');
 
-const resolve = (node) => (node?.$ref ? resolve(at(node.$ref)) : node);
+export const resolve = (node) => (node?.$ref ? resolve(at(node.$ref)) : node);
 const at = (ref) => ref.slice(2).split('/').reduce((node, name) => node[unescape(name)], spec);
 const unescape = (name) => name.replaceAll('~1', '/').replaceAll('~0', '~');
 const escape = (name) => name.replaceAll('~', '~0').replaceAll('/', '~1');
@@ -64,6 +64,19 @@ const validators = new Map();
 function validator(pointer) {
   if (!validators.has(pointer)) validators.set(pointer, ajv.compile({ $ref: `openapi#${pointer}` }));
   return validators.get(pointer);
+}
+
+/** null, or what keeps value from fitting a schema of the document. */
+export function schemaProblemOf(schema, value) {
+  const validate = ajv.compile(schema.$ref ? { $ref: `openapi${schema.$ref}` } : rebase(schema));
+  return validate(value) ? null : ajv.errorsText(validate.errors);
+}
+
+/** A schema taken out of the document, which still refers to it. */
+function rebase(node) {
+  if (!node || typeof node !== 'object') return node;
+  if (Array.isArray(node)) return node.map(rebase);
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, key === '$ref' ? `openapi${value}` : rebase(value)]));
 }
 
 const PROBLEM = '/components/schemas/Problem';
