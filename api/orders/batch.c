@@ -38,6 +38,11 @@ enum create_column {
     CREATE_LAST_LINE,
     CREATE_LINE_ITEM,
     CREATE_LINE_QUANTITY,
+    CREATE_LINE_WANTED,
+    CREATE_FIRST_OPTION,
+    CREATE_LAST_OPTION,
+    CREATE_OPTION,
+    CREATE_LINE_NOTES,
     CREATE_COLUMN_COUNT,
 };
 
@@ -45,6 +50,7 @@ static const enum osy_pg_type create_types[CREATE_COLUMN_COUNT] = {
     OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,
     OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
     OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_INT4,
+    OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_BYTEA,
 };
 
 /* Parameters of change_orders.sql, in order. */
@@ -88,6 +94,8 @@ enum result_column {
     RESULT_CHANGED_BY,
     RESULT_CHANGED_AT,
     RESULT_PREVIOUS_EVENT,
+    RESULT_LINE, /* of create_orders.sql alone, as is the next */
+    RESULT_CULPRIT,
 };
 
 #define COLUMNS_MAX          CREATE_COLUMN_COUNT
@@ -151,6 +159,29 @@ static void add_hashes(struct osy_pg_array *key, struct osy_pg_array *body,
     osy_pg_array_add(body, is_recorded ? command->body_hash : NULL, API_ORDER_HASH_BYTES);
 }
 
+/* An item may stand in several lines, with different options; what there is of it has to do for all of them. */
+static int32_t count_wanted(const struct api_order_draft *draft, const struct osy_uuid *item_id)
+{
+    int32_t wanted = 0;
+    for (size_t i = 0; i < draft->line_count; i++) {
+        if (osy_uuid_equal(&draft->lines[i].item_id, item_id))
+            wanted += draft->lines[i].quantity;
+    }
+    return wanted;
+}
+
+static void add_line(struct osy_pg_array *columns, const struct api_order_draft *draft,
+                     const struct api_order_line *line)
+{
+    osy_pg_array_add_uuid(&columns[CREATE_LINE_ITEM], &line->item_id);
+    osy_pg_array_add_int4(&columns[CREATE_LINE_QUANTITY], line->quantity);
+    osy_pg_array_add_int4(&columns[CREATE_LINE_WANTED], count_wanted(draft, &line->item_id));
+    osy_pg_array_add_int4(&columns[CREATE_FIRST_OPTION], (int32_t)columns[CREATE_OPTION].count + 1);
+    for (size_t i = 0; i < line->option_count; i++)
+        osy_pg_array_add_uuid(&columns[CREATE_OPTION], &draft->options[line->first_option + i]);
+    osy_pg_array_add_int4(&columns[CREATE_LAST_OPTION], (int32_t)columns[CREATE_OPTION].count);
+}
+
 static void add_create(struct statement *create, const struct api_order_command *command)
 {
     struct osy_pg_array *columns = create->columns;
@@ -172,12 +203,13 @@ static void add_create(struct statement *create, const struct api_order_command 
     osy_pg_array_add(&columns[CREATE_ADDRESS], draft->address.bytes, draft->address.length);
     osy_pg_array_add(&columns[CREATE_NOTE], draft->note.length ? draft->note.bytes : NULL,
                      draft->note.length);
+    osy_pg_array_add(&columns[CREATE_LINE_NOTES],
+                     draft->line_notes.length ? draft->line_notes.bytes : NULL,
+                     draft->line_notes.length);
     osy_pg_array_add_int4(&columns[CREATE_FIRST_LINE],
                           (int32_t)columns[CREATE_LINE_ITEM].count + 1);
-    for (size_t i = 0; i < draft->line_count; i++) {
-        osy_pg_array_add_uuid(&columns[CREATE_LINE_ITEM], &draft->lines[i].item_id);
-        osy_pg_array_add_int4(&columns[CREATE_LINE_QUANTITY], draft->lines[i].quantity);
-    }
+    for (size_t i = 0; i < draft->line_count; i++)
+        add_line(columns, draft, &draft->lines[i]);
     osy_pg_array_add_int4(&columns[CREATE_LAST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count);
     create->rows++;
 }
@@ -257,7 +289,9 @@ static bool send_statement(PGconn *connection, struct statement *statement)
     if (statement->rows == 0)
         return true;
     for (int i = 0; i < statement->column_count; i++) {
-        values[i] = osy_pg_array_end(&statement->columns[i], &lengths[i]);
+        /* An array of nothing is null: of options there may be none in the whole batch. */
+        bool is_empty = statement->columns[i].count == 0;
+        values[i] = is_empty ? NULL : osy_pg_array_end(&statement->columns[i], &lengths[i]);
         formats[i] = 1;
     }
     return PQsendQueryPrepared(connection, statement->name, statement->column_count, values,
@@ -375,6 +409,10 @@ static void read_result(const PGresult *answer, int row, struct api_order_result
     read_uuid(answer, row, RESULT_ORDER, &result->order_id);
     read_uuid(answer, row, RESULT_EVENT, &result->event_id);
     read_uuid(answer, row, RESULT_PREVIOUS_EVENT, &result->previous_event_id);
+    if (PQnfields(answer) > RESULT_CULPRIT) {
+        result->line = read_number(answer, row, RESULT_LINE);
+        read_uuid(answer, row, RESULT_CULPRIT, &result->culprit_id);
+    }
     if (!PQgetisnull(answer, row, RESULT_DATA)) {
         result->data_length = (size_t)PQgetlength(answer, row, RESULT_DATA);
         result->data = osy_strndup(PQgetvalue(answer, row, RESULT_DATA), result->data_length);

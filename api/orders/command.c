@@ -24,6 +24,9 @@ static const char *const outcome_names[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_RESTAURANT_UNREACHABLE] = "restaurant_unreachable",
     [API_ORDER_UNKNOWN_ITEM] = "unknown_item",
     [API_ORDER_ITEM_UNAVAILABLE] = "item_unavailable",
+    [API_ORDER_UNKNOWN_OPTION] = "unknown_option",
+    [API_ORDER_OPTION_UNAVAILABLE] = "option_unavailable",
+    [API_ORDER_OPTION_COUNT] = "option_count",
     [API_ORDER_OUT_OF_STOCK] = "out_of_stock",
     [API_ORDER_NOT_FOUND] = "not_found",
     [API_ORDER_CONFLICT] = "conflict",
@@ -68,6 +71,8 @@ void api_order_command_destroy(struct api_order_command *command)
         osy_buffer_deinit(&command->draft.phone);
         osy_buffer_deinit(&command->draft.address);
         osy_buffer_deinit(&command->draft.note);
+        osy_buffer_deinit(&command->draft.line_notes);
+        free(command->draft.options);
     }
     free(command->result.data);
     memset(command, 0, sizeof *command);

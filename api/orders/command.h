@@ -13,9 +13,10 @@
 #include "shared/trace.h"
 #include "shared/uuid.h"
 
-#define API_ORDER_LINES_MAX  50
-#define API_ORDER_CODE_BYTES 6 /* 5 characters and the NUL */
-#define API_ORDER_HASH_BYTES 32
+#define API_ORDER_LINES_MAX   50
+#define API_ORDER_OPTIONS_MAX 200 /* of all lines */
+#define API_ORDER_CODE_BYTES  6   /* 5 characters and the NUL */
+#define API_ORDER_HASH_BYTES  32
 
 struct api_order_command;
 struct api_order_step;
@@ -29,14 +30,17 @@ enum api_order_outcome {
     API_ORDER_RESTAURANT_NOT_FOUND,
     API_ORDER_RESTAURANT_CLOSED,
     API_ORDER_RESTAURANT_UNREACHABLE,
-    API_ORDER_UNKNOWN_ITEM,     /* result.item_id */
-    API_ORDER_ITEM_UNAVAILABLE, /* result.item_id */
-    API_ORDER_OUT_OF_STOCK,     /* result.item_id */
-    API_ORDER_NOT_FOUND,        /* no such order in this restaurant */
-    API_ORDER_CONFLICT,         /* another status or version: result has the present state */
-    API_ORDER_FAILED,           /* the database refused this very command */
-    API_ORDER_UNAVAILABLE,      /* not in time; nothing was written */
-    API_ORDER_UNCERTAIN,        /* not in time; it may have been written */
+    API_ORDER_UNKNOWN_ITEM,       /* result.item_id */
+    API_ORDER_ITEM_UNAVAILABLE,   /* result.item_id */
+    API_ORDER_UNKNOWN_OPTION,     /* result.item_id, line, culprit_id: the option */
+    API_ORDER_OPTION_UNAVAILABLE, /* as before */
+    API_ORDER_OPTION_COUNT,       /* as before, culprit_id: the group with too few or too many */
+    API_ORDER_OUT_OF_STOCK,       /* result.item_id */
+    API_ORDER_NOT_FOUND,          /* no such order in this restaurant */
+    API_ORDER_CONFLICT,           /* another status or version: result has the present state */
+    API_ORDER_FAILED,             /* the database refused this very command */
+    API_ORDER_UNAVAILABLE,        /* not in time; nothing was written */
+    API_ORDER_UNCERTAIN,          /* not in time; it may have been written */
     API_ORDER_OUTCOME_COUNT,
 };
 
@@ -47,6 +51,8 @@ enum api_order_outcome api_order_outcome_parse(const char *name);
 struct api_order_result {
     enum api_order_outcome outcome;
     struct osy_uuid item_id;
+    uint64_t line; /* from 1 on; 0: no line's fault */
+    struct osy_uuid culprit_id;
     /* DONE and REPLAY: the event that was made */
     struct osy_uuid order_id, event_id;
     struct osy_uuid previous_event_id; /* before it in the restaurant's stream; nil: not known */
@@ -61,14 +67,18 @@ struct api_order_result {
 struct api_order_line {
     struct osy_uuid item_id;
     int32_t quantity;
+    size_t first_option, option_count;
 };
 
 /* A new order. The personal columns are encrypted already (shared/column_cipher.h). */
 struct api_order_draft {
     size_t line_count;
     struct api_order_line lines[API_ORDER_LINES_MAX];
+    struct osy_uuid *options; /* owned; NULL: no line has any */
     struct osy_buffer name, phone, address;
-    struct osy_buffer note; /* empty: none */
+    struct osy_buffer note; /* empty: none, */
+    struct osy_buffer
+        line_notes; /* as here: JSON, an array of objects of line (from 0 on) and note */
 };
 
 struct api_order_change {

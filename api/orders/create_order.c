@@ -67,18 +67,32 @@ static bool encrypt(const struct osy_keyring *keyring, const struct osy_uuid *or
     return osy_column_encrypt(keyring, &place, plain->bytes, plain->length, out, err);
 }
 
+/* NULL: there are none. */
+static struct osy_uuid *copy_options(const struct api_new_order *order)
+{
+    if (order->option_count == 0)
+        return NULL;
+    struct osy_uuid *options = osy_alloc_array(order->option_count, sizeof *options);
+    memcpy(options, order->options, order->option_count * sizeof *options);
+    return options;
+}
+
 static bool fill_draft(const struct osy_keyring *keyring, const struct api_new_order *order,
                        struct api_order_command *command, struct osy_error *err)
 {
     struct api_order_draft *draft = &command->draft;
     const struct osy_uuid *id = &command->order_id;
+    const struct api_text line_notes = {order->line_notes.bytes, order->line_notes.length};
     draft->line_count = order->line_count;
-    memcpy(draft->lines, order->lines, sizeof draft->lines);
+    memcpy(draft->lines, order->lines, order->line_count * sizeof *order->lines);
+    draft->options = copy_options(order);
     return encrypt(keyring, id, "customer_name", &order->name, &draft->name, err) &&
            encrypt(keyring, id, "customer_phone", &order->phone, &draft->phone, err) &&
            encrypt(keyring, id, "customer_address", &order->address, &draft->address, err) &&
            (order->note.length == 0 ||
-            encrypt(keyring, id, "note", &order->note, &draft->note, err));
+            encrypt(keyring, id, "note", &order->note, &draft->note, err)) &&
+           (line_notes.length == 0 ||
+            encrypt(keyring, id, "line_notes", &line_notes, &draft->line_notes, err));
 }
 
 void api_handle_create_order(struct api_context *context, struct api_request *request)

@@ -8,12 +8,19 @@
 --   $11 name bytea[]      $12 phone bytea[]       $13 address bytea[]     $14 note bytea[]   (encrypted)
 --   $15 first int[]       $16 last int[]          which of the lines below are its own
 -- and, for the lines of all orders, one behind the other:
---   $17 item uuid[]       $18 quantity int[]
+--   $17 item uuid[]       $18 quantity int[]      $19 wanted int[]        (of the item, in the whole order)
+--   $20 first int[]       $21 last int[]          which of the options below are its own
+-- and, for the options of all lines, one behind the other:
+--   $22 option uuid[]
+-- and per command again:
+--   $23 line_notes bytea[] (encrypted)
 --
 -- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
 -- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The next two
 -- columns are those of change_orders.sql; the second tells with restaurant_closed when it opens, if that is known.
--- Last, with ok, the event before it in the restaurant's stream (null when it was committed in an earlier attempt).
+-- Then, with ok, the event before it in the restaurant's stream (null when it was committed in an earlier attempt).
+-- Last, of a line whose options cannot be had, its number from 1 on, and the option, or group of options, that is the
+-- culprit.
 --
 -- How it is built: each command meets the tables through index probes only, and CTEs are never joined with
 -- each other (that would be quadratic in the batch), so one generic plan serves a batch of 1 and of 512.
@@ -39,15 +46,16 @@ WITH moment AS MATERIALIZED (
                WHEN restaurant.refuse_when_unreachable AND NOT reachability.reachable THEN 'restaurant_unreachable'
                WHEN basket.unknown_item IS NOT NULL THEN 'unknown_item'
                WHEN basket.unavailable_item IS NOT NULL THEN 'item_unavailable'
+               WHEN basket.bad_line IS NOT NULL THEN (basket.bad_terms).problem
                WHEN basket.short_item IS NOT NULL THEN 'out_of_stock'
                ELSE 'fits'
            END AS verdict
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[],
                   $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
-                  $14::bytea[], $15::integer[], $16::integer[]) WITH ORDINALITY
+                  $14::bytea[], $15::integer[], $16::integer[], $23::bytea[]) WITH ORDINALITY
            AS c (order_id, restaurant_id, code, event_id, audit_id, actor_role, actor_id, traceparent,
                  key_hash, body_hash, customer_name, customer_phone, customer_address, note,
-                 first_line, last_line, n)
+                 first_line, last_line, line_notes, n)
       LEFT JOIN restaurants restaurant ON restaurant.id = c.restaurant_id
       LEFT JOIN restaurant_reachability reachability ON reachability.restaurant_id = c.restaurant_id -- none: not known
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
@@ -60,19 +68,30 @@ WITH moment AS MATERIALIZED (
      CROSS JOIN LATERAL (
            SELECT (array_agg(item_id) FILTER (WHERE name IS NULL))[1] AS unknown_item, -- a known one has a name
                   (array_agg(item_id) FILTER (WHERE NOT available))[1] AS unavailable_item,
-                  (array_agg(item_id) FILTER (WHERE stock < quantity))[1] AS short_item,
+                  (array_agg(n) FILTER (WHERE (terms).problem IS NOT NULL))[1] AS bad_line,
+                  (array_agg(terms) FILTER (WHERE (terms).problem IS NOT NULL))[1] AS bad_terms,
+                  (array_agg(item_id) FILTER (WHERE stock < wanted))[1] AS short_item,
                   array_agg(item_id) AS item_ids,
                   array_agg(quantity) AS quantities,
                   array_agg(name) AS names,
-                  array_agg(unit_amount) AS unit_amounts,
+                  array_agg(coalesce((terms).unit_amount, unit_amount)) AS unit_amounts,
                   array_agg(stock) AS stocks,
                   bool_or(stock IS NOT NULL) AS is_counted,
-                  sum(quantity * unit_amount)::bigint AS total_amount,
-                  array_to_json(array_agg(ROW (item_id, name, quantity, unit_amount)::public_order_item)) AS items
-             FROM (SELECT line.item_id, line.quantity, item.name, item.unit_amount, item.stock, item.available
+                  sum(quantity * coalesce((terms).unit_amount, unit_amount))::bigint AS total_amount,
+                  array_to_json(array_agg(ROW (item_id, name, quantity, coalesce((terms).unit_amount, unit_amount),
+                                               coalesce((terms).options, '[]'))::public_order_item)) AS items
+             FROM (SELECT line.n, line.item_id, line.quantity, line.wanted, item.name, item.unit_amount, item.stock,
+                          item.available OR coalesce(item.sold_out_until <= (SELECT at FROM moment), false) AS available,
+                          CASE WHEN item.has_terms OR line.first_option <= line.last_option -- most lines have none
+                               THEN find_line_terms(c.restaurant_id, item.id, item.menu_id, item.unit_amount,
+                                                    ($22::uuid[])[line.first_option:line.last_option],
+                                                    (SELECT at FROM moment)) END AS terms
                      FROM unnest(($17::uuid[])[c.first_line:c.last_line],
-                                 ($18::integer[])[c.first_line:c.last_line]) WITH ORDINALITY
-                          AS line (item_id, quantity, n)
+                                 ($18::integer[])[c.first_line:c.last_line],
+                                 ($19::integer[])[c.first_line:c.last_line],
+                                 ($20::integer[])[c.first_line:c.last_line],
+                                 ($21::integer[])[c.first_line:c.last_line]) WITH ORDINALITY
+                          AS line (item_id, quantity, wanted, first_option, last_option, n)
                      LEFT JOIN menu_items item
                             ON item.restaurant_id = c.restaurant_id AND item.id = line.item_id
                     ORDER BY line.n -- once, for all of the aggregates
@@ -122,10 +141,10 @@ WITH moment AS MATERIALIZED (
 ), new_orders AS (
     INSERT INTO orders (id, restaurant_id, status, version, currency, total_amount, changed_by,
                         last_event_id, customer_id, customer_name, customer_phone, customer_address, note,
-                        created_at, updated_at, accept_at)
+                        line_notes, created_at, updated_at, accept_at)
     SELECT order_id, restaurant_id, 'PENDING', 1, currency, total_amount, actor_role,
            event_id, CASE actor_role WHEN 'customer' THEN actor_id END, customer_name, customer_phone,
-           customer_address, note, at, at, at + make_interval(secs => auto_accept_after_s)
+           customer_address, note, line_notes, at, at, at + make_interval(secs => auto_accept_after_s)
       FROM made
 ), new_items AS (
     INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
@@ -151,14 +170,15 @@ WITH moment AS MATERIALIZED (
 )
 SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, 1::bigint AS version, event_id,
        (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
-       NULL::text AS changed_by, NULL::text AS changed_at, previous_event_id
+       NULL::text AS changed_by, NULL::text AS changed_at, previous_event_id, NULL::bigint AS line, NULL::uuid AS culprit
   FROM made
 UNION ALL
-SELECT n, outcome, coalesce(unknown_item, unavailable_item, short_item), done_order, done_seq, done_version,
+SELECT n, outcome, coalesce(unknown_item, unavailable_item, item_ids[bad_line], short_item), done_order, done_seq, done_version,
        done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL,
        CASE outcome WHEN 'restaurant_closed'
             THEN (SELECT utc_text(next_opening(closed.open_times, greatest(now(), closed.paused_until)))
-                    FROM restaurants closed WHERE closed.id = decided.restaurant_id AND closed.accepting) END, NULL
+                    FROM restaurants closed WHERE closed.id = decided.restaurant_id AND closed.accepting) END, NULL,
+       bad_line, (bad_terms).culprit
   FROM decided
  WHERE outcome <> 'new'
  ORDER BY 1;

@@ -1,7 +1,7 @@
 -- api/orders/find_order.sql: one order with its customer's encrypted data. $1 uuid: order. One row or none.
 -- The public part is its latest event's, so that replies and events are the same bytes.
 SELECT o.restaurant_id, o.version, o.last_event_id, e.data,
-       o.customer_name, o.customer_phone, o.customer_address, o.note
+       o.customer_name, o.customer_phone, o.customer_address, o.note, o.line_notes
   FROM orders o
   JOIN order_events e ON e.order_id = o.id AND e.order_version = o.version
  WHERE o.id = $1::uuid;

@@ -25,6 +25,7 @@ enum {
     ORDER_PHONE,
     ORDER_ADDRESS,
     ORDER_NOTE,
+    ORDER_LINE_NOTES,
 };
 
 static void read_uuid(const PGresult *row, int column, struct osy_uuid *uuid)
@@ -34,24 +35,28 @@ static void read_uuid(const PGresult *row, int column, struct osy_uuid *uuid)
     (void)ok;
 }
 
-/* Appends the decrypted column as a JSON string, or null. */
+/* Appends the decrypted column as a JSON string, or null; line_notes are JSON already, and an empty list when there are
+ * none. */
 static bool append_column(struct osy_buffer *out, const struct osy_keyring *keyring,
                           const PGresult *row, int column, const struct osy_uuid *order_id,
                           struct osy_error *err)
 {
+    bool is_json = column == ORDER_LINE_NOTES;
     const struct osy_column place = {
         .table = "orders", .column = PQfname(row, column), .row_id = *order_id};
     struct osy_buffer plain = OSY_BUFFER_INIT;
     size_t length = 0;
     if (PQgetisnull(row, 0, column)) {
-        osy_buffer_text(out, "null");
+        osy_buffer_text(out, is_json ? "[]" : "null");
         return true;
     }
     unsigned char *stored =
         PQunescapeBytea((const unsigned char *)PQgetvalue(row, 0, column), &length);
     bool ok = stored ? osy_column_decrypt(keyring, &place, stored, length, &plain, err)
                      : osy_error_set(err, OSY_ERR_IO, "out of memory");
-    if (ok)
+    if (ok && is_json)
+        osy_buffer_append(out, plain.bytes, plain.length);
+    else if (ok)
         osy_buffer_json_bytes(out, plain.bytes, plain.length);
     PQfreemem(stored);
     osy_buffer_deinit(&plain);
@@ -69,7 +74,8 @@ static bool append_customer(struct osy_buffer *out, const struct osy_keyring *ke
     } members[] = {{",\"customer\":{\"name\":", ORDER_NAME},
                    {",\"phone\":", ORDER_PHONE},
                    {",\"address\":", ORDER_ADDRESS},
-                   {"},\"note\":", ORDER_NOTE}};
+                   {"},\"note\":", ORDER_NOTE},
+                   {",\"line_notes\":", ORDER_LINE_NOTES}};
     out->length--;
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         osy_buffer_text(out, members[i].text);

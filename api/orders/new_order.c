@@ -7,6 +7,8 @@
 
 enum {
     QUANTITY_MAX = 99,
+    LINE_OPTIONS_MAX = 20,
+    LINE_NOTE_MAX_CHARACTERS = 200,
     NAME_MAX_CHARACTERS = 100,
     PHONE_MIN_CHARACTERS = 5,
     PHONE_MAX_CHARACTERS = 32,
@@ -14,35 +16,103 @@ enum {
     NOTE_MAX_CHARACTERS = 300,
 };
 
-static bool has_item(const struct api_new_order *order, const struct osy_uuid *item_id)
+static bool has_option(const struct api_new_order *order, const struct api_order_line *line,
+                       const struct osy_uuid *option_id)
 {
-    for (size_t i = 0; i < order->line_count; i++) {
-        if (osy_uuid_equal(&order->lines[i].item_id, item_id))
+    for (size_t i = 0; i < line->option_count; i++) {
+        if (osy_uuid_equal(&order->options[line->first_option + i], option_id))
             return true;
     }
     return false;
+}
+
+/* The same item with the same options. */
+static bool is_same(const struct api_new_order *order, const struct api_order_line *one,
+                    const struct api_order_line *other)
+{
+    if (!osy_uuid_equal(&one->item_id, &other->item_id) || one->option_count != other->option_count)
+        return false;
+    for (size_t i = 0; i < one->option_count; i++) {
+        if (!has_option(order, other, &order->options[one->first_option + i]))
+            return false;
+    }
+    return true;
+}
+
+static bool has_line(const struct api_new_order *order, const struct api_order_line *line)
+{
+    for (size_t i = 0; i < order->line_count; i++) {
+        if (is_same(order, &order->lines[i], line))
+            return true;
+    }
+    return false;
+}
+
+static bool parse_options(json_t *options, const char *path, struct api_new_order *order,
+                          struct api_order_line *line, struct osy_error *err)
+{
+    struct osy_uuid id;
+    line->first_option = order->option_count;
+    for (size_t i = 0; i < json_array_size(options); i++) {
+        const char *text = json_string_value(json_array_get(options, i));
+        if (!text || !osy_uuid_parse(text, strlen(text), &id))
+            return osy_error_set(err, OSY_ERR_INVALID, "'%soptions[%zu]' must be a UUID", path, i);
+        if (has_option(order, line, &id))
+            return osy_error_set(err, OSY_ERR_INVALID, "'%soptions[%zu]' is there twice", path, i);
+        if (order->option_count == API_ORDER_OPTIONS_MAX)
+            return osy_error_set(err, OSY_ERR_INVALID, "'items' have more than %d options",
+                                 API_ORDER_OPTIONS_MAX);
+        order->options[order->option_count++] = id;
+        line->option_count++;
+    }
+    return true;
+}
+
+/* Appends to what becomes one encrypted column. A form sends an empty note when nothing was written into it. */
+static bool add_line_note(const char *path, const char *note, struct api_new_order *order,
+                          struct osy_error *err)
+{
+    char field[48];
+    struct api_text trimmed;
+    struct osy_buffer *notes = &order->line_notes;
+    if (*note == '\0')
+        return true;
+    snprintf(field, sizeof field, "%snote", path);
+    if (!api_text_trim(field, note, API_TEXT_MANY_LINES, &trimmed, err))
+        return false;
+    osy_buffer_printf(notes, "%s{\"line\":%zu,\"note\":", notes->length == 0 ? "[" : ",",
+                      order->line_count);
+    osy_buffer_json_bytes(notes, trimmed.bytes, trimmed.length);
+    osy_buffer_char(notes, '}');
+    return true;
 }
 
 static bool parse_line(json_t *json, size_t index, struct api_new_order *order,
                        struct osy_error *err)
 {
     char path[32];
-    struct osy_uuid item_id;
+    struct api_order_line line = {0};
     int64_t quantity = 0;
+    json_t *options = NULL;
+    const char *note = "";
     const struct osy_json_field fields[] = {
-        {"item_id", OSY_JSON_UUID, false, 0, 0, &item_id},
+        {"item_id", OSY_JSON_UUID, false, 0, 0, &line.item_id},
         {"quantity", OSY_JSON_INTEGER, false, 1, QUANTITY_MAX, &quantity},
+        {"options", OSY_JSON_ARRAY, true, 0, LINE_OPTIONS_MAX, &options},
+        {"note", OSY_JSON_STRING, true, 0, LINE_NOTE_MAX_CHARACTERS, &note},
         {0},
     };
     snprintf(path, sizeof path, "items[%zu].", index);
     if (!json_is_object(json))
         return osy_error_set(err, OSY_ERR_INVALID, "'items[%zu]' must be an object", index);
-    if (!osy_json_read(json, path, fields, err))
+    if (!osy_json_read(json, path, fields, err) ||
+        !parse_options(options, path, order, &line, err) || !add_line_note(path, note, order, err))
         return false;
-    if (has_item(order, &item_id))
-        return osy_error_set(err, OSY_ERR_INVALID, "'%sitem_id' is there twice", path);
-    order->lines[order->line_count++] =
-        (struct api_order_line){.item_id = item_id, .quantity = (int32_t)quantity};
+    line.quantity = (int32_t)quantity;
+    if (has_line(order, &line))
+        return osy_error_set(err, OSY_ERR_INVALID, "'%sitem_id' is there twice%s", path,
+                             line.option_count > 0 ? " with these options" : "");
+    order->lines[order->line_count++] = line;
     return true;
 }
 
@@ -55,6 +125,8 @@ static bool parse_lines(json_t *items, struct api_new_order *order, struct osy_e
         if (!parse_line(item, index, order, err))
             return false;
     }
+    if (order->line_notes.length > 0)
+        osy_buffer_char(&order->line_notes, ']');
     return true;
 }
 
@@ -119,4 +191,5 @@ void api_new_order_deinit(struct api_new_order *order)
 {
     json_decref(order->root);
     order->root = NULL;
+    osy_buffer_deinit(&order->line_notes);
 }

@@ -4,12 +4,16 @@
 
 #include "api/orders/command.h"
 #include "api/text.h"
+#include "shared/buffer.h"
 
 struct api_new_order {
     json_t *root; /* owned; the texts point into it */
     struct osy_uuid restaurant_id;
     size_t line_count;
     struct api_order_line lines[API_ORDER_LINES_MAX];
+    size_t option_count;
+    struct osy_uuid options[API_ORDER_OPTIONS_MAX];
+    struct osy_buffer line_notes; /* owned; empty: none; else as in struct api_order_draft */
     struct api_text name, phone, address;
     struct api_text note; /* length 0: none */
 };

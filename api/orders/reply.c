@@ -1,6 +1,7 @@
 #include "api/orders/reply.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "api/http/request.h"
 
@@ -22,6 +23,11 @@ static const struct problem problems[API_ORDER_OUTCOME_COUNT] = {
                                           "Orders cannot reach the restaurant now."},
     [API_ORDER_UNKNOWN_ITEM] = {422, "UNKNOWN_ITEM", "The restaurant does not sell this item."},
     [API_ORDER_ITEM_UNAVAILABLE] = {409, "ITEM_UNAVAILABLE", "The item is not available now."},
+    [API_ORDER_UNKNOWN_OPTION] = {422, "UNKNOWN_OPTION", "The item does not have this option."},
+    [API_ORDER_OPTION_UNAVAILABLE] = {409, "OPTION_UNAVAILABLE",
+                                      "The option is not available now."},
+    [API_ORDER_OPTION_COUNT] = {422, "OPTION_COUNT",
+                                "Too few or too many options of a group were chosen."},
     [API_ORDER_OUT_OF_STOCK] = {409, "OUT_OF_STOCK", "There are not so many of the item left."},
     [API_ORDER_NOT_FOUND] = {404, "ORDER_NOT_FOUND", "There is no such order."},
     [API_ORDER_CONFLICT] = {409, "ORDER_CONFLICT",
@@ -54,6 +60,19 @@ void api_order_append_result(struct osy_buffer *out, const struct api_order_comm
     api_order_append_position(out, OSY_POSITION_ORDER, result->version, &result->event_id);
 }
 
+/* Which line it is, from 0 on as in the request, and what of its options is wrong. */
+static void append_option(struct osy_buffer *out, const struct api_order_result *result)
+{
+    char culprit_id[OSY_UUID_TEXT_BYTES];
+    bool is_group = result->outcome == API_ORDER_OPTION_COUNT;
+    if (!is_group && result->outcome != API_ORDER_UNKNOWN_OPTION &&
+        result->outcome != API_ORDER_OPTION_UNAVAILABLE)
+        return;
+    osy_uuid_format(&result->culprit_id, culprit_id);
+    osy_buffer_printf(out, ",\"line\":%" PRIu64 ",\"%s\":\"%s\"", result->line - 1,
+                      is_group ? "group_id" : "option_id", culprit_id);
+}
+
 static void append_members(struct osy_buffer *out, const struct api_order_result *result)
 {
     char item_id[OSY_UUID_TEXT_BYTES];
@@ -70,6 +89,7 @@ static void append_members(struct osy_buffer *out, const struct api_order_result
     } else if (!osy_uuid_is_nil(&result->item_id)) {
         osy_uuid_format(&result->item_id, item_id);
         osy_buffer_printf(out, "\"item_id\":\"%s\"", item_id);
+        append_option(out, result);
     }
 }
 

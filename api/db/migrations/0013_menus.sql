@@ -102,6 +102,7 @@ BEGIN
 END $$;
 
 CREATE TYPE public_order_option AS (option_id uuid, group_name text, name text, amount bigint);
+ALTER TYPE public_order_item ADD ATTRIBUTE options json; -- those that were chosen; unit_amount has theirs in it
 
 -- On which terms a line of an order is taken, for items that have_terms and lines with options.
 -- problem: null, or unknown_option, option_unavailable (culprit: the option), option_count (culprit: the group of which

@@ -16,11 +16,21 @@ export interface Customer {
 export interface OrderDetails extends Order {
   customer?: Customer;
   note?: string | null;
+  /** What was written to single lines: their places in `items`. */
+  line_notes?: { line: number; note: string }[];
+}
+
+export interface NewOrderItem {
+  item_id: string;
+  quantity: number;
+  /** Ids: what is chosen of the item's groups of options. */
+  options?: string[];
+  note?: string;
 }
 
 export interface NewOrder {
   restaurant_id: string;
-  items: { item_id: string; quantity: number }[];
+  items: NewOrderItem[];
   customer: Customer;
   note?: string;
 }

@@ -11,12 +11,23 @@ export type OrderStatus =
   | 'REJECTED'
   | 'CANCELLED';
 
+/** An option as it was sold. */
+export interface OrderOption {
+  option_id: string;
+  group_name: string;
+  name: string;
+  /** In the currency's minor unit. */
+  amount: number;
+}
+
 export interface OrderItem {
   item_id: string;
   name: string;
   quantity: number;
-  /** In the currency's minor unit. */
+  /** Of one with its options, in the currency's minor unit. */
   unit_amount: number;
+  /** Absent in orders of old. */
+  options?: OrderOption[];
 }
 
 export interface Order {

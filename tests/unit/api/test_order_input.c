@@ -132,6 +132,31 @@ static void a_new_order_is_read(void **state)
     assert_true(parse("{" RESTAURANT ",\"items\":[" ITEM "]," CUSTOMER ",\"note\":\"\"}", &err));
 }
 
+#define BURGER  "{\"item_id\":\"01890000-0000-7000-8000-100100000002\",\"quantity\":1,\"options\":["
+#define CHEESE  "\"01890000-0000-7000-8000-200100000001\""
+#define ONIONS  "\"01890000-0000-7000-8000-200100000002\""
+#define UNKNOWN "\"01890000-0000-7000-8000\""
+
+static void lines_have_options_and_notes(void **state)
+{
+    static const char body[] =
+        "{" RESTAURANT ",\"items\":[" ITEM "," BURGER CHEESE "," ONIONS
+        "],\"note\":\" no \\\"salt\\\" \"}," BURGER ONIONS "]}]," CUSTOMER "}";
+    struct api_new_order order;
+    struct osy_error err = {0};
+    (void)state;
+    assert_true(api_new_order_parse(body, sizeof body - 1, &order, &err));
+    assert_int_equal(order.line_count, 3);
+    assert_int_equal(order.lines[0].option_count, 0);
+    assert_int_equal(order.lines[1].first_option, 0);
+    assert_int_equal(order.lines[1].option_count, 2);
+    assert_int_equal(order.lines[2].first_option, 2);
+    assert_int_equal(order.lines[2].option_count, 1);
+    assert_true(osy_uuid_equal(&order.options[1], &order.options[2]));
+    assert_string_equal(order.line_notes.bytes, "[{\"line\":1,\"note\":\"no \\\"salt\\\"\"}]");
+    api_new_order_deinit(&order);
+}
+
 static void a_bad_new_order_names_the_field(void **state)
 {
     static const struct {
@@ -140,6 +165,13 @@ static void a_bad_new_order_names_the_field(void **state)
         {"{\"items\":[" ITEM "]," CUSTOMER "}", "restaurant_id"},
         {"{" RESTAURANT ",\"items\":[]," CUSTOMER "}", "items"},
         {"{" RESTAURANT ",\"items\":[" ITEM "," ITEM "]," CUSTOMER "}", "items[1].item_id"},
+        {"{" RESTAURANT ",\"items\":[" BURGER CHEESE "," ONIONS "]}," BURGER ONIONS "," CHEESE
+         "]}]," CUSTOMER "}",
+         "items[1].item_id"},
+        {"{" RESTAURANT ",\"items\":[" BURGER CHEESE "," CHEESE "]}]," CUSTOMER "}",
+         "items[0].options[1]"},
+        {"{" RESTAURANT ",\"items\":[" BURGER UNKNOWN "]}]," CUSTOMER "}", "items[0].options[0]"},
+        {"{" RESTAURANT ",\"items\":[" BURGER "],\"note\":\" \"}]," CUSTOMER "}", "items[0].note"},
         {"{" RESTAURANT ",\"items\":[7]," CUSTOMER "}", "items[0]"},
         {"{" RESTAURANT ",\"items\":[{\"item_id\":\"x\",\"quantity\":1}]," CUSTOMER "}",
          "items[0].item_id"},
@@ -174,6 +206,7 @@ int main(void)
         cmocka_unit_test(outcomes_have_names_that_parse_back),
         cmocka_unit_test(a_text_is_trimmed_and_has_no_control_characters),
         cmocka_unit_test(a_new_order_is_read),
+        cmocka_unit_test(lines_have_options_and_notes),
         cmocka_unit_test(a_bad_new_order_names_the_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
