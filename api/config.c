@@ -138,7 +138,7 @@ static bool check_networks(const char *name, const char *list, struct osy_error 
 {
     struct api_networks *networks = api_networks_create(list, err);
     api_networks_destroy(networks);
-    return networks || osy_error_prefix(err, name);
+    return networks || osy_error_prefix(err, "%s", name);
 }
 
 /* Where Redis is; a command that needs none may go without. */
