@@ -43,6 +43,8 @@ static const struct osy_setting settings[] = {
     BOOL(webhook_allow_private, "ORDERSYNC_WEBHOOK_ALLOW_PRIVATE", "false",
          "serve, work: webhooks may lead to private addresses, to any port and over plain HTTP"),
     STRING(environment, "ORDERSYNC_ENV", "", 0, 64, "name of this installation"),
+    STRING(phone_country, "ORDERSYNC_PHONE_COUNTRY", "82", 1, 3,
+           "country code of phone numbers that are written without one; never to be changed"),
 
     ADDRESS(listen, "ORDERSYNC_LISTEN", "127.0.0.1:8081", "serve: address of the API"),
     STRING(trusted_proxies, "ORDERSYNC_TRUSTED_PROXIES", "127.0.0.1", 0, 2000,
@@ -134,6 +136,12 @@ static bool require(const char *value, unsigned needs, unsigned need, const char
     return osy_error_set(err, OSY_ERR_INVALID, "%s is required", name);
 }
 
+static bool check_country(const char *code, struct osy_error *err)
+{
+    return code[strspn(code, "0123456789")] == '\0' ||
+           osy_error_set(err, OSY_ERR_INVALID, "ORDERSYNC_PHONE_COUNTRY must be digits");
+}
+
 static bool check_networks(const char *name, const char *list, struct osy_error *err)
 {
     struct api_networks *networks = api_networks_create(list, err);
@@ -157,6 +165,7 @@ bool api_config_load(struct api_config *config, unsigned needs, struct osy_error
         return false;
     return check_networks("ORDERSYNC_TRUSTED_PROXIES", config->trusted_proxies, err) &&
            check_networks("ORDERSYNC_RATE_EXEMPT", config->rate_exempt, err) &&
+           check_country(config->phone_country, err) &&
            require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
                    err) &&
            choose_redis(config, needs, err) &&

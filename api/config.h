@@ -10,7 +10,8 @@
 
 struct api_config {
     /* common */
-    char *database_url, *redis_url, *redis_urls, *keys_dir, *log_level, *public_url, *environment;
+    char *database_url, *redis_url, *redis_urls, *keys_dir, *log_level, *public_url, *environment,
+        *phone_country;
     bool webhook_allow_private;
     const char *redis; /* whichever of the two is set; borrowed from it; NULL: neither */
     /* serve */

@@ -8,6 +8,7 @@
 struct api_config;
 struct api_health;
 struct api_order_writer;
+struct api_subject_keys;
 struct api_workers;
 struct osy_keyring;
 struct osy_metrics;
@@ -25,4 +26,5 @@ struct api_context {
     struct osy_revocation_feed *revocations; /* loop; NULL in `work` */
     struct api_workers *workers;             /* loop */
     struct api_order_writer *writer;         /* loop; NULL in `work` */
+    struct api_subject_keys *subject_keys;   /* loop; NULL in `work` */
 };

@@ -28,6 +28,7 @@
 #include "api/main.h"
 #include "api/orders/routes.h"
 #include "api/orders/writer.h"
+#include "api/privacy/subject_keys.h"
 #include "api/restaurants/routes.h"
 #include "shared/jwt.h"
 #include "shared/keys.h"
@@ -157,6 +158,14 @@ static void on_revocations_stale(void *context, bool is_stale)
         OSY_INFO("revocations_known");
 }
 
+/* One who was erased is revoked with it. */
+static void on_revoked(void *opaque, const struct osy_revocation *revocation)
+{
+    struct process *process = opaque;
+    if (revocation->kind == OSY_REVOCATION_USER && process->context.subject_keys)
+        api_subject_keys_forget(process->context.subject_keys, &revocation->id);
+}
+
 static void on_redis_message(void *context, const char *channel, size_t channel_length,
                              const char *message, size_t length)
 {
@@ -191,7 +200,9 @@ static bool start_redis(struct process *process, struct osy_error *err)
                                               .application_name = "ordersync-revocations",
                                               .interval_ms = config->revocation_poll_ms,
                                               .max_age_ms = config->revocation_max_age_ms,
-                                              .on_stale = on_revocations_stale});
+                                              .on_revoked = on_revoked,
+                                              .on_stale = on_revocations_stale,
+                                              .context = process});
     osy_revocation_feed_attach(context->revocations, context->redis);
     return true;
 }
@@ -243,6 +254,7 @@ static bool start_context(struct process *process, struct osy_error *err)
         err);
     if (!context->workers)
         return false;
+    context->subject_keys = api_subject_keys_create(context);
     context->health = api_health_create(&process->loop, config, context->metrics, err);
     return context->health != NULL;
 }
@@ -313,6 +325,7 @@ static void stop(struct process *process)
     if (process->is_stopping)
         flush_publications(process);
     osy_revocation_feed_destroy(context->revocations);
+    api_subject_keys_destroy(context->subject_keys);
     osy_redis_shards_destroy(context->redis);
     api_publisher_destroy(process->publisher);
     api_limiter_destroy(process->limiter);

@@ -43,14 +43,16 @@ enum create_column {
     CREATE_LAST_OPTION,
     CREATE_OPTION,
     CREATE_LINE_NOTES,
+    CREATE_DATA_KEY,
+    CREATE_PHONE_INDEX,
     CREATE_COLUMN_COUNT,
 };
 
 static const enum osy_pg_type create_types[CREATE_COLUMN_COUNT] = {
-    OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,
-    OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
-    OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_INT4,
-    OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_BYTEA,
+    OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,
+    OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
+    OSY_PG_INT4, OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_INT4,
+    OSY_PG_UUID, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
 };
 
 /* Parameters of change_orders.sql, in order. */
@@ -206,6 +208,10 @@ static void add_create(struct statement *create, const struct api_order_command 
     osy_pg_array_add(&columns[CREATE_LINE_NOTES],
                      draft->line_notes.length ? draft->line_notes.bytes : NULL,
                      draft->line_notes.length);
+    osy_pg_array_add(&columns[CREATE_DATA_KEY],
+                     draft->data_key.length ? draft->data_key.bytes : NULL, draft->data_key.length);
+    osy_pg_array_add(&columns[CREATE_PHONE_INDEX],
+                     draft->has_phone_index ? draft->phone_index : NULL, sizeof draft->phone_index);
     osy_pg_array_add_int4(&columns[CREATE_FIRST_LINE],
                           (int32_t)columns[CREATE_LINE_ITEM].count + 1);
     for (size_t i = 0; i < draft->line_count; i++)

@@ -73,6 +73,7 @@ void api_order_command_destroy(struct api_order_command *command)
         osy_buffer_deinit(&command->draft.note);
         osy_buffer_deinit(&command->draft.line_notes);
         free(command->draft.options);
+        osy_buffer_deinit(&command->draft.data_key);
     }
     free(command->result.data);
     memset(command, 0, sizeof *command);

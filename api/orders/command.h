@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/blind_index.h"
 #include "shared/buffer.h"
 #include "shared/event.h"
 #include "shared/trace.h"
@@ -70,7 +71,7 @@ struct api_order_line {
     size_t first_option, option_count;
 };
 
-/* A new order. The personal columns are encrypted already (shared/column_cipher.h). */
+/* A new order. The personal columns are encrypted already (api/privacy/order_cipher.h). */
 struct api_order_draft {
     size_t line_count;
     struct api_order_line lines[API_ORDER_LINES_MAX];
@@ -79,6 +80,9 @@ struct api_order_draft {
     struct osy_buffer note; /* empty: none, */
     struct osy_buffer
         line_notes; /* as here: JSON, an array of objects of line (from 0 on) and note */
+    struct osy_buffer data_key; /* wrapped; empty: the customer's own */
+    bool has_phone_index;
+    uint8_t phone_index[OSY_BLIND_INDEX_BYTES];
 };
 
 struct api_order_change {

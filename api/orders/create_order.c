@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/auth/principal.h"
 #include "api/config.h"
 #include "api/context.h"
 #include "api/http/request.h"
@@ -12,14 +13,18 @@
 #include "api/orders/reply.h"
 #include "api/orders/scope.h"
 #include "api/orders/writer.h"
+#include "api/privacy/order_cipher.h"
+#include "api/privacy/subject_keys.h"
 #include "shared/alloc.h"
-#include "shared/column_cipher.h"
 #include "shared/log.h"
 #include "shared/tracking_token.h"
 
+/* A request on its way through the order writer; first, perhaps, to its customer's key. */
 struct waiting {
     struct api_context *context;
     struct api_request *request;
+    struct api_order_command *command;
+    struct api_new_order order; /* until it is submitted */
 };
 
 static void append_socket_url(struct osy_buffer *out, const char *public_url,
@@ -59,12 +64,11 @@ static void on_created(struct api_order_command *command)
     free(waiting);
 }
 
-static bool encrypt(const struct osy_keyring *keyring, const struct osy_uuid *order_id,
-                    const char *column, const struct api_text *plain, struct osy_buffer *out,
-                    struct osy_error *err)
+static void give_up(struct waiting *waiting, struct api_order_command *command)
 {
-    const struct osy_column place = {.table = "orders", .column = column, .row_id = *order_id};
-    return osy_column_encrypt(keyring, &place, plain->bytes, plain->length, out, err);
+    api_new_order_deinit(&waiting->order);
+    free(waiting);
+    api_order_command_destroy(command);
 }
 
 /* NULL: there are none. */
@@ -77,64 +81,99 @@ static struct osy_uuid *copy_options(const struct api_new_order *order)
     return options;
 }
 
-static bool fill_draft(const struct osy_keyring *keyring, const struct api_new_order *order,
-                       struct api_order_command *command, struct osy_error *err)
+static void copy_lines(const struct api_new_order *order, struct api_order_draft *draft)
 {
-    struct api_order_draft *draft = &command->draft;
-    const struct osy_uuid *id = &command->order_id;
-    const struct api_text line_notes = {order->line_notes.bytes, order->line_notes.length};
     draft->line_count = order->line_count;
     memcpy(draft->lines, order->lines, order->line_count * sizeof *order->lines);
     draft->options = copy_options(order);
-    return encrypt(keyring, id, "customer_name", &order->name, &draft->name, err) &&
-           encrypt(keyring, id, "customer_phone", &order->phone, &draft->phone, err) &&
-           encrypt(keyring, id, "customer_address", &order->address, &draft->address, err) &&
-           (order->note.length == 0 ||
-            encrypt(keyring, id, "note", &order->note, &draft->note, err)) &&
-           (line_notes.length == 0 ||
-            encrypt(keyring, id, "line_notes", &line_notes, &draft->line_notes, err));
+}
+
+static void seal_and_submit(struct waiting *waiting, const struct osy_data_key *customer)
+{
+    struct api_context *context = waiting->context;
+    struct api_order_command *command = waiting->command;
+    struct osy_error err = {0};
+    if (!api_order_seal(context->keyring, context->config->phone_country, customer, &waiting->order,
+                        command, &err)) {
+        OSY_ERROR("encryption_failed", OSY_ERR(&err));
+        api_reply_error(waiting->request, 500, "INTERNAL_ERROR", NULL, NULL);
+        give_up(waiting, command);
+        return;
+    }
+    if (!api_order_writer_submit(context->writer, command)) {
+        api_reply_overloaded(waiting->request);
+        give_up(waiting, command);
+        return;
+    }
+    api_new_order_deinit(&waiting->order);
+}
+
+static void on_customer_key(void *opaque, const struct osy_data_key *key,
+                            const struct osy_error *err)
+{
+    struct waiting *waiting = opaque;
+    if (key) {
+        seal_and_submit(waiting, key);
+        return;
+    }
+    if (err->code == OSY_ERR_DENIED)
+        api_reply_error(waiting->request, 401, "UNAUTHENTICATED", err->message, NULL);
+    else
+        api_reply_database_error(waiting->request, err);
+    give_up(waiting, waiting->command);
+}
+
+/* A customer's first order in a while waits for the customer's key; all others go on at once. */
+static void find_key_and_submit(struct waiting *waiting)
+{
+    struct api_subject_keys *keys = waiting->context->subject_keys;
+    const struct api_principal *principal = api_request_principal(waiting->request);
+    const struct osy_data_key *key = NULL;
+    if (principal->kind != API_PRINCIPAL_USER || principal->claims.role != OSY_ROLE_CUSTOMER) {
+        seal_and_submit(waiting, NULL);
+        return;
+    }
+    key = api_subject_keys_find(keys, &principal->claims.subject);
+    if (key) {
+        seal_and_submit(waiting, key);
+        return;
+    }
+    if (!api_subject_keys_fetch(keys, &principal->claims.subject, on_customer_key, waiting)) {
+        api_reply_overloaded(waiting->request);
+        give_up(waiting, waiting->command);
+    }
 }
 
 void api_handle_create_order(struct api_context *context, struct api_request *request)
 {
     struct osy_error err = {0};
-    struct api_new_order order;
+    struct waiting *waiting = NULL;
+    struct api_order_command *command = NULL;
     size_t length = 0;
     const char *body = api_request_body(request, &length);
     if (!api_order_writer_has_room(context->writer)) {
         api_reply_overloaded(request);
         return;
     }
-    if (!api_new_order_parse(body, length, &order, &err)) {
+    waiting = osy_alloc(sizeof *waiting);
+    waiting->context = context;
+    waiting->request = request;
+    if (!api_new_order_parse(body, length, &waiting->order, &err)) {
         api_reply_invalid(request, &err);
+        free(waiting);
         return;
     }
-    struct api_order_command *command = api_order_command_create(NULL);
-    struct waiting *waiting = osy_alloc(sizeof *waiting);
-    *waiting = (struct waiting){context, request};
+    waiting->command = command = api_order_command_create(NULL);
     command->order_id = osy_uuid_v7();
-    command->restaurant_id = order.restaurant_id;
+    command->restaurant_id = waiting->order.restaurant_id;
     command->on_done = on_created;
     command->context = waiting;
     api_scope_note_actor(request, command);
-
     if (!api_order_idempotency_read(request, command, &err)) {
         api_reply_invalid(request, &err);
-        goto refused;
+        give_up(waiting, command);
+        return;
     }
-    if (!fill_draft(context->keyring, &order, command, &err)) {
-        OSY_ERROR("encryption_failed", OSY_ERR(&err));
-        api_reply_error(request, 500, "INTERNAL_ERROR", NULL, NULL);
-        goto refused;
-    }
-    if (!api_order_writer_submit(context->writer, command)) {
-        api_reply_overloaded(request);
-        goto refused;
-    }
-    api_new_order_deinit(&order);
-    return;
-refused:
-    free(waiting);
-    api_order_command_destroy(command);
-    api_new_order_deinit(&order);
+    copy_lines(&waiting->order, &command->draft);
+    find_key_and_submit(waiting);
 }

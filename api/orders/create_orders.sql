@@ -14,6 +14,7 @@
 --   $22 option uuid[]
 -- and per command again:
 --   $23 line_notes bytea[] (encrypted)
+--   $24 data_key bytea[]  (wrapped; null: the customer's)                 $25 phone_index bytea[]
 --
 -- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
 -- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The next two
@@ -52,10 +53,10 @@ WITH moment AS MATERIALIZED (
            END AS verdict
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[],
                   $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
-                  $14::bytea[], $15::integer[], $16::integer[], $23::bytea[]) WITH ORDINALITY
+                  $14::bytea[], $15::integer[], $16::integer[], $23::bytea[], $24::bytea[], $25::bytea[]) WITH ORDINALITY
            AS c (order_id, restaurant_id, code, event_id, audit_id, actor_role, actor_id, traceparent,
                  key_hash, body_hash, customer_name, customer_phone, customer_address, note,
-                 first_line, last_line, line_notes, n)
+                 first_line, last_line, line_notes, data_key, phone_index, n)
       LEFT JOIN restaurants restaurant ON restaurant.id = c.restaurant_id
       LEFT JOIN restaurant_reachability reachability ON reachability.restaurant_id = c.restaurant_id -- none: not known
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
@@ -141,10 +142,10 @@ WITH moment AS MATERIALIZED (
 ), new_orders AS (
     INSERT INTO orders (id, restaurant_id, status, version, currency, total_amount, changed_by,
                         last_event_id, customer_id, customer_name, customer_phone, customer_address, note,
-                        line_notes, created_at, updated_at, accept_at)
+                        line_notes, data_key, phone_index, created_at, updated_at, accept_at)
     SELECT order_id, restaurant_id, 'PENDING', 1, currency, total_amount, actor_role,
            event_id, CASE actor_role WHEN 'customer' THEN actor_id END, customer_name, customer_phone,
-           customer_address, note, line_notes, at, at, at + make_interval(secs => auto_accept_after_s)
+           customer_address, note, line_notes, data_key, phone_index, at, at, at + make_interval(secs => auto_accept_after_s)
       FROM made
 ), new_items AS (
     INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)

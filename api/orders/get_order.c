@@ -10,8 +10,8 @@
 #include "api/http/workers.h"
 #include "api/orders/handlers.h"
 #include "api/orders/reply.h"
+#include "api/privacy/order_cipher.h"
 #include "embedded/api_core.h"
-#include "shared/column_cipher.h"
 #include "shared/log.h"
 #include "shared/pg.h"
 
@@ -26,6 +26,7 @@ enum {
     ORDER_ADDRESS,
     ORDER_NOTE,
     ORDER_LINE_NOTES,
+    ORDER_DATA_KEY, /* and the two behind it: see api_order_opener_init */
 };
 
 static void read_uuid(const PGresult *row, int column, struct osy_uuid *uuid)
@@ -35,32 +36,16 @@ static void read_uuid(const PGresult *row, int column, struct osy_uuid *uuid)
     (void)ok;
 }
 
-/* Appends the decrypted column as a JSON string, or null; line_notes are JSON already, and an empty list when there are
- * none. */
-static bool append_column(struct osy_buffer *out, const struct osy_keyring *keyring,
-                          const PGresult *row, int column, const struct osy_uuid *order_id,
-                          struct osy_error *err)
+/* Appends the decrypted notes of the lines, which are a JSON array already; an empty one when there are none. */
+static bool append_line_notes(struct osy_buffer *out, const struct api_order_opener *opener,
+                              const PGresult *row, struct osy_error *err)
 {
-    bool is_json = column == ORDER_LINE_NOTES;
-    const struct osy_column place = {
-        .table = "orders", .column = PQfname(row, column), .row_id = *order_id};
-    struct osy_buffer plain = OSY_BUFFER_INIT;
-    size_t length = 0;
-    if (PQgetisnull(row, 0, column)) {
-        osy_buffer_text(out, is_json ? "[]" : "null");
-        return true;
-    }
-    unsigned char *stored =
-        PQunescapeBytea((const unsigned char *)PQgetvalue(row, 0, column), &length);
-    bool ok = stored ? osy_column_decrypt(keyring, &place, stored, length, &plain, err)
-                     : osy_error_set(err, OSY_ERR_IO, "out of memory");
-    if (ok && is_json)
-        osy_buffer_append(out, plain.bytes, plain.length);
-    else if (ok)
-        osy_buffer_json_bytes(out, plain.bytes, plain.length);
-    PQfreemem(stored);
-    osy_buffer_deinit(&plain);
-    return ok;
+    bool is_there = false;
+    if (!api_order_opener_read(opener, row, 0, ORDER_LINE_NOTES, out, &is_there, err))
+        return false;
+    if (!is_there)
+        osy_buffer_text(out, "[]");
+    return true;
 }
 
 /* Opens the order's object again and adds what only the restaurant may see. */
@@ -74,16 +59,21 @@ static bool append_customer(struct osy_buffer *out, const struct osy_keyring *ke
     } members[] = {{",\"customer\":{\"name\":", ORDER_NAME},
                    {",\"phone\":", ORDER_PHONE},
                    {",\"address\":", ORDER_ADDRESS},
-                   {"},\"note\":", ORDER_NOTE},
-                   {",\"line_notes\":", ORDER_LINE_NOTES}};
+                   {"},\"note\":", ORDER_NOTE}};
+    struct api_order_opener opener;
+    bool ok = api_order_opener_init(&opener, keyring, order_id, row, 0, ORDER_DATA_KEY, err);
+    if (!ok)
+        return false;
     out->length--;
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+    for (size_t i = 0; ok && i < sizeof members / sizeof members[0]; i++) {
         osy_buffer_text(out, members[i].text);
-        if (!append_column(out, keyring, row, members[i].column, order_id, err))
-            return false;
+        ok = api_order_opener_append_json(&opener, row, 0, members[i].column, out, err);
     }
+    osy_buffer_text(out, ",\"line_notes\":");
+    ok = ok && append_line_notes(out, &opener, row, err);
     osy_buffer_char(out, '}');
-    return true;
+    api_order_opener_deinit(&opener);
+    return ok;
 }
 
 static void reply_order(struct api_worker *worker, struct api_request *request, const PGresult *row,

@@ -12,9 +12,9 @@ export interface Customer {
   address: string;
 }
 
-/** What staff see of one order; the customer's own view lacks customer and note. */
+/** What staff see of one order; the customer's own view lacks customer and note. All of it is null once it was erased. */
 export interface OrderDetails extends Order {
-  customer?: Customer;
+  customer?: { [Field in keyof Customer]: string | null };
   note?: string | null;
   /** What was written to single lines: their places in `items`. */
   line_notes?: { line: number; note: string }[];

@@ -41,6 +41,7 @@ export const calls = {
     [RESTAURANT, 'NULL', ORDER, '101'],
     [RESTAURANT, `'{REJECTED,CANCELLED}'`, 'NULL', '51'], // there are none: the whole history of the restaurant is read, but of no other
   ],
+  'api/privacy/ensure_subject_key.sql': [[USER, ORDER, `'\\x00'`]],
   'api/presence/delete_old_devices.sql': [['90', '1000']],
   'api/presence/delete_old_receipts.sql': [['35', '1000']],
   'api/presence/judge_reachability.sql': [['true']],

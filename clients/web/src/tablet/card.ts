@@ -114,11 +114,12 @@ function drawPerson(customer: CustomerState): Child {
   if (customer === 'failed') return h('p', { class: 'person' }, t().customerFailed);
   if (!customer.customer) return null;
   const { name, phone, address } = customer.customer;
+  if (name === null || phone === null) return h('p', { class: 'person' }, t().customerErased);
   return h(
     'p',
     { class: 'person' },
     h('b', {}, name),
     h('a', { href: `tel:${phone.replace(/[^+\d]/g, '')}` }, phone),
-    h('span', {}, address),
+    h('span', {}, address ?? ''),
   );
 }
