@@ -36,7 +36,9 @@ static void copy_digits(const char *phone, size_t length, char digits[PHONE_DIGI
 
 static bool starts_with(const char *text, const char *start)
 {
-    return strncmp(text, start, strlen(start)) == 0;
+    while (*start && *text == *start)
+        text++, start++;
+    return !*start;
 }
 
 /* "010-1234-5678", "+82 10 1234 5678", "0082 (0)10 12345678": all become "82" and "1012345678". */
