@@ -8,8 +8,9 @@ WITH revoked AS (
     ON CONFLICT (kind, id) DO UPDATE
        SET revoked_at = greatest(revocations.revoked_at, excluded.revoked_at), reason = excluded.reason
     RETURNING kind, id, revoked_at
-), audit AS (
-    INSERT INTO audit_logs (id, at, actor_role, actor_id, action, subject_id, trace_id)
-    SELECT $6::uuid, now(), $4, $5::uuid, kind || '.revoked', id, $7 FROM revoked
+), audited AS MATERIALIZED (
+    SELECT record_audits(ARRAY[ROW ($6::uuid, clock_timestamp(), NULL, $4, $5::uuid, NULL, NULL, kind || '.revoked', id,
+                                    $7, NULL, NULL)::audit_entry])
+      FROM revoked
 )
-SELECT floor(extract(epoch FROM revoked_at))::bigint, utc_text(revoked_at) FROM revoked;
+SELECT floor(extract(epoch FROM revoked_at))::bigint, utc_text(revoked_at) FROM revoked CROSS JOIN audited;

@@ -56,9 +56,10 @@ WITH moment AS MATERIALIZED (
     INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, data)
     SELECT restaurant_id, seq, order_id, NULL, event_id, 'order.alerted', at, traceparent, alerted_data
       FROM rung
-), new_audit AS (
-    INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id, trace_id)
-    SELECT gen_random_uuid(), at, restaurant_id, 'system', 'order.alerted', order_id, substr(traceparent, 4, 32)
+), new_audit AS MATERIALIZED (
+    SELECT record_audits(array_agg(ROW (gen_random_uuid(), at, restaurant_id, 'system', NULL, NULL, NULL,
+                                        'order.alerted', order_id, substr(traceparent, 4, 32), NULL,
+                                        NULL)::audit_entry))
       FROM rung
 ), recorded AS (
     INSERT INTO order_alerts (order_id, step, restaurant_id, at, reason, action, target, waiting_ms, outcome,
@@ -80,7 +81,7 @@ WITH moment AS MATERIALIZED (
 )
 SELECT 'publish' AS what, restaurant_id, order_id, NULL::bigint AS version, seq, event_id,
        floor(extract(epoch FROM at) * 1000)::bigint AS time_ms, traceparent, alerted_data, previous_event_id
-  FROM rung
+  FROM rung CROSS JOIN new_audit -- or else it would not be run
 UNION ALL
 SELECT 'reject', restaurant_id, order_id, version, NULL, NULL, NULL, NULL, NULL, NULL
   FROM waiting

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/auth/principal.h"
+#include "api/audit/values.h"
+#include "api/context.h"
 #include "api/db/scope.h"
 #include "api/escalation/handlers.h"
 #include "api/http/request.h"
@@ -53,14 +54,23 @@ static void write_step(const PGresult *ladder, int row, struct osy_buffer *body)
     osy_buffer_char(body, '}');
 }
 
-static void reply_ladder(struct api_request *request, const PGresult *ladder)
+static void write_ladder(const PGresult *ladder, struct osy_buffer *body)
+{
+    bool is_own = *PQgetvalue(ladder, 0, LADDER_IS_OWN) == 't';
+    osy_buffer_printf(body, "{\"is_default\":%s,\"steps\":[", is_own ? "false" : "true");
+    for (int row = 0; row < PQntuples(ladder); row++)
+        write_step(ladder, row, body);
+    osy_buffer_text(body, "]}");
+}
+
+static void reply_found(struct api_request *request, const PGresult *ladder)
 {
     struct osy_buffer body = OSY_BUFFER_INIT;
-    bool is_own = *PQgetvalue(ladder, 0, LADDER_IS_OWN) == 't';
-    osy_buffer_printf(&body, "{\"is_default\":%s,\"steps\":[", is_own ? "false" : "true");
-    for (int row = 0; row < PQntuples(ladder); row++)
-        write_step(ladder, row, &body);
-    osy_buffer_text(&body, "]}");
+    if (PQntuples(ladder) == 0) {
+        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", "There is no such restaurant.", NULL);
+        return;
+    }
+    write_ladder(ladder, &body);
     api_reply_json(request, 200, &body);
 }
 
@@ -76,10 +86,8 @@ static void find_and_reply(struct api_worker *worker, struct api_request *reques
         api_db_query(worker->pg, &scope, sql_find_ladder, 1, (const char *const[]){id}, &err);
     if (!ladder)
         api_reply_database_error(request, &err);
-    else if (PQntuples(ladder) == 0)
-        api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", "There is no such restaurant.", NULL);
     else
-        reply_ladder(request, ladder);
+        reply_found(request, ladder);
     PQclear(ladder);
 }
 
@@ -175,44 +183,65 @@ static bool read_steps(json_t *root, json_t **steps, struct osy_error *err)
     return root && osy_json_read(root, "", fields, err) && check_steps(*steps, err);
 }
 
-static bool run(struct osy_pg *pg, const char *sql, int count, const char *const *values,
-                struct osy_error *err)
+static bool record(struct api_worker *worker, const struct osy_uuid *restaurant_id,
+                   const PGresult *before, const PGresult *after, struct osy_error *err)
 {
-    PGresult *result = osy_pg_query(pg, sql, count, values, err);
-    PQclear(result);
-    return result != NULL;
+    struct osy_buffer old_json = OSY_BUFFER_INIT, new_json = OSY_BUFFER_INIT;
+    write_ladder(before, &old_json);
+    write_ladder(after, &new_json);
+    const struct api_audit_change change = {
+        .action = "escalation.set",
+        .restaurant_id = restaurant_id,
+        .subject_id = restaurant_id,
+        .old_json = old_json.bytes,
+        .new_json = new_json.bytes,
+    };
+    bool ok = api_audit_record(worker->pg, worker->context->keyring, &change, err);
+    osy_buffer_deinit(&old_json);
+    osy_buffer_deinit(&new_json);
+    return ok;
 }
 
-/* values: of put_ladder.sql; the restaurant comes first. */
-static bool replace_ladder(struct osy_pg *pg, const struct api_db_scope *scope,
-                           const char *const *values, struct osy_error *err)
+/* The ladder as it is then, with no row for a restaurant that does not exist; NULL: it failed, and nothing was done.
+ * values: of put_ladder.sql; the restaurant comes first. */
+static PGresult *replace_ladder(struct api_worker *worker, const struct api_db_scope *scope,
+                                const char *const *values, struct osy_error *err)
 {
-    if (api_db_begin(pg, scope, err) && run(pg, sql_lock_ladder, 1, values, err) &&
-        run(pg, sql_put_ladder, 4, values, err) && api_db_commit(pg, err))
-        return true;
+    struct osy_pg *pg = worker->pg;
+    PGresult *lock = NULL, *before = NULL, *put = NULL, *after = NULL;
+    bool ok = api_db_begin(pg, scope, err) &&
+              (lock = osy_pg_query(pg, sql_lock_ladder, 1, values, err)) &&
+              (before = osy_pg_query(pg, sql_find_ladder, 1, values, err)) &&
+              (put = osy_pg_query(pg, sql_put_ladder, 2, values, err)) &&
+              (after = osy_pg_query(pg, sql_find_ladder, 1, values, err)) &&
+              (PQntuples(after) == 0 || record(worker, scope->restaurant_id, before, after, err)) &&
+              api_db_commit(pg, err);
+    PQclear(lock);
+    PQclear(before);
+    PQclear(put);
+    if (ok)
+        return after;
     api_db_rollback(pg);
-    return false;
+    PQclear(after);
+    return NULL;
 }
 
 static void store(struct api_worker *worker, struct api_request *request,
                   const struct osy_uuid *restaurant_id, const json_t *steps)
 {
-    const struct api_principal *principal = api_request_principal(request);
     struct osy_error err = {0};
     struct api_db_scope scope;
-    char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
+    char id[OSY_UUID_TEXT_BYTES];
     char *text = json_dumps(steps, JSON_COMPACT);
     osy_uuid_format(restaurant_id, id);
-    osy_uuid_format(&principal->claims.subject, actor);
     api_db_scope_fill(&scope, request, restaurant_id);
-    bool ok =
-        replace_ladder(worker->pg, &scope,
-                       (const char *const[]){id, text, api_principal_role(principal), actor}, &err);
+    PGresult *ladder = replace_ladder(worker, &scope, (const char *const[]){id, text}, &err);
     free(text);
-    if (ok)
-        find_and_reply(worker, request, restaurant_id);
-    else
+    if (!ladder)
         api_reply_database_error(request, &err);
+    else
+        reply_found(request, ladder);
+    PQclear(ladder);
 }
 
 void api_handle_put_ladder(struct api_worker *worker, struct api_request *request)

@@ -1,7 +1,7 @@
 -- api/escalation/put_ladder.sql: gives a restaurant steps of its own; none: back to the common ones.
 -- Runs after lock_ladder.sql, in its transaction: what it removes is what it saw when it began.
--- $1 uuid: restaurant; $2 json: array of objects of reason, after_s, action and target, in order; $3 text and
--- $4 uuid: who. One row, or none for a restaurant that does not exist.
+-- $1 uuid: restaurant; $2 json: array of objects of reason, after_s, action and target, in order. One row, or none for a
+-- restaurant that does not exist.
 WITH restaurant AS MATERIALIZED (
     SELECT id FROM restaurants WHERE id = $1::uuid
 ), removed AS (
@@ -16,8 +16,5 @@ WITH restaurant AS MATERIALIZED (
            AS ladder (reason, after_s, action, target, step)
         ON CONFLICT (restaurant_id, step) DO UPDATE
        SET reason = excluded.reason, after_s = excluded.after_s, action = excluded.action, target = excluded.target
-), audited AS (
-    INSERT INTO audit_logs (id, at, restaurant_id, actor_role, actor_id, action, subject_id)
-    SELECT gen_random_uuid(), now(), id, $3, $4::uuid, 'escalation.set', id FROM restaurant
 )
 SELECT id FROM restaurant;

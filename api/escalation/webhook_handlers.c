@@ -2,7 +2,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
-#include "api/auth/principal.h"
+#include "api/audit/values.h"
 #include "api/config.h"
 #include "api/context.h"
 #include "api/db/scope.h"
@@ -49,13 +49,6 @@ void api_handle_get_webhook(struct api_worker *worker, struct api_request *reque
     PQclear(row);
 }
 
-/* Every token that gets here has a subject. */
-static const char *find_actor(const struct api_request *request, char id[OSY_UUID_TEXT_BYTES])
-{
-    osy_uuid_format(&api_request_principal(request)->claims.subject, id);
-    return id;
-}
-
 static void write_hex(const void *bytes, size_t length, struct osy_buffer *out)
 {
     const uint8_t *byte = bytes;
@@ -91,6 +84,59 @@ static void reply_stored(struct api_request *request, const PGresult *row, const
     api_reply_json(request, 200, &body);
 }
 
+/* What audit keeps of a webhook; NULL when there is none. */
+static const char *write_value(const char *url, struct osy_buffer *json)
+{
+    if (!url)
+        return NULL;
+    osy_buffer_text(json, "{\"url\":");
+    osy_buffer_json_string(json, url);
+    osy_buffer_char(json, '}');
+    return json->bytes;
+}
+
+/* In the transaction that makes the change. url NULL: none before, or none any more. */
+static bool record(struct api_worker *worker, const struct osy_uuid *restaurant_id,
+                   const char *action, const char *old_url, const char *new_url,
+                   struct osy_error *err)
+{
+    struct osy_buffer old_json = OSY_BUFFER_INIT, new_json = OSY_BUFFER_INIT;
+    const struct api_audit_change change = {
+        .action = action,
+        .restaurant_id = restaurant_id,
+        .subject_id = restaurant_id,
+        .old_json = write_value(old_url, &old_json),
+        .new_json = write_value(new_url, &new_json),
+    };
+    bool ok = api_audit_record(worker->pg, worker->context->keyring, &change, err);
+    osy_buffer_deinit(&old_json);
+    osy_buffer_deinit(&new_json);
+    return ok;
+}
+
+/* What put_webhook.sql says, with no row for a restaurant that does not exist; NULL: it failed, and nothing was done.
+ * values: of put_webhook.sql. */
+static PGresult *replace(struct api_worker *worker, const struct api_db_scope *scope,
+                         const char *const *values, struct osy_error *err)
+{
+    PGresult *lock = NULL, *old = NULL, *row = NULL;
+    bool ok = api_db_begin(worker->pg, scope, err) &&
+              (lock = osy_pg_query(worker->pg, sql_lock_ladder, 1, values, err)) &&
+              (old = osy_pg_query(worker->pg, sql_find_webhook, 1, values, err)) &&
+              (row = osy_pg_query(worker->pg, sql_put_webhook, 3, values, err));
+    if (ok && PQntuples(row) > 0)
+        ok = record(worker, scope->restaurant_id, "webhook.set",
+                    PQntuples(old) > 0 ? PQgetvalue(old, 0, 0) : NULL, values[1], err);
+    ok = ok && api_db_commit(worker->pg, err);
+    PQclear(lock);
+    PQclear(old);
+    if (ok)
+        return row;
+    api_db_rollback(worker->pg);
+    PQclear(row);
+    return NULL;
+}
+
 /* Each time with a new secret: that is how it is renewed, and there is no way to read an old one. */
 static void store(struct api_worker *worker, struct api_request *request,
                   const struct osy_uuid *restaurant_id, const char *url)
@@ -99,20 +145,17 @@ static void store(struct api_worker *worker, struct api_request *request,
     struct osy_buffer stored = OSY_BUFFER_INIT;
     struct api_db_scope scope;
     uint8_t secret[API_WEBHOOK_SECRET_BYTES];
-    char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
+    char id[OSY_UUID_TEXT_BYTES];
     PGresult *row = NULL;
     osy_uuid_format(restaurant_id, id);
+    api_db_scope_fill(&scope, request, restaurant_id);
     osy_random_bytes(secret, sizeof secret);
     if (!write_stored(worker, restaurant_id, secret, &stored, &err)) {
         OSY_ERROR("encryption_failed", OSY_ERR(&err));
         api_reply_error(request, 500, "INTERNAL_ERROR", NULL, NULL);
         goto done;
     }
-    const char *values[] = {id, url, stored.bytes,
-                            api_principal_role(api_request_principal(request)),
-                            find_actor(request, actor)};
-    api_db_scope_fill(&scope, request, restaurant_id);
-    row = api_db_query(worker->pg, &scope, sql_put_webhook, 5, values, &err);
+    row = replace(worker, &scope, (const char *const[]){id, url, stored.bytes}, &err);
     if (!row)
         api_reply_database_error(request, &err);
     else if (PQntuples(row) == 0)
@@ -152,19 +195,34 @@ void api_handle_put_webhook(struct api_worker *worker, struct api_request *reque
     json_decref(root);
 }
 
+/* As replace. No row: there was nothing to delete. */
+static PGresult *remove_webhook(struct api_worker *worker, const struct api_db_scope *scope,
+                                const char *id, struct osy_error *err)
+{
+    PGresult *row = NULL;
+    bool ok = api_db_begin(worker->pg, scope, err) &&
+              (row = osy_pg_query(worker->pg, sql_delete_webhook, 1, &id, err));
+    if (ok && PQntuples(row) > 0)
+        ok = record(worker, scope->restaurant_id, "webhook.deleted", PQgetvalue(row, 0, 0), NULL,
+                    err);
+    if (ok && api_db_commit(worker->pg, err))
+        return row;
+    api_db_rollback(worker->pg);
+    PQclear(row);
+    return NULL;
+}
+
 void api_handle_delete_webhook(struct api_worker *worker, struct api_request *request)
 {
     struct osy_error err = {0};
     struct osy_uuid restaurant_id;
     struct api_db_scope scope;
-    char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES];
+    char id[OSY_UUID_TEXT_BYTES];
     if (!api_scope_restaurant(request, &restaurant_id))
         return;
     osy_uuid_format(&restaurant_id, id);
-    const char *values[] = {id, api_principal_role(api_request_principal(request)),
-                            find_actor(request, actor)};
     api_db_scope_fill(&scope, request, &restaurant_id);
-    PGresult *row = api_db_query(worker->pg, &scope, sql_delete_webhook, 3, values, &err);
+    PGresult *row = remove_webhook(worker, &scope, id, &err);
     if (!row)
         api_reply_database_error(request, &err);
     else if (PQntuples(row) == 0)

@@ -45,6 +45,8 @@ enum create_column {
     CREATE_LINE_NOTES,
     CREATE_DATA_KEY,
     CREATE_PHONE_INDEX,
+    CREATE_SESSION,
+    CREATE_ADDRESS_OF_ACTOR,
     CREATE_COLUMN_COUNT,
 };
 
@@ -52,7 +54,7 @@ static const enum osy_pg_type create_types[CREATE_COLUMN_COUNT] = {
     OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_TEXT,  OSY_PG_UUID,
     OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
     OSY_PG_INT4, OSY_PG_INT4,  OSY_PG_UUID,  OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_INT4,  OSY_PG_INT4,
-    OSY_PG_UUID, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA,
+    OSY_PG_UUID, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_UUID,  OSY_PG_TEXT,
 };
 
 /* Parameters of change_orders.sql, in order. */
@@ -73,13 +75,15 @@ enum change_column {
     CHANGE_REASON,
     CHANGE_VERSION,
     CHANGE_READY_MS,
+    CHANGE_SESSION,
+    CHANGE_ADDRESS_OF_ACTOR,
     CHANGE_COLUMN_COUNT,
 };
 
 static const enum osy_pg_type change_types[CHANGE_COLUMN_COUNT] = {
     OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_UUID,
     OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_TEXT,
-    OSY_PG_BOOL, OSY_PG_TEXT,  OSY_PG_INT8,  OSY_PG_INT8,
+    OSY_PG_BOOL, OSY_PG_TEXT,  OSY_PG_INT8,  OSY_PG_INT8, OSY_PG_UUID, OSY_PG_TEXT,
 };
 
 /* What both statements answer with. */
@@ -184,6 +188,15 @@ static void add_line(struct osy_pg_array *columns, const struct api_order_draft 
     osy_pg_array_add_int4(&columns[CREATE_LAST_OPTION], (int32_t)columns[CREATE_OPTION].count);
 }
 
+/* What only the audit row says of who it was. */
+static void add_whereabouts(struct osy_pg_array *session, struct osy_pg_array *address,
+                            const struct api_order_command *command)
+{
+    osy_pg_array_add_uuid(session,
+                          osy_uuid_is_nil(&command->session_id) ? NULL : &command->session_id);
+    osy_pg_array_add_text(address, *command->address ? command->address : NULL);
+}
+
 static void add_create(struct statement *create, const struct api_order_command *command)
 {
     struct osy_pg_array *columns = create->columns;
@@ -217,6 +230,7 @@ static void add_create(struct statement *create, const struct api_order_command 
     for (size_t i = 0; i < draft->line_count; i++)
         add_line(columns, draft, &draft->lines[i]);
     osy_pg_array_add_int4(&columns[CREATE_LAST_LINE], (int32_t)columns[CREATE_LINE_ITEM].count);
+    add_whereabouts(&columns[CREATE_SESSION], &columns[CREATE_ADDRESS_OF_ACTOR], command);
     create->rows++;
 }
 
@@ -250,6 +264,7 @@ static void add_change(struct statement *statement, const struct api_order_comma
     osy_pg_array_add_text(&columns[CHANGE_REASON], change->reason);
     add_number(&columns[CHANGE_VERSION], change->version);
     add_number(&columns[CHANGE_READY_MS], change->ready_ms);
+    add_whereabouts(&columns[CHANGE_SESSION], &columns[CHANGE_ADDRESS_OF_ACTOR], command);
     statement->rows++;
 }
 

@@ -10,6 +10,7 @@
 --   $14 reason text[]     null: none              $15 version bigint[]: expected; null: any
 --   $16 ready_ms bigint[] when it will be ready, in ms of the epoch; null: nothing is said, so an order that is
 --                         accepted needs what the restaurant usually does, and any other keeps what it had
+--   $17 session uuid[]    $18 address text[]      for audit alone
 --
 -- Out, one row per command, in order: outcome, item (always null), order, seq, version, event, time in ms,
 -- data, and for a conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of
@@ -46,9 +47,10 @@ WITH moment AS MATERIALIZED (
            END AS outcome
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[],
                   $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::boolean[],
-                  $14::text[], $15::bigint[], $16::bigint[]) WITH ORDINALITY
+                  $14::text[], $15::bigint[], $16::bigint[], $17::uuid[], $18::text[]) WITH ORDINALITY
            AS c (order_id, restaurant_id, event_id, audit_id, actor_role, actor_id, traceparent,
-                 key_hash, body_hash, status, from_statuses, event_type, restock, reason, version, ready_ms, n)
+                 key_hash, body_hash, status, from_statuses, event_type, restock, reason, version, ready_ms,
+                 session_id, address, n)
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
       LEFT JOIN orders o ON o.id = c.order_id AND o.restaurant_id = c.restaurant_id
       LEFT JOIN order_events latest ON latest.order_id = o.id AND latest.order_version = o.version
@@ -101,16 +103,15 @@ WITH moment AS MATERIALIZED (
     SELECT restaurant_id, key_hash, body_hash, order_id, new_version, at
       FROM made
      WHERE key_hash IS NOT NULL
-), new_audit AS (
-    INSERT INTO audit_logs (id, at, restaurant_id, actor_role, actor_id, action, subject_id, trace_id)
-    SELECT audit_id, at, restaurant_id, actor_role, actor_id, event_type, order_id,
-           substr(traceparent, 4, 32)
+), new_audit AS MATERIALIZED (
+    SELECT record_audits(array_agg(ROW (audit_id, at, restaurant_id, actor_role, actor_id, session_id, address,
+                                        event_type, order_id, substr(traceparent, 4, 32), NULL, NULL)::audit_entry))
       FROM made
 )
 SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, new_version AS version, event_id,
        (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
        NULL AS changed_by, NULL AS changed_at, previous_event_id
-  FROM made
+  FROM made CROSS JOIN new_audit -- or else it would not be run
 UNION ALL
 SELECT n, outcome, NULL, done_order, done_seq, done_version, done_event,
        (extract(epoch FROM done_time) * 1000)::bigint,

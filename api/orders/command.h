@@ -14,10 +14,11 @@
 #include "shared/trace.h"
 #include "shared/uuid.h"
 
-#define API_ORDER_LINES_MAX   50
-#define API_ORDER_OPTIONS_MAX 200 /* of all lines */
-#define API_ORDER_CODE_BYTES  6   /* 5 characters and the NUL */
-#define API_ORDER_HASH_BYTES  32
+#define API_ORDER_LINES_MAX     50
+#define API_ORDER_OPTIONS_MAX   200 /* of all lines */
+#define API_ORDER_CODE_BYTES    6   /* 5 characters and the NUL */
+#define API_ORDER_HASH_BYTES    32
+#define API_ORDER_ADDRESS_BYTES 46 /* an IPv6 address as text, with the NUL */
 
 struct api_order_command;
 struct api_order_step;
@@ -102,6 +103,8 @@ struct api_order_command {
     const char *actor_role; /* static */
     bool has_actor;         /* false for guests */
     struct osy_uuid actor_id;
+    struct osy_uuid session_id;            /* nil: none */
+    char address[API_ORDER_ADDRESS_BYTES]; /* the client's; empty: none */
     char traceparent[OSY_TRACEPARENT_BYTES];
     bool has_key;
     uint8_t key_hash[API_ORDER_HASH_BYTES], body_hash[API_ORDER_HASH_BYTES];

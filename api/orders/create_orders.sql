@@ -15,6 +15,7 @@
 -- and per command again:
 --   $23 line_notes bytea[] (encrypted)
 --   $24 data_key bytea[]  (wrapped; null: the customer's)                 $25 phone_index bytea[]
+--   $26 session uuid[]    $27 address text[]      for audit alone
 --
 -- Out, one row per command, in order: outcome, item (the culprit), order, seq, version, event, time in ms,
 -- data (the order's public JSON); the last six are null unless the outcome is ok or replay. The next two
@@ -53,10 +54,12 @@ WITH moment AS MATERIALIZED (
            END AS verdict
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[],
                   $8::text[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[],
-                  $14::bytea[], $15::integer[], $16::integer[], $23::bytea[], $24::bytea[], $25::bytea[]) WITH ORDINALITY
+                  $14::bytea[], $15::integer[], $16::integer[], $23::bytea[], $24::bytea[], $25::bytea[],
+                  $26::uuid[], $27::text[]) WITH ORDINALITY
            AS c (order_id, restaurant_id, code, event_id, audit_id, actor_role, actor_id, traceparent,
                  key_hash, body_hash, customer_name, customer_phone, customer_address, note,
-                 first_line, last_line, line_notes, data_key, phone_index, n)
+                 first_line, last_line, line_notes, data_key, phone_index, session_id,
+                 address, n)
       LEFT JOIN restaurants restaurant ON restaurant.id = c.restaurant_id
       LEFT JOIN restaurant_reachability reachability ON reachability.restaurant_id = c.restaurant_id -- none: not known
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
@@ -163,16 +166,16 @@ WITH moment AS MATERIALIZED (
     SELECT restaurant_id, key_hash, body_hash, order_id, 1, at
       FROM made
      WHERE key_hash IS NOT NULL
-), new_audit AS (
-    INSERT INTO audit_logs (id, at, restaurant_id, actor_role, actor_id, action, subject_id, trace_id)
-    SELECT audit_id, at, restaurant_id, actor_role, actor_id, 'order.created', order_id,
-           substr(traceparent, 4, 32)
+), new_audit AS MATERIALIZED (
+    SELECT record_audits(array_agg(ROW (audit_id, at, restaurant_id, actor_role, actor_id, session_id, address,
+                                        'order.created', order_id, substr(traceparent, 4, 32), NULL,
+                                        NULL)::audit_entry))
       FROM made
 )
 SELECT n, 'ok' AS outcome, NULL::uuid AS item_id, order_id, seq, 1::bigint AS version, event_id,
        (extract(epoch FROM at) * 1000)::bigint AS time_ms, data,
        NULL::text AS changed_by, NULL::text AS changed_at, previous_event_id, NULL::bigint AS line, NULL::uuid AS culprit
-  FROM made
+  FROM made CROSS JOIN new_audit -- or else it would not be run
 UNION ALL
 SELECT n, outcome, coalesce(unknown_item, unavailable_item, item_ids[bad_line], short_item), done_order, done_seq, done_version,
        done_event, (extract(epoch FROM done_time) * 1000)::bigint, done_data, NULL,

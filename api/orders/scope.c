@@ -1,5 +1,6 @@
 #include "api/orders/scope.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/auth/principal.h"
@@ -46,7 +47,10 @@ void api_scope_note_actor(const struct api_request *request, struct api_order_co
     const struct api_principal *principal = api_request_principal(request);
     command->actor_role = api_principal_role(principal);
     command->has_actor = principal->kind == API_PRINCIPAL_USER;
-    if (command->has_actor)
+    if (command->has_actor) {
         command->actor_id = principal->claims.subject;
+        command->session_id = principal->claims.session_id;
+    }
+    snprintf(command->address, sizeof command->address, "%s", api_request_client(request));
     osy_trace_format(api_request_trace(request), command->traceparent);
 }

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "api/auth/principal.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -11,7 +10,6 @@
 #include "embedded/api_core.h"
 #include "shared/json.h"
 #include "shared/pg.h"
-#include "shared/trace.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400, NUMBER_BYTES = 24 };
 
@@ -48,14 +46,12 @@ static const char *format(int64_t seconds, char text[NUMBER_BYTES])
 static void store(struct api_worker *worker, struct api_request *request,
                   const struct osy_uuid *restaurant_id, const struct settings *settings)
 {
-    const struct api_principal *principal = api_request_principal(request);
     struct osy_error err = {0};
     struct api_db_scope scope;
-    char id[OSY_UUID_TEXT_BYTES], actor[OSY_UUID_TEXT_BYTES], trace[OSY_TRACEPARENT_BYTES];
+    char id[OSY_UUID_TEXT_BYTES];
     char offline[NUMBER_BYTES], display[NUMBER_BYTES], accept[NUMBER_BYTES], reject[NUMBER_BYTES];
     osy_uuid_format(restaurant_id, id);
-    osy_uuid_format(&principal->claims.subject, actor);
-    osy_trace_format(api_request_trace(request), trace);
+    api_db_scope_fill(&scope, request, restaurant_id);
     const char *const values[] = {
         id,
         format(settings->offline_after_s, offline),
@@ -63,11 +59,7 @@ static void store(struct api_worker *worker, struct api_request *request,
         format(settings->display_within_s, display),
         format(settings->accept_within_s, accept),
         settings->reject_after_s ? format(settings->reject_after_s, reject) : NULL,
-        api_principal_role(principal),
-        actor,
-        trace,
     };
-    api_db_scope_fill(&scope, request, restaurant_id);
     PGresult *done = api_db_query(worker->pg, &scope, sql_put_settings,
                                   (int)(sizeof values / sizeof values[0]), values, &err);
     if (done)

@@ -1,6 +1,6 @@
 -- api/restaurants/put_settings.sql: what a restaurant chooses. $1 uuid: restaurant; $2 integer: offline_after_s;
 -- $3 boolean: refuse_when_unreachable; $4 and $5 integer: display_within_s, accept_within_s; $6 integer: reject_after_s, null is
--- never; $7 text and $8 uuid: who; $9 text: traceparent.
+-- never. One row, or none for a restaurant that does not exist.
 WITH changed AS (
     UPDATE restaurants
        SET offline_after_s = $2::integer, refuse_when_unreachable = $3::boolean, display_within_s = $4::integer,
@@ -8,5 +8,4 @@ WITH changed AS (
      WHERE id = $1::uuid
     RETURNING id
 )
-INSERT INTO audit_logs (id, at, restaurant_id, actor_role, actor_id, action, subject_id, trace_id)
-SELECT gen_random_uuid(), now(), id, $7, $8::uuid, 'settings.set', id, substr($9, 4, 32) FROM changed;
+SELECT record_audit('settings.set', id, id, NULL, NULL) FROM changed;

@@ -11,6 +11,7 @@ const EVERYTHING = `'{${Array.from({ length: 2000 }, (_, index) => restaurantId(
 const SOME = `'{${Array.from({ length: 32 }, (_, index) => restaurantId(index))}}'`; // a dashboard's
 
 export const calls = {
+  'api/audit/record_change.sql': [[`'webhook.set'`, RESTAURANT, RESTAURANT, 'NULL', `'\\x00'`]],
   'api/auth/find_order_restaurant.sql': [[ORDER]],
   'api/auth/record_revocation.sql': [[`'session'`, USER, 'NULL', `'admin'`, USER, USER, `''`]],
   'api/background/delete_expired_keys.sql': [['1000']],
@@ -22,12 +23,12 @@ export const calls = {
   'api/db/enter_scope.sql': [[`'{01890000-0000-7000-8000-000000000001}'`, USER, `'staff'`, USER, USER, `''`, `''`, 'NULL']],
   'api/db/record_migration.sql': [['9999', `'9999_test'`, `repeat('0', 64)`]],
   'api/escalation/delete_old_alerts.sql': [['35', '1000']],
-  'api/escalation/delete_webhook.sql': [[RESTAURANT, `'owner'`, USER]],
+  'api/escalation/delete_webhook.sql': [[RESTAURANT]],
   'api/escalation/find_ladder.sql': [[RESTAURANT]],
   'api/escalation/find_webhook.sql': [[RESTAURANT]],
   'api/escalation/lock_ladder.sql': [[RESTAURANT]],
-  'api/escalation/put_ladder.sql': [[RESTAURANT, `'[{"reason": "not_accepted", "action": "alert"}]'`, `'owner'`, USER]],
-  'api/escalation/put_webhook.sql': [[RESTAURANT, `'https://example.org/'`, `'\\x00'`, `'owner'`, USER]],
+  'api/escalation/put_ladder.sql': [[RESTAURANT, `'[{"reason": "not_accepted", "action": "alert"}]'`]],
+  'api/escalation/put_webhook.sql': [[RESTAURANT, `'https://example.org/'`, `'\\x00'`]],
   'api/events/find_changed_streams.sql': [['NULL', '1000'], [`now() - interval '1 second'`, '1000']],
   'api/events/find_events.sql': [[RESTAURANT, '50', '1000']],
   'api/orders/find_order.sql': [[ORDER]],
@@ -48,7 +49,7 @@ export const calls = {
   'api/restaurants/find_menu.sql': [[RESTAURANT]],
   'api/restaurants/find_settings.sql': [[RESTAURANT]],
   'api/restaurants/list_devices.sql': [[RESTAURANT]],
-  'api/restaurants/put_settings.sql': [[RESTAURANT, '300', 'true', '20', '90', 'NULL', `'owner'`, USER, `''`]],
+  'api/restaurants/put_settings.sql': [[RESTAURANT, '300', 'true', '20', '90', 'NULL']],
   'api/restaurants/seed_restaurants.sql': [[EVERYTHING, EVERYTHING, `'{Dish}'`, `'{9000}'`, `'{NULL}'`]],
   'hub/find_events.sql': [[RESTAURANT, '50', '100']],
   'hub/find_figures.sql': [[SOME], [EVERYTHING]],

@@ -6,8 +6,9 @@ INSERT INTO idempotency (restaurant_id, key_hash, body_hash, order_id, order_ver
 SELECT restaurant_id, sha256(id::text::bytea), sha256('body'), id, 1, now() - random() * interval '25 hours' FROM orders;
 INSERT INTO request_replies (key_hash, body_hash, status, body, created_at)
 SELECT sha256(n::text::bytea), sha256('body'), 201, '\x00', now() - random() * interval '25 hours' FROM generate_series(1, 20000) AS n;
-INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id)
-SELECT gen_random_uuid(), created_at, restaurant_id, 'guest', 'order.created', id FROM orders;
+INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id, chain_id, number, digest)
+SELECT gen_random_uuid(), created_at, restaurant_id, 'guest', 'order.created', id, 1 + n % 8, 1 + n / 8, sha256('')
+  FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM orders) numbered;
 
 -- The stack's hub, a lease that has run out, and ten devices of each restaurant: one that is here, and nine that were.
 INSERT INTO hub_leases (incarnation, hub_id, expires_at)

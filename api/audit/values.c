@@ -1,0 +1,68 @@
+#include "api/audit/values.h"
+
+#include "embedded/api_core.h"
+#include "shared/column_cipher.h"
+#include "shared/pg.h"
+
+#include <string.h>
+
+static struct osy_column find_place(const char *column, const struct osy_uuid *subject_id)
+{
+    return (struct osy_column){.table = "audit_logs", .column = column, .row_id = *subject_id};
+}
+
+static void write_literal(const struct osy_buffer *stored, struct osy_buffer *literal)
+{
+    static const char digits[] = "0123456789abcdef";
+    osy_buffer_text(literal, "\\x");
+    for (size_t i = 0; i < stored->length; i++) {
+        uint8_t byte = (uint8_t)stored->bytes[i];
+        osy_buffer_char(literal, digits[byte >> 4]);
+        osy_buffer_char(literal, digits[byte & 15]);
+    }
+}
+
+bool api_audit_value_seal(const struct osy_keyring *keyring, const char *column,
+                          const struct osy_uuid *subject_id, const char *json,
+                          struct osy_buffer *literal, struct osy_error *err)
+{
+    const struct osy_column place = find_place(column, subject_id);
+    struct osy_buffer stored = OSY_BUFFER_INIT;
+    bool ok = osy_column_encrypt(keyring, &place, json, strlen(json), &stored, err);
+    if (ok)
+        write_literal(&stored, literal);
+    osy_buffer_deinit(&stored);
+    return ok;
+}
+
+bool api_audit_value_open(const struct osy_keyring *keyring, const char *column,
+                          const struct osy_uuid *subject_id, const void *stored, size_t length,
+                          struct osy_buffer *json, struct osy_error *err)
+{
+    const struct osy_column place = find_place(column, subject_id);
+    return osy_column_decrypt(keyring, &place, stored, length, json, err);
+}
+
+bool api_audit_record(struct osy_pg *pg, const struct osy_keyring *keyring,
+                      const struct api_audit_change *change, struct osy_error *err)
+{
+    struct osy_buffer old_value = OSY_BUFFER_INIT, new_value = OSY_BUFFER_INIT;
+    char restaurant[OSY_UUID_TEXT_BYTES], subject[OSY_UUID_TEXT_BYTES];
+    PGresult *recorded = NULL;
+
+    if (change->restaurant_id)
+        osy_uuid_format(change->restaurant_id, restaurant);
+    osy_uuid_format(change->subject_id, subject);
+    if ((!change->old_json || api_audit_value_seal(keyring, API_AUDIT_OLD, change->subject_id,
+                                                   change->old_json, &old_value, err)) &&
+        (!change->new_json || api_audit_value_seal(keyring, API_AUDIT_NEW, change->subject_id,
+                                                   change->new_json, &new_value, err))) {
+        const char *const values[] = {change->action, change->restaurant_id ? restaurant : NULL,
+                                      subject, old_value.bytes, new_value.bytes};
+        recorded = osy_pg_query(pg, sql_record_change, 5, values, err);
+    }
+    PQclear(recorded);
+    osy_buffer_deinit(&old_value);
+    osy_buffer_deinit(&new_value);
+    return recorded != NULL;
+}
