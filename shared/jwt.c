@@ -102,6 +102,17 @@ static void append_uuid_json(struct osy_buffer *out, const struct osy_uuid *uuid
     osy_buffer_json_string(out, text);
 }
 
+static void write_permissions(struct osy_buffer *json, const char *const *names)
+{
+    osy_buffer_text(json, ",\"permissions\":[");
+    for (size_t i = 0; names[i]; i++) {
+        if (i > 0)
+            osy_buffer_char(json, ',');
+        osy_buffer_json_string(json, names[i]);
+    }
+    osy_buffer_char(json, ']');
+}
+
 static void write_claims(struct osy_buffer *json, const struct osy_claims *claims)
 {
     osy_buffer_text(json,
@@ -127,6 +138,8 @@ static void write_claims(struct osy_buffer *json, const struct osy_claims *claim
         }
         osy_buffer_char(json, ']');
     }
+    if (claims->permissions)
+        write_permissions(json, claims->permissions);
     osy_buffer_char(json, '}');
 }
 

@@ -13,10 +13,11 @@
 #include "shared/keys.h"
 #include "shared/uuid.h"
 
-#define OSY_JWT_MAX             4096
-#define OSY_JWT_ISSUER          "ordersync"
-#define OSY_JWT_AUDIENCE        "ordersync"
-#define OSY_JWT_RESTAURANTS_MAX 56 /* so many fit into OSY_JWT_MAX, with RSA of up to 4096 bits */
+#define OSY_JWT_MAX      4096
+#define OSY_JWT_ISSUER   "ordersync"
+#define OSY_JWT_AUDIENCE "ordersync"
+#define OSY_JWT_RESTAURANTS_MAX \
+    56 /* so many fit into OSY_JWT_MAX, without permissions and with RSA of up to 4096 bits */
 #define OSY_JWT_LEEWAY_S \
     30 /* for nbf and iat alone: clocks differ, but an expired token has expired */
 #define OSY_JWT_LIFE_MAX_S \
@@ -38,6 +39,9 @@ struct osy_claims {
     struct osy_uuid token_id;   /* jti */
     struct osy_uuid session_id; /* sid; nil when absent */
     enum osy_role role;
+    /* What the role may do, for those who read a token: NULL-terminated, borrowed; NULL: not said. Only for signing:
+     * whoever verifies decides by their own table. */
+    const char *const *permissions;
     int64_t issued_at_s, not_before_s, expires_at_s; /* not_before_s 0 when absent */
     size_t restaurant_count;
     struct osy_uuid

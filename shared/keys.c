@@ -19,7 +19,7 @@
 #include "shared/alloc.h"
 #include "shared/random.h"
 
-#define KIND_COUNT         4
+#define KIND_COUNT         5
 #define RSA_BITS_GENERATED 3072
 #define RSA_BITS_LEAST     2048
 #define RSA_BITS_MOST      8192 /* a larger one would only slow every request down */
@@ -50,10 +50,11 @@ static const struct file_type {
     {OSY_KEY_TRACKING, FORM_SECRET, "tracking-", ".key", OSY_KEYS_TRACKING},
     {OSY_KEY_DATA, FORM_SECRET, "data-", ".key", OSY_KEYS_DATA},
     {OSY_KEY_INDEX, FORM_SECRET, "index-", ".key", OSY_KEYS_INDEX},
+    {OSY_KEY_PEPPER, FORM_SECRET, "pepper-", ".key", OSY_KEYS_PEPPER},
 };
 #define FILE_TYPE_COUNT (sizeof file_types / sizeof *file_types)
 
-static const char *const kind_names[KIND_COUNT] = {"jwt", "tracking", "data", "index"};
+static const char *const kind_names[KIND_COUNT] = {"jwt", "tracking", "data", "index", "pepper"};
 
 static bool kid_is_valid(const char *kid, size_t length)
 {
@@ -327,6 +328,8 @@ static bool check_complete(const struct osy_keyring *keyring, const char *folder
         missing = "data-<kid>.key";
     if ((want & OSY_KEYS_INDEX) && osy_keyring_count(keyring, OSY_KEY_INDEX) == 0)
         missing = "index-<kid>.key";
+    if ((want & OSY_KEYS_PEPPER) && osy_keyring_count(keyring, OSY_KEY_PEPPER) == 0)
+        missing = "pepper-<kid>.key";
     if (osy_keyring_count(keyring, OSY_KEY_INDEX) > 1)
         return osy_error_set(err, OSY_ERR_INVALID,
                              "key folder '%s' has more than one index-<kid>.key", folder);

@@ -7,6 +7,7 @@
  *   tracking-<kid>.key  64 hex digits: the key of tracking tokens
  *   data-<kid>.key      64 hex digits: AES-256 key for columns
  *   index-<kid>.key     64 hex digits: the key of blind indexes; there is only ever one
+ *   pepper-<kid>.key    64 hex digits: what passwords are digested with before they are hashed
  *
  * kid is 1 to 64 of [A-Za-z0-9_-]. All keys of a kind verify and decrypt; the one with the greatest
  * kid (byte order) signs and encrypts; of jwt keys, the greatest whose private key is there. A
@@ -23,7 +24,13 @@
 #define OSY_KID_BYTES    65 /* with the NUL */
 #define OSY_SECRET_BYTES 32
 
-enum osy_key_kind { OSY_KEY_JWT = 0, OSY_KEY_TRACKING, OSY_KEY_DATA, OSY_KEY_INDEX };
+enum osy_key_kind {
+    OSY_KEY_JWT = 0,
+    OSY_KEY_TRACKING,
+    OSY_KEY_DATA,
+    OSY_KEY_INDEX,
+    OSY_KEY_PEPPER
+};
 
 struct osy_key {
     char kid[OSY_KID_BYTES];
@@ -40,6 +47,7 @@ enum osy_keys_want {
     OSY_KEYS_TRACKING = 1 << 2,
     OSY_KEYS_DATA = 1 << 3,
     OSY_KEYS_INDEX = 1 << 4,
+    OSY_KEYS_PEPPER = 1 << 5,
 };
 
 /* Loads the wanted kinds; at least one key of each must be there. A secret that the world

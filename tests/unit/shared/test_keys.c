@@ -58,17 +58,17 @@ static void expect_refused(const struct key_folder *folder, unsigned want, const
 static void generated_keys_load_and_are_private_to_their_owner(void **state)
 {
     const struct key_folder *folder = *state;
-    const char *suffixes[] = {"jwt-%s.key.pem", "jwt-%s.pub.pem", "tracking-%s.key", "data-%s.key",
-                              "index-%s.key"};
-    const enum osy_key_kind kinds[] = {OSY_KEY_JWT, OSY_KEY_JWT, OSY_KEY_TRACKING, OSY_KEY_DATA,
-                                       OSY_KEY_INDEX};
-    char kids[4][OSY_KID_BYTES];
+    const char *suffixes[] = {"jwt-%s.key.pem", "jwt-%s.pub.pem", "tracking-%s.key",
+                              "data-%s.key",    "index-%s.key",   "pepper-%s.key"};
+    const enum osy_key_kind kinds[] = {OSY_KEY_JWT,  OSY_KEY_JWT,   OSY_KEY_TRACKING,
+                                       OSY_KEY_DATA, OSY_KEY_INDEX, OSY_KEY_PEPPER};
+    char kids[5][OSY_KID_BYTES];
     struct osy_error err = {OSY_OK, ""};
     struct osy_keyring *keyring = NULL;
 
-    for (int kind = 0; kind < 4; kind++)
+    for (int kind = 0; kind < 5; kind++)
         assert_true(osy_keys_generate(folder->path, (enum osy_key_kind)kind, kids[kind], &err));
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         struct stat status;
         char name[128], path[256];
         snprintf(name, sizeof name, suffixes[i], kids[kinds[i]]);
@@ -76,11 +76,12 @@ static void generated_keys_load_and_are_private_to_their_owner(void **state)
         assert_int_equal(stat(path, &status), 0);
         assert_int_equal(status.st_mode & 0777, 0600);
     }
-    keyring = osy_keyring_load(
-        folder->path, OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA | OSY_KEYS_INDEX,
-        &err);
+    keyring = osy_keyring_load(folder->path,
+                               OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA |
+                                   OSY_KEYS_INDEX | OSY_KEYS_PEPPER,
+                               &err);
     assert_non_null(keyring);
-    for (int kind = 0; kind < 4; kind++)
+    for (int kind = 0; kind < 5; kind++)
         assert_string_equal(osy_keyring_active(keyring, (enum osy_key_kind)kind)->kid, kids[kind]);
     assert_true(osy_keyring_active(keyring, OSY_KEY_JWT)->has_private);
     assert_int_equal(EVP_PKEY_get_bits(osy_keyring_active(keyring, OSY_KEY_JWT)->pkey), 3072);
