@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/auth/password.h"
 #include "api/http/networks.h"
 #include "api/process.h"
 #include "shared/config.h"
@@ -93,6 +94,12 @@ static const struct osy_setting settings[] = {
         "serve: threads for blocking handlers, a database connection each"),
     INT(worker_queue_max, "ORDERSYNC_WORKER_QUEUE", "256", 1, 100000,
         "serve: requests that wait for such a thread; more get 503"),
+    CHOICE(password_hash, "ORDERSYNC_PASSWORD_HASH", "yescrypt", API_PASSWORD_METHODS,
+           "serve: how passwords are hashed; a change applies to each with its next sign-in"),
+    INT(password_threads, "ORDERSYNC_PASSWORD_THREADS", "2", 1, 64,
+        "serve: threads that hash passwords, a database connection each; they give way to all others"),
+    INT(password_queue_max, "ORDERSYNC_PASSWORD_QUEUE", "32", 1, 10000,
+        "serve: sign-ins that wait for such a thread; more get 503"),
     INT(order_writers, "ORDERSYNC_ORDER_WRITERS", "2", 1, 64,
         "serve: order writer's threads, a database connection each"),
     INT(order_queue_max, "ORDERSYNC_ORDER_QUEUE", "4096", 1, 1000000,

@@ -5,6 +5,9 @@
 #pragma once
 #include <uv.h>
 
+#include "api/auth/password.h"
+#include "api/http/router.h"
+
 struct api_config;
 struct api_health;
 struct api_order_writer;
@@ -20,11 +23,14 @@ struct api_context {
     const struct api_config *config;   /* any thread */
     const struct osy_keyring *keyring; /* any thread */
     const char *key_set;               /* its public keys as JSON (RFC 7517); NULL in `work` */
-    struct osy_metrics *metrics;       /* any thread */
+    enum api_password_method password_method; /* any thread; these two: not in `work` */
+    const char *
+        decoy_password_hash; /* any thread; of a password that nobody knows: who has no account is asked as long */
+    struct osy_metrics *metrics; /* any thread */
     struct api_health *health;
-    struct osy_redis_shards *redis;          /* loop; publication after commit */
-    struct osy_revocation_feed *revocations; /* loop; NULL in `work` */
-    struct api_workers *workers;             /* loop */
-    struct api_order_writer *writer;         /* loop; NULL in `work` */
-    struct api_subject_keys *subject_keys;   /* loop; NULL in `work` */
+    struct osy_redis_shards *redis;              /* loop; publication after commit */
+    struct osy_revocation_feed *revocations;     /* loop; NULL in `work` */
+    struct api_workers *workers[API_POOL_COUNT]; /* loop */
+    struct api_order_writer *writer;             /* loop; NULL in `work` */
+    struct api_subject_keys *subject_keys;       /* loop; NULL in `work` */
 };

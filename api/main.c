@@ -28,6 +28,8 @@ static const struct command {
     {"seed", api_seed_main, "add the demo restaurant, or many for load tests"},
     {"token", api_token_main, "print signed tokens"},
     {"revoke", api_revoke_main, "end the tokens of a user or a session"},
+    {"users", api_users_main, "make, list and change accounts"},
+    {"routes", api_routes_main, "print the table of routes"},
     {"keys", api_keys_main, "make and list keys"},
     {"failpoints", list_failpoints, "list the places where tests can make it fail"},
 };

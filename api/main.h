@@ -7,4 +7,6 @@ int api_migrate_main(int argc, char **argv); /* api/db/migrate_command.c */
 int api_seed_main(int argc, char **argv);    /* api/restaurants/seed_command.c */
 int api_token_main(int argc, char **argv);   /* api/auth/token_command.c */
 int api_revoke_main(int argc, char **argv);  /* api/auth/revoke_command.c */
+int api_users_main(int argc, char **argv);   /* api/auth/users_command.c */
+int api_routes_main(int argc, char **argv);  /* api/routes_command.c */
 int api_keys_main(int argc, char **argv);    /* api/auth/keys_command.c */

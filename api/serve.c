@@ -14,10 +14,9 @@
 #include <uv.h>
 
 #include "api/auth/authenticator.h"
-#include "api/auth/routes.h"
+#include "api/auth/password.h"
 #include "api/config.h"
 #include "api/context.h"
-#include "api/escalation/routes.h"
 #include "api/events/publisher.h"
 #include "api/health/health.h"
 #include "api/http/limiter.h"
@@ -26,10 +25,9 @@
 #include "api/http/service.h"
 #include "api/http/workers.h"
 #include "api/main.h"
-#include "api/orders/routes.h"
 #include "api/orders/writer.h"
 #include "api/privacy/subject_keys.h"
-#include "api/restaurants/routes.h"
+#include "api/routes.h"
 #include "shared/jwt.h"
 #include "shared/keys.h"
 #include "shared/log.h"
@@ -37,16 +35,12 @@
 #include "shared/redis_shards.h"
 #include "shared/revocation_feed.h"
 
-#define URL_BYTES_MAX 4096
-#define SPARE_FILES   128 /* beside connections: database, Redis, log, libuv's own */
+#define URL_BYTES_MAX     4096
+#define PASSWORD_NICENESS 10
+#define SPARE_FILES       128 /* beside connections: database, Redis, log, libuv's own */
 
 static const char usage[] = "Usage: ordersync-api serve [--check-config | --help | --version]\n\n"
                             "Answers the HTTP API. Any number may run beside each other.\n";
-
-static const struct api_route *const route_tables[] = {
-    api_health_routes,     api_auth_routes,       api_order_routes,
-    api_restaurant_routes, api_escalation_routes, NULL,
-};
 
 struct process {
     uv_loop_t loop;
@@ -58,6 +52,7 @@ struct process {
     char *key_set; /* owned */
     struct api_networks *proxies, *rate_exempt;
     struct api_limiter *limiter;
+    char decoy_password_hash[API_PASSWORD_HASH_BYTES];
     struct api_publisher *publisher;
     struct api_authenticator *authenticator;
     struct api_service *service;
@@ -207,6 +202,52 @@ static bool start_redis(struct process *process, struct osy_error *err)
     return true;
 }
 
+static struct api_workers *start_workers(struct process *process,
+                                         struct api_workers_options options, struct osy_error *err)
+{
+    options.database_url = process->config.database_url;
+    options.redis = process->config.redis;
+    options.metrics = process->context.metrics;
+    options.context = &process->context;
+    return api_workers_create(&process->loop, &options, err);
+}
+
+static bool start_pools(struct process *process, struct osy_error *err)
+{
+    const struct api_config *config = &process->config;
+    struct api_workers **pools = process->context.workers;
+    pools[API_POOL_WORKERS] =
+        start_workers(process,
+                      (struct api_workers_options){.name = "worker",
+                                                   .threads = (uint32_t)config->worker_threads,
+                                                   .queue_max = (uint32_t)config->worker_queue_max},
+                      err);
+    if (!pools[API_POOL_WORKERS])
+        return false;
+    pools[API_POOL_PASSWORDS] = start_workers(
+        process,
+        (struct api_workers_options){.name = "password",
+                                     .threads = (uint32_t)config->password_threads,
+                                     .queue_max = (uint32_t)config->password_queue_max,
+                                     .niceness = PASSWORD_NICENESS},
+        err);
+    return pools[API_POOL_PASSWORDS] != NULL;
+}
+
+/* Of a random password, with the present method. */
+static bool make_decoy(struct process *process, struct osy_error *err)
+{
+    struct api_context *context = &process->context;
+    const struct osy_uuid password = osy_uuid_v4();
+    char text[OSY_UUID_TEXT_BYTES];
+    if (!api_password_method_parse(process->config.password_hash, &context->password_method))
+        context->password_method = API_PASSWORD_YESCRYPT; /* the table allows only known ones */
+    osy_uuid_format(&password, text);
+    context->decoy_password_hash = process->decoy_password_hash;
+    return api_password_hash(context->keyring, context->password_method, text,
+                             process->decoy_password_hash, err);
+}
+
 static bool start_context(struct process *process, struct osy_error *err)
 {
     const struct api_config *config = &process->config;
@@ -215,11 +256,12 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->loop = &process->loop;
     context->config = config;
     context->metrics = osy_metrics_create();
-    process->keyring = osy_keyring_load(
-        config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING | OSY_KEYS_DATA | OSY_KEYS_INDEX,
-        err);
+    process->keyring = osy_keyring_load(config->keys_dir,
+                                        OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA |
+                                            OSY_KEYS_INDEX | OSY_KEYS_PEPPER,
+                                        err);
     context->keyring = process->keyring;
-    if (!context->keyring)
+    if (!context->keyring || !make_decoy(process, err))
         return false;
     process->key_set = osy_jwt_key_set(context->keyring);
     if (!process->key_set)
@@ -242,17 +284,7 @@ static bool start_context(struct process *process, struct osy_error *err)
         err);
     if (!context->writer)
         return false;
-    context->workers = api_workers_create(
-        &process->loop,
-        &(struct api_workers_options){.name = "worker",
-                                      .threads = (uint32_t)config->worker_threads,
-                                      .queue_max = (uint32_t)config->worker_queue_max,
-                                      .database_url = config->database_url,
-                                      .redis = config->redis,
-                                      .metrics = context->metrics,
-                                      .context = context},
-        err);
-    if (!context->workers)
+    if (!start_pools(process, err))
         return false;
     context->subject_keys = api_subject_keys_create(context);
     context->health = api_health_create(&process->loop, config, context->metrics, err);
@@ -296,13 +328,13 @@ static bool start_server(struct process *process, struct osy_error *err)
     process->authenticator =
         api_authenticator_create(context->keyring, osy_revocation_feed_set(context->revocations),
                                  (size_t)config->token_cache_entries, context->metrics);
-    process->service =
-        api_service_create(&(struct api_service_options){.tables = route_tables,
-                                                         .context = context,
-                                                         .authenticator = process->authenticator,
-                                                         .limiter = process->limiter,
-                                                         .workers = context->workers,
-                                                         .metrics = context->metrics});
+    process->service = api_service_create(&(struct api_service_options){
+        .tables = api_route_tables,
+        .context = context,
+        .authenticator = process->authenticator,
+        .limiter = process->limiter,
+        .workers = {context->workers[API_POOL_WORKERS], context->workers[API_POOL_PASSWORDS]},
+        .metrics = context->metrics});
     process->server =
         api_server_create(&process->loop,
                           &(struct api_server_options){.listen = config->listen,
@@ -320,7 +352,8 @@ static void stop(struct process *process)
     struct api_context *context = &process->context;
 
     api_server_destroy(process->server);
-    api_workers_destroy(context->workers);
+    for (size_t i = 0; i < API_POOL_COUNT; i++)
+        api_workers_destroy(context->workers[i]);
     api_order_writer_destroy(context->writer);
     if (process->is_stopping)
         flush_publications(process);

@@ -18,6 +18,7 @@ static const struct row {
     [API_PERM_SETTINGS_WRITE] = {"settings:write", false, false, false, true, true},
     [API_PERM_DEVICE_LIST] = {"device:list", false, false, true, true, true},
     [API_PERM_TOKEN_REVOKE] = {"token:revoke", false, false, false, false, true},
+    [API_PERM_ACCOUNT] = {"account:manage", false, true, true, true, true},
     [API_PERM_ESCALATION_MANAGE] = {"escalation:manage", false, false, false, true, true},
 };
 

@@ -19,6 +19,7 @@ enum api_permission {
     API_PERM_DEVICE_LIST,
     API_PERM_TOKEN_REVOKE,      /* end the tokens of a user or a session */
     API_PERM_ESCALATION_MANAGE, /* who is told of orders that wait, and where */
+    API_PERM_ACCOUNT,           /* one's own account: profile, sessions, password, second factor */
     API_PERMISSION_COUNT,
 };
 

@@ -65,6 +65,18 @@ static bool delete_old_replies(void *context, bool *more, struct osy_error *err)
                         (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
 }
 
+static bool delete_old_sessions(void *context, bool *more, struct osy_error *err)
+{
+    return delete_chunk(context, sql_delete_old_sessions, 1,
+                        (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
+}
+
+static bool delete_old_attempts(void *context, bool *more, struct osy_error *err)
+{
+    return delete_chunk(context, sql_delete_old_attempts, 1,
+                        (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
+}
+
 static bool delete_older(struct api_background *background, const char *sql, int64_t days,
                          bool *more, struct osy_error *err)
 {
@@ -129,6 +141,8 @@ struct api_background *api_background_start(const struct api_config *config,
         {"delete_expired_keys", EXPIRY_INTERVAL_MS, delete_expired_keys},
         {"delete_old_replies", EXPIRY_INTERVAL_MS, delete_old_replies},
         {"delete_old_revocations", REVOCATION_INTERVAL_MS, delete_old_revocations},
+        {"delete_old_sessions", RETENTION_INTERVAL_MS, delete_old_sessions},
+        {"delete_old_attempts", RETENTION_INTERVAL_MS, delete_old_attempts},
         {"delete_old_receipts", RETENTION_INTERVAL_MS, delete_old_receipts},
         {"delete_old_alerts", RETENTION_INTERVAL_MS, delete_old_alerts},
         {"delete_old_devices", RETENTION_INTERVAL_MS, delete_old_devices},

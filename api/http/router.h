@@ -22,6 +22,13 @@ typedef void (*api_loop_handler_fn)(struct api_context *context, struct api_requ
 /* Runs on a worker thread and may block; it replies before it returns. */
 typedef void (*api_worker_handler_fn)(struct api_worker *worker, struct api_request *request);
 
+/* Which threads a worker handler runs on. */
+enum api_pool {
+    API_POOL_WORKERS = 0,
+    API_POOL_PASSWORDS, /* hashing a password takes 20 ms and more: nobody else is to wait behind that */
+};
+enum { API_POOL_COUNT = 2 };
+
 /* A row of a domain's table; the table ends with a zeroed row. Exactly one handler is set:
  *   {"GET", "/api/v1/orders/:id", API_PERM_ORDER_READ, .on_worker = handle_get_order}, */
 struct api_route {
@@ -31,11 +38,13 @@ struct api_route {
         needs; /* API_PUBLIC: anyone; a token that is shown must be good all the same */
     api_loop_handler_fn on_loop;
     api_worker_handler_fn on_worker;
+    enum api_pool pool; /* of on_worker */
     uint8_t cost; /* of a request, in its client's budget (http/limiter.h); 0: API_COST_USUAL */
 };
 
-#define API_COST_USUAL 1
-#define API_COST_FREE  UINT8_MAX /* it is not counted: for who watches us */
+#define API_COST_USUAL    1
+#define API_COST_PASSWORD 10        /* a password is hashed */
+#define API_COST_FREE     UINT8_MAX /* it is not counted: for who watches us */
 
 enum api_match { API_MATCH_FOUND = 0, API_MATCH_NO_PATH, API_MATCH_NO_METHOD };
 

@@ -36,7 +36,7 @@ struct api_service {
     struct api_context *context;
     struct api_authenticator *authenticator;
     struct api_limiter *limiter;
-    struct api_workers *workers;
+    struct api_workers *workers[API_POOL_COUNT];
     struct osy_metric_family *durations;
     struct osy_metric *in_flight;
     struct route_metrics *routes; /* by route index; the last one: no route */
@@ -50,7 +50,7 @@ struct api_service *api_service_create(const struct api_service_options *options
     service->context = options->context;
     service->authenticator = options->authenticator;
     service->limiter = options->limiter;
-    service->workers = options->workers;
+    memcpy(service->workers, options->workers, sizeof service->workers);
     service->durations = osy_metrics_histogram_family(
         options->metrics, "http_request_duration_seconds",
         "From the last header byte of a request to its reply.", "method,route,status",
@@ -252,7 +252,7 @@ static void run_handler(struct api_service *service, struct api_request *request
     }
     request->job = (struct api_job){.work = on_work, .done = on_work_done};
     request->on_worker = true;
-    if (!api_workers_submit(service->workers, &request->job)) {
+    if (!api_workers_submit(service->workers[request->route->pool], &request->job)) {
         request->on_worker = false;
         api_reply_overloaded(request);
     }

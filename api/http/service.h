@@ -20,7 +20,8 @@ struct api_service_options {
     struct api_context *context;             /* given to the handlers; borrowed */
     struct api_authenticator *authenticator; /* NULL: no route may need a permission */
     struct api_limiter *limiter;             /* NULL: no request is counted */
-    struct api_workers *workers;             /* NULL: no route may have a worker handler */
+    struct api_workers
+        *workers[API_POOL_COUNT]; /* NULL: no route may have a worker handler on that pool */
     struct osy_metrics *metrics;
 };
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "shared/alloc.h"
 #include "shared/log.h"
@@ -30,6 +32,7 @@ struct worker_thread {
 struct api_workers {
     uv_async_t wake_loop;
     size_t queue_max;
+    int niceness;
     size_t thread_count;
     struct worker_thread *threads; /* owned */
     struct osy_metric *queue_depth;
@@ -89,12 +92,20 @@ static void give_back(struct api_workers *workers, struct api_job *job)
     uv_async_send(&workers->wake_loop);
 }
 
+/* On Linux niceness is a thread's own. What fails is a courtesy, not a need. */
+static void be_nice(int niceness)
+{
+    if (niceness > 0 && setpriority(PRIO_PROCESS, (id_t)gettid(), niceness) != 0)
+        OSY_WARN("niceness_not_set");
+}
+
 static void *run_worker(void *argument)
 {
     struct worker_thread *thread = argument;
     struct api_workers *workers = thread->workers;
     struct api_job *job;
 
+    be_nice(workers->niceness);
     while ((job = wait_for_job(workers))) {
         if (workers->queue_depth)
             osy_metric_dec(workers->queue_depth);
@@ -172,6 +183,7 @@ struct api_workers *api_workers_create(uv_loop_t *loop, const struct api_workers
     struct api_workers *workers = osy_alloc(sizeof *workers);
 
     workers->queue_max = options->queue_max;
+    workers->niceness = options->niceness;
     workers->threads = osy_alloc_array(options->threads, sizeof *workers->threads);
     pthread_mutex_init(&workers->lock, NULL);
     pthread_cond_init(&workers->work_came, NULL);
@@ -179,9 +191,12 @@ struct api_workers *api_workers_create(uv_loop_t *loop, const struct api_workers
     queue_init(&workers->finished);
     uv_async_init(loop, &workers->wake_loop, on_jobs_finished);
     workers->wake_loop.data = workers;
-    if (options->metrics)
-        workers->queue_depth = osy_metrics_gauge(options->metrics, "worker_queue_depth",
-                                                 "Jobs that wait for a worker thread.");
+    if (options->metrics) {
+        char name[48];
+        snprintf(name, sizeof name, "%.24s_queue_depth", options->name);
+        workers->queue_depth =
+            osy_metrics_gauge(options->metrics, name, "Jobs that wait for a thread of this pool.");
+    }
     for (size_t i = 0; i < options->threads; i++) {
         struct worker_thread *thread = &workers->threads[i];
         thread->workers = workers;

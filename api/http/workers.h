@@ -34,6 +34,7 @@ struct api_workers_options {
     const char *name; /* "worker": in thread names, pg_stat_activity and metrics; static */
     uint32_t threads;
     uint32_t queue_max;          /* jobs that wait */
+    int niceness;                /* 0: as the process; up to 19: gives way to the other threads */
     const char *database_url;    /* copied */
     const char *redis;           /* as osy_redis_map_create reads it; copied; NULL: no Redis */
     struct osy_metrics *metrics; /* NULL: none */

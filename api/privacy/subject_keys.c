@@ -169,7 +169,7 @@ bool api_subject_keys_fetch(struct api_subject_keys *keys, const struct osy_uuid
                             .err = {OSY_ERR_IO, "the worker pool has ended"},
                             .on_key = on_key,
                             .context = context};
-    if (api_workers_submit(keys->context->workers, &fetch->job))
+    if (api_workers_submit(keys->context->workers[API_POOL_WORKERS], &fetch->job))
         return true;
     free(fetch);
     return false;

@@ -1,4 +1,4 @@
-# Every library by one name: deps::lws hiredis hiredis_ssl llhttp uv pq crypto ssl jansson curl cmocka.
+# Every library by one name: deps::lws hiredis hiredis_ssl llhttp uv pq crypto ssl jansson curl cmocka xcrypt oath utf8proc.
 # Imported targets, so their headers are system headers and our warnings stay ours.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
@@ -15,6 +15,9 @@ pkg_dependency(pq libpq)
 pkg_dependency(jansson "jansson>=2.14")
 pkg_dependency(curl "libcurl>=7.88")
 pkg_dependency(cmocka cmocka)
+pkg_dependency(xcrypt "libxcrypt>=4.4")
+pkg_dependency(oath "liboath>=2.6")
+pkg_dependency(utf8proc "libutf8proc>=2.5")
 add_library(deps::crypto INTERFACE IMPORTED)
 target_link_libraries(deps::crypto INTERFACE OpenSSL::Crypto)
 add_library(deps::ssl INTERFACE IMPORTED)

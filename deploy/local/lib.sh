@@ -444,7 +444,8 @@ write_env() {
         API_PIDS "$(pids_of_kind api-)" HUB_PIDS "$(pids_of_kind hub-)"
         WORKER_PIDS "$(pids_of_kind worker-)" POSTGRES_PIDS "$(pids_of_kind postgres)"
         REDIS_PIDS "$(pids_of_kind redis)" NGINX_PIDS "$(pids_of_kind nginx)"
-        DEMO_RESTAURANT_ID "$demo_restaurant" BIN_DIR "$bin_dir" STATE_DIR "$state"
+        DEMO_RESTAURANT_ID "$demo_restaurant" DEMO_OWNER_EMAIL "$demo_owner"
+        DEMO_OWNER_PASSWORD "$demo_owner_password" BIN_DIR "$bin_dir" STATE_DIR "$state"
         ORDERSYNC_DATABASE_URL "$database_url"
         ORDERSYNC_REDIS_URL "$ORDERSYNC_REDIS_URL" ORDERSYNC_REDIS_URLS "$ORDERSYNC_REDIS_URLS"
         ORDERSYNC_KEYS_DIR "$state/keys" ORDERSYNC_PUBLIC_URL "$edge_url"
@@ -465,6 +466,15 @@ admin() {
 
 demo_restaurant=01890000-0000-7000-8000-000000000001
 
+demo_owner=owner@demo.example
+
+# An account for the demo restaurant; one that is there stays as it is.
+make_demo_owner() {
+    admin users enable --email "$demo_owner" 2>/dev/null ||
+        admin users create --email "$demo_owner" --name 'Demo owner' --role owner \
+            --restaurant "$demo_restaurant" <<<"$demo_owner_password"
+}
+
 print_addresses() {
     local token owner stop=deploy/local/down
     [ "$state" = "$root/.local" ] || stop+=" --state $state"
@@ -477,6 +487,7 @@ OrderSync is up:
   kitchen's tablet  $edge_url/tablet/#token=$token&restaurant=$demo_restaurant
   owner's dashboard $edge_url/dashboard/#token=$owner
   all pages         $edge_url/
+  owner's account   $demo_owner, password $demo_owner_password
   HTTP API          $edge_url/docs/
 Logs: $state/log/   Settings for tools: . $state/env   Stop: $stop
 END

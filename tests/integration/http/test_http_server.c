@@ -171,7 +171,7 @@ static int start(uint32_t timeout_ms)
     uv_loop_init(&it.loop);
     uv_async_init(&it.loop, &it.call, on_call);
     it.context.metrics = options.metrics = osy_metrics_create();
-    it.context.workers = api_workers_create(
+    it.context.workers[API_POOL_WORKERS] = api_workers_create(
         &it.loop,
         &(struct api_workers_options){.name = "test",
                                       .threads = 1,
@@ -179,11 +179,12 @@ static int start(uint32_t timeout_ms)
                                       .database_url = "postgresql://127.0.0.1:1/none",
                                       .context = &it.context},
         NULL);
-    assert_non_null(it.context.workers);
-    it.service = api_service_create(&(struct api_service_options){.tables = tables,
-                                                                  .context = &it.context,
-                                                                  .workers = it.context.workers,
-                                                                  .metrics = it.context.metrics});
+    assert_non_null(it.context.workers[API_POOL_WORKERS]);
+    it.service = api_service_create(
+        &(struct api_service_options){.tables = tables,
+                                      .context = &it.context,
+                                      .workers = {it.context.workers[API_POOL_WORKERS]},
+                                      .metrics = it.context.metrics});
     options.context = it.service;
     it.server = api_server_create(&it.loop, &options, NULL);
     assert_non_null(it.server);
@@ -207,7 +208,7 @@ static int start_impatient(void **state)
 static void close_all(void)
 {
     api_server_destroy(it.server);
-    api_workers_destroy(it.context.workers);
+    api_workers_destroy(it.context.workers[API_POOL_WORKERS]);
     uv_close((uv_handle_t *)&it.call, NULL);
 }
 

@@ -6,13 +6,38 @@
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
 const RESTAURANT = `'${restaurantId(7)}'`;
 const ORDER = `'0196d5c6-1c00-7abc-8def-0123456789ab'`; // in the middle of the history
+const PERSON = `md5('user 7')::uuid`;
+const SESSION = `md5('session of ' || md5('user 7')::uuid)::uuid`;
+const DIGEST = `sha256(md5('user 7')::uuid::text::bytea)`;
 const USER = `'01890000-0000-7000-8000-0000000000aa'`;
 const EVERYTHING = `'{${Array.from({ length: 2000 }, (_, index) => restaurantId(index))}}'`; // a hub that has all topics
 const SOME = `'{${Array.from({ length: 32 }, (_, index) => restaurantId(index))}}'`; // a dashboard's
 
 export const calls = {
   'api/audit/record_change.sql': [[`'webhook.set'`, RESTAURANT, RESTAURANT, 'NULL', `'\\x00'`]],
+  'api/auth/count_attempt.sql': [[`sha256('1')`, `sha256('2')`, DIGEST]],
+  'api/auth/disable_totp.sql': [[PERSON]],
+  'api/auth/enable_totp.sql': [[PERSON, `ARRAY[sha256('a'), sha256('b')]`]],
+  'api/auth/end_sessions.sql': [[PERSON, 'NULL', 'NULL', '0', `'logout'`], [PERSON, SESSION, 'NULL', '0', `'logout'`]],
   'api/auth/find_order_restaurant.sql': [[ORDER]],
+  'api/auth/find_user.sql': [[PERSON]],
+  'api/auth/find_user_by_email.sql': [[DIGEST]],
+  'api/auth/insert_restaurant.sql': [[USER, `'Test'`, `'KRW'`, `'Asia/Seoul'`]],
+  'api/auth/insert_session.sql': [[USER, PERSON, DIGEST, 'NULL', `'\\x00'`, '2592000']],
+  'api/auth/insert_user.sql': [[USER, `'customer'`, `'\\x00'`, `sha256('new')`, `'\\x00'`, `''`, `'{}'`]],
+  'api/auth/list_sessions.sql': [[PERSON]],
+  'api/auth/lock_session.sql': [[SESSION, PERSON, DIGEST]],
+  'api/auth/offer_totp.sql': [[PERSON, `'\\x00'`]],
+  'api/auth/record_event.sql': [[`'auth.login'`, PERSON]],
+  'api/auth/return_attempt.sql': [[`sha256('1')`, `sha256('2')`, 'true'], [`sha256('1')`, `sha256('2')`, 'false']],
+  'api/auth/rotate_session.sql': [[SESSION, DIGEST, `sha256('new')`, `'\\x00'`, '2592000']],
+  'api/auth/set_password_hash.sql': [[PERSON, `''`]],
+  'api/auth/set_user_disabled.sql': [[PERSON, 'true']],
+  'api/auth/set_user_role.sql': [[PERSON, `'staff'`, `'{01890000-0000-7000-8000-000000010007}'`]],
+  'api/auth/use_recovery_code.sql': [[PERSON, `sha256('code')`]],
+  'api/auth/use_totp_step.sql': [[PERSON, '1']],
+  'api/background/delete_old_attempts.sql': [['1000']],
+  'api/background/delete_old_sessions.sql': [['1000']],
   'api/auth/record_revocation.sql': [[`'session'`, USER, 'NULL', `'admin'`, USER, USER, `''`]],
   'api/background/delete_expired_keys.sql': [['1000']],
   'api/background/delete_old_revocations.sql': [['2592000']],

@@ -35,4 +35,18 @@ INSERT INTO escalation_steps (restaurant_id, step, reason, action)
 SELECT id, step, 'not_accepted', 'alert' FROM restaurants CROSS JOIN generate_series(1, 3) AS step;
 INSERT INTO revocations (kind, id, revoked_at)
 SELECT 'session', gen_random_uuid(), now() - random() * interval '30 days' FROM generate_series(1, 20000);
+
+-- People, half of whom are signed in with a session that has been refreshed.
+INSERT INTO users (id, role, email, name, password_hash)
+SELECT md5('user ' || n)::uuid, 'customer', '\x00', '\x00', '' FROM generate_series(1, 40000) AS n;
+INSERT INTO user_emails (email_index, user_id) SELECT sha256(id::text::bytea), id FROM users;
+INSERT INTO recovery_codes (user_id, code_hash) SELECT id, sha256('code') FROM users;
+INSERT INTO memberships (user_id, restaurant_id)
+SELECT u.id, r.id FROM (SELECT id, row_number() OVER () AS n FROM users) AS u
+  JOIN (SELECT id, row_number() OVER () AS n FROM restaurants) AS r ON u.n % 2000 + 1 = r.n;
+INSERT INTO sessions (id, user_id, token_hash, rotated_at, address, expires_at)
+SELECT md5('session of ' || id)::uuid, id, sha256(id::text::bytea), now(), '\x00', now() + random() * interval '30 days' FROM users;
+INSERT INTO spent_tokens (session_id, user_id, token_hash) SELECT id, user_id, sha256('old') FROM sessions;
+INSERT INTO login_attempts (key, failures, last_at)
+SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 20000) AS n;
 ANALYZE;

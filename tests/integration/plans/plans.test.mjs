@@ -25,6 +25,7 @@ const SMALL = ['audit_chains', 'escalation_steps', 'hub_leases', 'menus', 'openi
 
 /** Statements that read all of a large table, and why that is right. */
 const EXCEPTIONS = {
+  'api/auth/list_users.sql': ['users', 'a command that prints all of them'],
   'api/presence/judge_reachability.sql': ['devices', 'judges all restaurants by all of their devices'],
   'api/presence/end_leases.sql': ['devices', 'only when a hub has died; an index would cost each device that comes or goes'],
   'hub/find_devices.sql': ['devices', 'once for each connection that a hub makes; an index would cost each device that comes or goes'],
@@ -46,6 +47,9 @@ const GUARDED = {
   'DROP INDEX idempotency_by_age': 'api/background/delete_expired_keys.sql',
   'ALTER TABLE request_replies DROP CONSTRAINT request_replies_pkey': 'api/db/find_reply.sql',
   'DROP INDEX request_replies_by_age': 'api/background/delete_old_replies.sql',
+  'DROP INDEX sessions_by_user': 'api/auth/list_sessions.sql',
+  'DROP INDEX sessions_by_expiry': 'api/background/delete_old_sessions.sql',
+  'DROP INDEX login_attempts_by_age': 'api/background/delete_old_attempts.sql',
   'DROP INDEX audit_logs_by_subject': 'api/orders/find_timeline.sql',
   'ALTER TABLE devices DROP CONSTRAINT devices_pkey': 'api/restaurants/list_devices.sql',
   'ALTER TABLE menu_items DROP CONSTRAINT menu_items_pkey': 'api/restaurants/find_menu.sql',

@@ -33,6 +33,7 @@ static void only_the_expected_roles_have_each_permission(void **state)
         {API_PERM_DEVICE_LIST, "--soa"},
         {API_PERM_TOKEN_REVOKE, "----a"},
         {API_PERM_ESCALATION_MANAGE, "---oa"},
+        {API_PERM_ACCOUNT, "-csoa"},
     };
     (void)state;
     assert_int_equal(sizeof rows / sizeof rows[0], API_PERMISSION_COUNT);

@@ -1,0 +1,12 @@
+-- api/auth/insert_restaurant.sql: a restaurant that signs up. $1 uuid: its id; $2 text: name; $3 text: currency; $4 text: time zone.
+-- One row, or none: there is no such time zone.
+WITH made AS (
+    INSERT INTO restaurants (id, name, currency, time_zone)
+    SELECT $1::uuid, $2, $3, name FROM pg_timezone_names WHERE name = $4
+    RETURNING id
+), streams AS (
+    INSERT INTO restaurant_streams (restaurant_id) SELECT id FROM made
+), menus AS (
+    INSERT INTO menus (id, restaurant_id, name) SELECT gen_random_uuid(), id, 'Menu' FROM made
+)
+SELECT id, record_audit('restaurant.created', id, id, NULL, NULL) FROM made;
