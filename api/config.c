@@ -44,6 +44,8 @@ static const struct osy_setting settings[] = {
     BOOL(webhook_allow_private, "ORDERSYNC_WEBHOOK_ALLOW_PRIVATE", "false",
          "serve, work: webhooks may lead to private addresses, to any port and over plain HTTP"),
     STRING(environment, "ORDERSYNC_ENV", "", 0, 64, "name of this installation"),
+    INT(statutory_days, "ORDERSYNC_STATUTORY_DAYS", "1827", 1, 36500,
+        "how long the law wants the contract of an erased order kept, days from the order"),
     STRING(phone_country, "ORDERSYNC_PHONE_COUNTRY", "82", 1, 3,
            "country code of phone numbers that are written without one; never to be changed"),
 

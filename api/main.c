@@ -31,6 +31,7 @@ static const struct command {
     {"users", api_users_main, "make, list and change accounts"},
     {"routes", api_routes_main, "print the table of routes"},
     {"keys", api_keys_main, "make and list keys"},
+    {"privacy", api_privacy_main, "erase people and orders, and what is kept of them in time"},
     {"failpoints", list_failpoints, "list the places where tests can make it fail"},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -107,6 +107,12 @@ static bool delete_old_devices(void *context, bool *more, struct osy_error *err)
                         err);
 }
 
+static bool delete_old_records(void *context, bool *more, struct osy_error *err)
+{
+    return delete_chunk(context, sql_delete_old_records, 1,
+                        (const char *const[]){DELETE_CHUNK_TEXT}, more, err);
+}
+
 static bool delete_old_revocations(void *context, bool *more, struct osy_error *err)
 {
     struct api_background *background = context;
@@ -146,6 +152,7 @@ struct api_background *api_background_start(const struct api_config *config,
         {"delete_old_receipts", RETENTION_INTERVAL_MS, delete_old_receipts},
         {"delete_old_alerts", RETENTION_INTERVAL_MS, delete_old_alerts},
         {"delete_old_devices", RETENTION_INTERVAL_MS, delete_old_devices},
+        {"delete_old_records", RETENTION_INTERVAL_MS, delete_old_records},
         {0},
     };
     struct api_background *background = osy_alloc(sizeof *background);

@@ -67,6 +67,13 @@ export const calls = {
     [RESTAURANT, 'NULL', ORDER, '101'],
     [RESTAURANT, `'{REJECTED,CANCELLED}'`, 'NULL', '51'], // there are none: the whole history of the restaurant is read, but of no other
   ],
+  'api/privacy/delete_old_records.sql': [['1000']],
+  'api/privacy/destroy_subject_key.sql': [[USER]],
+  'api/privacy/erase_account.sql': [[USER]],
+  'api/privacy/erase_order.sql': [[ORDER, RESTAURANT, USER, 'now()', '1827', `'\\x00'`, `'\\x00'`]],
+  'api/privacy/find_order_to_erase.sql': [[ORDER]],
+  'api/privacy/find_orders_of_user.sql': [[USER, '200']],
+  'api/privacy/find_record.sql': [[ORDER]],
   'api/privacy/ensure_subject_key.sql': [[USER, ORDER, `'\\x00'`]],
   'api/presence/delete_old_devices.sql': [['90', '1000']],
   'api/presence/delete_old_receipts.sql': [['35', '1000']],

@@ -1,0 +1,70 @@
+/* `DELETE /api/v1/users/me`: whoever asks is erased (api/privacy/erasure.h). */
+#include "api/auth/principal.h"
+#include "api/auth/revocation.h"
+#include "api/config.h"
+#include "api/context.h"
+#include "api/db/scope.h"
+#include "api/http/request.h"
+#include "api/http/workers.h"
+#include "api/privacy/erasure.h"
+#include "api/privacy/handlers.h"
+#include "shared/log.h"
+
+#define TRIES 3 /* another transaction may hold one of the orders for a moment */
+
+static bool erase(struct api_worker *worker, const struct api_request *request,
+                  const struct osy_uuid *user_id, struct api_erased *erased, struct osy_error *err)
+{
+    const struct api_context *context = worker->context;
+    struct api_db_scope scope;
+    const struct api_erasure how = {.keyring = context->keyring,
+                                    .scope = &scope,
+                                    .statutory_days = context->config->statutory_days};
+    bool ok = false;
+    api_db_scope_fill(&scope, request, NULL);
+    for (int tries = 0; !ok && tries < TRIES; tries++) {
+        ok = api_erase_user(worker->pg, &how, user_id, erased, err);
+        if (err->code != OSY_ERR_CONFLICT || erased->has_open_order || erased->is_last_owner)
+            break;
+    }
+    return ok;
+}
+
+/* Every process forgets the customer's key with the news; without Redis it is found in PostgreSQL in seconds. */
+static void announce(struct api_worker *worker, const struct osy_uuid *user_id,
+                     const struct api_erased *erased)
+{
+    const struct api_revocation revocation = {
+        .what = {OSY_REVOCATION_USER, *user_id, erased->revoked_at_s}};
+    struct osy_error err = {0};
+    if (!api_revocation_announce(worker->redis, &revocation, &err))
+        OSY_WARN("revocation_not_announced", OSY_ERR(&err));
+}
+
+static void refuse(struct api_request *request, const struct api_erased *erased,
+                   const struct osy_error *err)
+{
+    if (erased->has_open_order)
+        api_reply_error(request, 409, "ORDER_UNDER_WAY",
+                        "An order of yours is still under way. Try again when it has ended.", NULL);
+    else if (erased->is_last_owner)
+        api_reply_error(request, 409, "LAST_OWNER",
+                        "A restaurant of yours has no other owner. Give it one first.", NULL);
+    else if (err->code == OSY_ERR_NOT_FOUND)
+        api_reply_error(request, 404, "USER_NOT_FOUND", "There is nothing to erase.", NULL);
+    else
+        api_reply_database_error(request, err);
+}
+
+void api_handle_erase_user(struct api_worker *worker, struct api_request *request)
+{
+    const struct osy_uuid *user_id = &api_request_principal(request)->claims.subject;
+    struct api_erased erased = {0};
+    struct osy_error err = {0};
+    if (!erase(worker, request, user_id, &erased, &err)) {
+        refuse(request, &erased, &err);
+        return;
+    }
+    announce(worker, user_id, &erased);
+    api_reply_bytes(request, 204, NULL, NULL);
+}
