@@ -96,6 +96,8 @@ static const struct osy_setting settings[] = {
         "serve: threads for blocking handlers, a database connection each"),
     INT(worker_queue_max, "ORDERSYNC_WORKER_QUEUE", "256", 1, 100000,
         "serve: requests that wait for such a thread; more get 503"),
+    INT(request_ms, "ORDERSYNC_REQUEST_MS", "10000", 100, 60000,
+        "serve: time for a request on such a thread, its wait for one included, ms; then 503"),
     CHOICE(password_hash, "ORDERSYNC_PASSWORD_HASH", "yescrypt", API_PASSWORD_METHODS,
            "serve: how passwords are hashed; a change applies to each with its next sign-in"),
     INT(password_threads, "ORDERSYNC_PASSWORD_THREADS", "2", 1, 64,

@@ -24,7 +24,7 @@ struct api_config {
     int64_t rate_window_s, rate_address, rate_user, rate_restaurant, rate_tokens;
     int64_t rate_entries, rate_sync_ms;
     int64_t revocation_poll_ms, revocation_max_age_ms;
-    int64_t worker_threads, worker_queue_max;
+    int64_t worker_threads, worker_queue_max, request_ms;
     char *password_hash;
     int64_t password_threads, password_queue_max;
     int64_t order_writers, order_queue_max, order_batch_max, order_linger_ms, order_deadline_ms;

@@ -8,6 +8,7 @@
 #include "api/auth/password.h"
 #include "api/http/router.h"
 
+struct api_breakers;
 struct api_config;
 struct api_health;
 struct api_order_writer;
@@ -26,7 +27,8 @@ struct api_context {
     enum api_password_method password_method; /* any thread; these two: not in `work` */
     const char *
         decoy_password_hash; /* any thread; of a password that nobody knows: who has no account is asked as long */
-    struct osy_metrics *metrics; /* any thread */
+    struct osy_metrics *metrics;   /* any thread */
+    struct api_breakers *breakers; /* any thread; NULL in `work` */
     struct api_health *health;
     struct osy_redis_shards *redis;              /* loop; publication after commit */
     struct osy_revocation_feed *revocations;     /* loop; NULL in `work` */

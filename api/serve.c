@@ -15,6 +15,7 @@
 
 #include "api/auth/authenticator.h"
 #include "api/auth/password.h"
+#include "api/breakers.h"
 #include "api/config.h"
 #include "api/context.h"
 #include "api/events/publisher.h"
@@ -208,6 +209,7 @@ static struct api_workers *start_workers(struct process *process,
     options.database_url = process->config.database_url;
     options.redis = process->config.redis;
     options.metrics = process->context.metrics;
+    options.breakers = process->context.breakers;
     options.context = &process->context;
     return api_workers_create(&process->loop, &options, err);
 }
@@ -267,7 +269,8 @@ static bool start_context(struct process *process, struct osy_error *err)
     if (!process->key_set)
         return osy_error_set(err, OSY_ERR_INVALID, "the public keys cannot be written as JSON");
     context->key_set = process->key_set;
-    if (!start_redis(process, err))
+    context->breakers = api_breakers_create(config->redis, context->metrics, err);
+    if (!context->breakers || !start_redis(process, err))
         return false;
     process->publisher =
         api_publisher_create(context->redis, (uint64_t)config->stream_events_max, context->metrics);
@@ -280,7 +283,8 @@ static bool start_context(struct process *process, struct osy_error *err)
                                            .linger_ms = (uint32_t)config->order_linger_ms,
                                            .deadline_ms = (uint32_t)config->order_deadline_ms,
                                            .metrics = context->metrics,
-                                           .publisher = process->publisher},
+                                           .publisher = process->publisher,
+                                           .breaker = api_breakers_orders(context->breakers)},
         err);
     if (!context->writer)
         return false;
@@ -334,6 +338,7 @@ static bool start_server(struct process *process, struct osy_error *err)
         .authenticator = process->authenticator,
         .limiter = process->limiter,
         .workers = {context->workers[API_POOL_WORKERS], context->workers[API_POOL_PASSWORDS]},
+        .worker_ms = (uint32_t)config->request_ms,
         .metrics = context->metrics});
     process->server =
         api_server_create(&process->loop,
@@ -373,6 +378,7 @@ static void stop(struct process *process)
     api_networks_destroy(process->rate_exempt);
     free(process->key_set);
     osy_keyring_destroy(process->keyring);
+    api_breakers_destroy(context->breakers);
     osy_metrics_destroy(context->metrics);
     uv_loop_close(&process->loop);
 }

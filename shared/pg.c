@@ -6,13 +6,16 @@
 #include <string.h>
 
 #include "shared/alloc.h"
+#include "shared/breaker.h"
 #include "shared/buffer.h"
+#include "shared/clock.h"
 
 #define CONNECT_TIMEOUT_S    3
 #define STATEMENT_TIMEOUT_MS 5000
 /* No transaction of ours waits for anything but PostgreSQL. One that does belongs to a process that is frozen
  * or whose host is lost, and its locks are given back to the others. */
 #define IDLE_TIMEOUT_MS      5000
+#define ANSWER_GRACE_MS      1000 /* for the way there and back, beside the statement's own time */
 #define STATEMENT_NAME_BYTES 24
 #define PARAMETERS_MAX       64 /* libpq knows some forty */
 
@@ -21,6 +24,11 @@ struct osy_pg {
     struct osy_buffer settings; /* command-line options for the server process */
     char *application_name;     /* owned */
     char connect_timeout_s[12];
+    uint32_t answer_ms;
+    int64_t until_ms;            /* 0: no limit */
+    struct osy_breaker *breaker; /* borrowed; NULL: none */
+    bool has_leave;              /* the breaker allows what is asked now, since */
+    int64_t asked_ms;
     PGconn *connection; /* owned; NULL until the first use and after a failure */
     uint64_t connections_made;
     const char *
@@ -48,6 +56,9 @@ struct osy_pg *osy_pg_create(const struct osy_pg_options *options)
     const char *own;
 
     pg->url = PQconninfoParse(options->url, NULL); /* its error text may quote a password */
+    pg->breaker = options->breaker;
+    pg->answer_ms =
+        (statement_timeout_ms ? statement_timeout_ms : STATEMENT_TIMEOUT_MS) + ANSWER_GRACE_MS;
     pg->application_name = osy_strdup(options->application_name ? options->application_name : "");
     snprintf(pg->connect_timeout_s, sizeof pg->connect_timeout_s, "%u",
              connect_timeout_s ? connect_timeout_s : CONNECT_TIMEOUT_S);
@@ -149,13 +160,59 @@ static bool is_hung_up(const struct osy_pg *pg)
     return poll(&socket, 1, 0) > 0;
 }
 
+void osy_pg_set_deadline(struct osy_pg *pg, int64_t until_ms)
+{
+    pg->until_ms = until_ms;
+}
+
+int64_t osy_pg_answer_deadline(const struct osy_pg *pg)
+{
+    int64_t deadline_ms = osy_clock_monotonic_ms() + pg->answer_ms;
+
+    return pg->until_ms != 0 && pg->until_ms < deadline_ms ? pg->until_ms : deadline_ms;
+}
+
+static bool is_in_transaction(const struct osy_pg *pg)
+{
+    return pg->connection && PQtransactionStatus(pg->connection) != PQTRANS_IDLE;
+}
+
+void osy_pg_note(struct osy_pg *pg, bool was_answered)
+{
+    if (pg->breaker && pg->has_leave)
+        osy_breaker_note(pg->breaker, was_answered, pg->asked_ms, osy_clock_monotonic_ms());
+    pg->has_leave = false;
+}
+
+/* A transaction goes on whatever the breaker says: what it holds has to be given back. */
+static bool may_ask(struct osy_pg *pg, struct osy_error *err)
+{
+    int64_t now_ms = pg->breaker || pg->until_ms != 0 ? osy_clock_monotonic_ms() : 0;
+
+    if (pg->until_ms != 0 && now_ms >= pg->until_ms) {
+        if (is_in_transaction(pg))
+            osy_pg_reset(pg);
+        return osy_error_set(err, OSY_ERR_IO, "PostgreSQL: the caller's time is over");
+    }
+    if (!pg->breaker || pg->has_leave || is_in_transaction(pg))
+        return true;
+    pg->has_leave = osy_breaker_allows(pg->breaker, now_ms);
+    pg->asked_ms = now_ms;
+    return pg->has_leave ||
+           osy_error_set(err, OSY_ERR_IO, "PostgreSQL: not asked, for it does not answer now");
+}
+
 PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err)
 {
+    if (!may_ask(pg, err))
+        return NULL;
     if (pg->connection && (PQstatus(pg->connection) != CONNECTION_OK ||
                            (PQtransactionStatus(pg->connection) == PQTRANS_IDLE && is_hung_up(pg))))
         osy_pg_reset(pg);
-    if (!pg->connection && !connect_now(pg, err))
+    if (!pg->connection && !connect_now(pg, err)) {
+        osy_pg_note(pg, false);
         return NULL;
+    }
     return pg->connection;
 }
 
@@ -245,14 +302,63 @@ static bool needs_new_connection(const PGresult *result)
                         strcmp(sqlstate, "0A000") == 0);
 }
 
+/* result NULL: there was no answer, and err tells why. */
 static void fail(struct osy_pg *pg, PGresult *result, struct osy_error *err)
 {
-    bool reset = PQstatus(pg->connection) != CONNECTION_OK || needs_new_connection(result);
+    bool was_answered = result && PQstatus(pg->connection) == CONNECTION_OK;
+    bool reset = !was_answered || needs_new_connection(result);
 
-    osy_pg_error(pg->connection, result, err);
+    if (result)
+        osy_pg_error(pg->connection, result, err);
     PQclear(result);
     if (reset)
         osy_pg_reset(pg);
+    osy_pg_note(pg, was_answered);
+}
+
+bool osy_pg_next_result(PGconn *connection, int64_t deadline_ms, PGresult **result,
+                        struct osy_error *err)
+{
+    *result = NULL;
+    while (PQisBusy(connection)) {
+        struct pollfd socket = {.fd = PQsocket(connection), .events = POLLIN};
+        int64_t left_ms = deadline_ms - osy_clock_monotonic_ms();
+        /* Who was frozen meanwhile finds the answer there, late as it is. */
+        int ready = poll(&socket, 1, left_ms > 0 ? (int)left_ms : 0);
+        if (ready == 0 && left_ms <= 0)
+            return osy_error_set(err, OSY_ERR_IO, "PostgreSQL did not answer in time");
+        if (ready > 0 && !PQconsumeInput(connection))
+            return osy_pg_error(connection, NULL, err);
+    }
+    *result = PQgetResult(connection);
+    if (*result || PQstatus(connection) == CONNECTION_OK)
+        return true;
+    return osy_pg_error(connection, NULL, err);
+}
+
+/* Until the end of an answer, as PQexec and its kin: the last result. NULL: none came, for whatever reason. */
+static PGresult *read_answer(struct osy_pg *pg, bool is_sent, struct osy_error *err)
+{
+    int64_t deadline_ms = osy_pg_answer_deadline(pg);
+    PGresult *answer = NULL, *next;
+
+    if (!is_sent) {
+        osy_pg_error(pg->connection, NULL, err);
+        return NULL;
+    }
+    for (;;) {
+        if (!osy_pg_next_result(pg->connection, deadline_ms, &next, err)) {
+            if (succeeded(answer)) { /* but what came of it after that, nobody knows */
+                PQclear(answer);
+                answer = NULL;
+            }
+            return answer;
+        }
+        if (!next)
+            return answer;
+        PQclear(answer);
+        answer = next;
+    }
 }
 
 static void remember_prepared(struct osy_pg *pg, const char *sql)
@@ -278,7 +384,7 @@ const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct
     snprintf(pg->name, sizeof pg->name, "s%zu", index);
     if (index < pg->prepared_count)
         return pg->name;
-    result = PQprepare(pg->connection, pg->name, sql, count, NULL);
+    result = read_answer(pg, PQsendPrepare(pg->connection, pg->name, sql, count, NULL) == 1, err);
     if (!succeeded(result)) {
         fail(pg, result, err);
         return NULL;
@@ -297,9 +403,14 @@ PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count,
 
     if (!name)
         return NULL;
-    result = PQexecPrepared(pg->connection, name, count, values, lengths, formats, result_format);
-    if (succeeded(result))
+    result = read_answer(pg,
+                         PQsendQueryPrepared(pg->connection, name, count, values, lengths, formats,
+                                             result_format) == 1,
+                         err);
+    if (succeeded(result)) {
+        osy_pg_note(pg, true);
         return result;
+    }
     fail(pg, result, err);
     return NULL;
 }

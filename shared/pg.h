@@ -2,7 +2,8 @@
  * PostgreSQL for code that blocks: one connection, one thread at a time, prepared statements by
  * name, reconnects on next use after a failure. libpq is met here and in api/db/ alone. The text
  * of a statement is prepared once per connection, keyed by its address (statements are embedded
- * files with static life). A transaction that is left idle for 5 s is ended by the server, with its
+ * files with static life). An answer that does not come is waited for a second longer than the server should take for
+ * its statement, and not past the caller's own deadline: a server that hangs holds up nobody for longer. A transaction that is left idle for 5 s is ended by the server, with its
  * session: whoever freezes or vanishes in one holds nobody else up for longer.
  */
 #pragma once
@@ -13,6 +14,7 @@
 
 #include "shared/error.h"
 
+struct osy_breaker;
 struct osy_pg;
 
 struct osy_pg_options {
@@ -21,6 +23,8 @@ struct osy_pg_options {
     uint32_t connect_timeout_s;    /* 0: 3 */
     uint32_t statement_timeout_ms; /* 0: 5000; set for the session */
     bool read_only;                /* default_transaction_read_only */
+    struct osy_breaker *breaker;   /* asked before each statement outside a transaction, and told
+                                      how it ended; borrowed; NULL: none */
     const char *settings;          /* more of them, as "-c name=value ..."; copied; NULL: none */
 };
 
@@ -30,7 +34,7 @@ void osy_pg_destroy(struct osy_pg *pg);                             /* NULL is f
 /*
  * Runs one prepared statement with text parameters (NULL is SQL null). The result is owned by the
  * caller (PQclear) or NULL: OSY_ERR_IO when the server is not there or cannot serve now (shutdown,
- * disk full, statement timeout: may work later), OSY_ERR_CONFLICT for SQLSTATE 40001/40P01/55P03,
+ * disk full, statement timeout, or lately: the breaker is open; may work later), OSY_ERR_CONFLICT for SQLSTATE 40001/40P01/55P03,
  * OSY_ERR_INVALID for any other error. The message has the SQLSTATE and the primary text, never a
  * value.
  */
@@ -49,6 +53,19 @@ uint64_t osy_pg_connection_number(const struct osy_pg *pg);
 /* The name under which sql is prepared on the present connection; prepares it when it is not yet.
  * NULL on failure. Borrowed until the next call. */
 const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct osy_error *err);
+/*
+ * From now on nothing is asked or waited for past until_ms (monotonic; 0: no such limit): OSY_ERR_IO. A transaction
+ * that is not over by then is given up with its connection.
+ */
+void osy_pg_set_deadline(struct osy_pg *pg, int64_t until_ms);
+/* Until when an answer to what is sent now is waited for (monotonic). */
+int64_t osy_pg_answer_deadline(const struct osy_pg *pg);
+/* PQgetResult that gives up at a time. *result may be NULL (the end of one statement's answer). False: OSY_ERR_IO,
+ * and the connection is of no use any more. */
+OSY_MUST_CHECK bool osy_pg_next_result(PGconn *connection, int64_t deadline_ms, PGresult **result,
+                                       struct osy_error *err);
+/* For those who ask through the connection itself: whether it was answered, be it with an error. */
+void osy_pg_note(struct osy_pg *pg, bool was_answered);
 /* After a failure in the middle of a pipeline or transaction: drop the connection; the next use
  * makes a new one. */
 void osy_pg_reset(struct osy_pg *pg);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "shared/alloc.h"
+#include "shared/breaker.h"
+#include "shared/clock.h"
 #include "shared/redis_blocking_cluster.h"
 #include "shared/redis_map.h"
 #include "shared/redis_slots.h"
@@ -13,6 +15,7 @@ struct osy_redis_blocking_shards {
 
     struct osy_redis_map *map; /* owned, as are the connections */
     struct osy_redis_blocking *members[OSY_REDIS_SHARDS_MAX];
+    struct osy_breaker *const *breakers; /* borrowed; NULL: none */
 };
 
 /* ---- life ---- */
@@ -69,16 +72,72 @@ static struct osy_redis_blocking *find_member(struct osy_redis_blocking_shards *
     return shards->members[osy_redis_map_find(shards->map, restaurant_id)];
 }
 
+/* A command, or a script's call. */
+struct call {
+    const struct osy_uuid *restaurant_id;
+    const struct osy_redis_script *script; /* NULL: a command */
+    int key_count, argc;
+    const char *const *argv;
+    const size_t *lengths;
+    osy_redis_reply_fn fn;
+    void *context;
+};
+
+static bool send_call(struct osy_redis_blocking_shards *shards, const struct call *call,
+                      struct osy_error *err)
+{
+    struct osy_redis_blocking *member;
+    if (shards->cluster)
+        return osy_redis_blocking_cluster_call(shards->cluster, call->restaurant_id, call->script,
+                                               call->key_count, call->argc, call->argv,
+                                               call->lengths, call->fn, call->context, err);
+    member = find_member(shards, call->restaurant_id);
+    if (call->script)
+        return osy_redis_blocking_eval(member, call->script, call->key_count, call->argc,
+                                       call->argv, call->lengths, call->fn, call->context, err);
+    return osy_redis_blocking_command(member, call->argc, call->argv, call->lengths, call->fn,
+                                      call->context, err);
+}
+
+void osy_redis_blocking_shards_guard(struct osy_redis_blocking_shards *shards,
+                                     struct osy_breaker *const *breakers)
+{
+    shards->breakers = breakers;
+}
+
+static struct osy_breaker *find_breaker(const struct osy_redis_blocking_shards *shards,
+                                        const struct osy_uuid *restaurant_id)
+{
+    if (!shards->breakers)
+        return NULL;
+    return shards->breakers[shards->cluster ? 0 : osy_redis_map_find(shards->map, restaurant_id)];
+}
+
+static bool guard_call(struct osy_redis_blocking_shards *shards, const struct call *call,
+                       struct osy_error *err)
+{
+    struct osy_breaker *breaker = find_breaker(shards, call->restaurant_id);
+    struct osy_error why = {0};
+    int64_t started_ms;
+    bool ok;
+    if (!breaker)
+        return send_call(shards, call, err);
+    started_ms = osy_clock_monotonic_ms();
+    if (!osy_breaker_allows(breaker, started_ms))
+        return osy_error_set(err, OSY_ERR_IO, "Redis: not asked, for it does not answer now");
+    ok = send_call(shards, call, &why);
+    /* An error that the server tells is an answer. */
+    osy_breaker_note(breaker, ok || why.code != OSY_ERR_IO, started_ms, osy_clock_monotonic_ms());
+    return ok || osy_error_set(err, why.code, "%s", why.message);
+}
+
 bool osy_redis_blocking_shards_command(struct osy_redis_blocking_shards *shards,
                                        const struct osy_uuid *restaurant_id, int argc,
                                        const char *const *argv, const size_t *lengths,
                                        osy_redis_reply_fn fn, void *context, struct osy_error *err)
 {
-    if (shards->cluster)
-        return osy_redis_blocking_cluster_call(shards->cluster, restaurant_id, NULL, 0, argc, argv,
-                                               lengths, fn, context, err);
-    return osy_redis_blocking_command(find_member(shards, restaurant_id), argc, argv, lengths, fn,
-                                      context, err);
+    return guard_call(
+        shards, &(struct call){restaurant_id, NULL, 0, argc, argv, lengths, fn, context}, err);
 }
 
 bool osy_redis_blocking_shards_eval(struct osy_redis_blocking_shards *shards,
@@ -87,11 +146,10 @@ bool osy_redis_blocking_shards_eval(struct osy_redis_blocking_shards *shards,
                                     const char *const *keys_and_args, const size_t *lengths,
                                     osy_redis_reply_fn fn, void *context, struct osy_error *err)
 {
-    if (shards->cluster)
-        return osy_redis_blocking_cluster_call(shards->cluster, restaurant_id, script, key_count,
-                                               argc, keys_and_args, lengths, fn, context, err);
-    return osy_redis_blocking_eval(find_member(shards, restaurant_id), script, key_count, argc,
-                                   keys_and_args, lengths, fn, context, err);
+    return guard_call(
+        shards,
+        &(struct call){restaurant_id, script, key_count, argc, keys_and_args, lengths, fn, context},
+        err);
 }
 
 const char *osy_redis_blocking_shards_publish_verb(const struct osy_redis_blocking_shards *shards)

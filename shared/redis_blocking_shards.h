@@ -6,12 +6,20 @@
 #include "shared/redis_blocking.h"
 #include "shared/uuid.h"
 
+struct osy_breaker;
 struct osy_redis_blocking_shards;
 
 /* servers: as osy_redis_map_create reads them. timeout_ms: of each connection. OSY_ERR_INVALID. */
 struct osy_redis_blocking_shards *
 osy_redis_blocking_shards_create(const char *servers, uint32_t timeout_ms, struct osy_error *err);
 void osy_redis_blocking_shards_destroy(struct osy_redis_blocking_shards *shards); /* NULL is fine */
+
+/*
+ * From now on commands and scripts ask a breaker before, and are refused with OSY_ERR_IO while it is open. breakers
+ * (borrowed): one by place for each server of a list; a cluster has the first for all of its nodes.
+ */
+void osy_redis_blocking_shards_guard(struct osy_redis_blocking_shards *shards,
+                                     struct osy_breaker *const *breakers);
 
 /* As the functions of shared/redis_blocking.h, at the restaurant's server; with the nil UUID, at that of what
  * belongs to no restaurant. */

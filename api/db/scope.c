@@ -127,19 +127,22 @@ static bool succeeded(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-/* The next statement's result. Behind each stands a NULL; when the connection is lost there are only NULLs. */
-static PGresult *read_result(PGconn *connection)
+/* The next statement's result, behind which stands a NULL. NULL: the connection is lost, or too slow. */
+static PGresult *read_result(PGconn *connection, int64_t deadline_ms, struct osy_error *err)
 {
-    PGresult *result = PQgetResult(connection);
-    if (result)
-        PQclear(PQgetResult(connection));
-    return result;
+    PGresult *result = NULL, *end = NULL;
+    if (osy_pg_next_result(connection, deadline_ms, &result, err) && result &&
+        osy_pg_next_result(connection, deadline_ms, &end, err))
+        return result;
+    PQclear(result);
+    return NULL;
 }
 
-static bool leave_pipeline(PGconn *connection)
+static bool leave_pipeline(PGconn *connection, int64_t deadline_ms, struct osy_error *err)
 {
-    PGresult *end = PQgetResult(connection);
-    bool ok = PQresultStatus(end) == PGRES_PIPELINE_SYNC;
+    PGresult *end = NULL;
+    bool ok = osy_pg_next_result(connection, deadline_ms, &end, err) &&
+              PQresultStatus(end) == PGRES_PIPELINE_SYNC;
     PQclear(end);
     return ok && PQexitPipelineMode(connection) == 1;
 }
@@ -159,17 +162,21 @@ static PGresult *run_pair(struct osy_pg *pg, struct statement *first, struct sta
     if (!connection)
         return NULL;
     PGresult *results[2] = {NULL, NULL};
+    struct osy_error cause = {0};
+    int64_t deadline_ms = osy_pg_answer_deadline(pg);
     bool is_sent = PQenterPipelineMode(connection) == 1 && send_statement(connection, first) &&
                    send_statement(connection, second) && PQpipelineSync(connection) == 1;
-    for (size_t i = 0; is_sent && i < 2; i++)
-        results[i] = read_result(connection);
-    bool is_whole = is_sent && leave_pipeline(connection);
+    bool is_whole = is_sent;
+    for (size_t i = 0; is_whole && i < 2; i++)
+        is_whole = (results[i] = read_result(connection, deadline_ms, &cause)) != NULL;
+    is_whole = is_whole && leave_pipeline(connection, deadline_ms, &cause);
+    osy_pg_note(pg, is_whole);
     if (is_whole && succeeded(results[0]) && succeeded(results[1])) {
         PQclear(results[0]);
         return results[1];
     }
-    struct osy_error cause = {0};
-    osy_pg_error(connection, succeeded(results[0]) ? results[1] : results[0], &cause);
+    if (is_whole || cause.code == OSY_OK)
+        osy_pg_error(connection, succeeded(results[0]) ? results[1] : results[0], &cause);
     PQclear(results[0]);
     PQclear(results[1]);
     if (!is_whole || cause.code == OSY_ERR_IO)
@@ -225,7 +232,9 @@ void api_db_rollback(struct osy_pg *pg)
     PGconn *connection = osy_pg_connection(pg, NULL);
     if (!connection || PQtransactionStatus(connection) == PQTRANS_IDLE)
         return;
-    PGresult *result = PQexecParams(connection, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0);
+    PGresult *result = NULL;
+    if (PQsendQueryParams(connection, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0) == 1)
+        result = read_result(connection, osy_pg_answer_deadline(pg), NULL);
     if (!succeeded(result))
         osy_pg_reset(pg);
     PQclear(result);

@@ -53,6 +53,7 @@ struct api_request {
     struct osy_trace trace;
     struct api_principal *principal; /* counted; NULL: none shown */
     struct api_job job;              /* for worker handlers */
+    int64_t due_ms;                  /* of a worker handler; monotonic; 0: none */
     bool on_worker;                  /* the worker's until the pool gives it back */
     struct api_budget_state budget;  /* the tightest that it counts against; limit 0: none */
 

@@ -17,6 +17,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
+#include "shared/pg.h"
 #include "shared/revocation_feed.h"
 
 #define STATUS_CACHE 8 /* of the statuses that a route and method have, as many as are usual */
@@ -37,6 +38,7 @@ struct api_service {
     struct api_authenticator *authenticator;
     struct api_limiter *limiter;
     struct api_workers *workers[API_POOL_COUNT];
+    uint32_t worker_ms;
     struct osy_metric_family *durations;
     struct osy_metric *in_flight;
     struct route_metrics *routes; /* by route index; the last one: no route */
@@ -51,6 +53,7 @@ struct api_service *api_service_create(const struct api_service_options *options
     service->authenticator = options->authenticator;
     service->limiter = options->limiter;
     memcpy(service->workers, options->workers, sizeof service->workers);
+    service->worker_ms = options->worker_ms;
     service->durations = osy_metrics_histogram_family(
         options->metrics, "http_request_duration_seconds",
         "From the last header byte of a request to its reply.", "method,route,status",
@@ -228,7 +231,12 @@ static struct api_request *request_of(struct api_job *job)
 static void on_work(struct api_worker *worker, struct api_job *job)
 {
     struct api_request *request = request_of(job);
+    if (request->due_ms != 0 && osy_clock_monotonic_ms() >= request->due_ms) {
+        api_reply_overloaded(request); /* it waited so long that its client has given up */
+        return;
+    }
     osy_log_set_trace(request->trace.trace_id);
+    osy_pg_set_deadline(worker->pg, request->due_ms);
     request->route->on_worker(worker, request);
     osy_log_set_trace(NULL);
     assert(request->replied);
@@ -251,6 +259,7 @@ static void run_handler(struct api_service *service, struct api_request *request
         return;
     }
     request->job = (struct api_job){.work = on_work, .done = on_work_done};
+    request->due_ms = service->worker_ms ? osy_clock_monotonic_ms() + service->worker_ms : 0;
     request->on_worker = true;
     if (!api_workers_submit(service->workers[request->route->pool], &request->job)) {
         request->on_worker = false;

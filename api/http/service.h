@@ -22,6 +22,7 @@ struct api_service_options {
     struct api_limiter *limiter;             /* NULL: no request is counted */
     struct api_workers
         *workers[API_POOL_COUNT]; /* NULL: no route may have a worker handler on that pool */
+    uint32_t worker_ms; /* for a worker handler, its wait for a worker included; 0: no limit */
     struct osy_metrics *metrics;
 };
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "api/breakers.h"
 #include "shared/alloc.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -160,7 +161,10 @@ static bool init_worker(struct api_worker *worker, const struct api_workers_opti
     char name[64];
     /* Left to itself PostgreSQL would plan a page of orders anew each time, for two fifths of what it costs. */
     struct osy_pg_options pg = {
-        .url = options->database_url, .application_name = name, .settings = OSY_PG_PROBES_ONLY};
+        .url = options->database_url,
+        .application_name = name,
+        .breaker = options->breakers ? api_breakers_postgresql(options->breakers) : NULL,
+        .settings = OSY_PG_PROBES_ONLY};
 
     snprintf(name, sizeof name, "ordersync-api %s", options->name);
     worker->context = options->context;
@@ -168,6 +172,8 @@ static bool init_worker(struct api_worker *worker, const struct api_workers_opti
     if (!options->redis)
         return true;
     worker->redis = osy_redis_blocking_shards_create(options->redis, REDIS_TIMEOUT_MS, err);
+    if (worker->redis && options->breakers)
+        osy_redis_blocking_shards_guard(worker->redis, api_breakers_redis(options->breakers));
     return worker->redis != NULL;
 }
 

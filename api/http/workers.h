@@ -12,6 +12,7 @@
 
 #include "shared/error.h"
 
+struct api_breakers;
 struct api_context;
 struct osy_metrics;
 struct osy_pg;
@@ -33,12 +34,13 @@ struct api_job {
 struct api_workers_options {
     const char *name; /* "worker": in thread names, pg_stat_activity and metrics; static */
     uint32_t threads;
-    uint32_t queue_max;          /* jobs that wait */
-    int niceness;                /* 0: as the process; up to 19: gives way to the other threads */
-    const char *database_url;    /* copied */
-    const char *redis;           /* as osy_redis_map_create reads it; copied; NULL: no Redis */
-    struct osy_metrics *metrics; /* NULL: none */
-    struct api_context *context; /* borrowed */
+    uint32_t queue_max;            /* jobs that wait */
+    int niceness;                  /* 0: as the process; up to 19: gives way to the other threads */
+    const char *database_url;      /* copied */
+    const char *redis;             /* as osy_redis_map_create reads it; copied; NULL: no Redis */
+    struct osy_metrics *metrics;   /* NULL: none */
+    struct api_breakers *breakers; /* borrowed; NULL: none */
+    struct api_context *context;   /* borrowed */
 };
 
 struct api_workers;

@@ -1,7 +1,6 @@
 #include "api/orders/batch.h"
 
 #include <assert.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,31 +335,13 @@ static bool send_batch(struct api_order_session *session, PGconn *connection, st
     return ok || osy_pg_error(connection, NULL, err);
 }
 
-/* PQgetResult that gives up at a time. *result may be NULL (the end of one statement's answer). */
-static bool next_result(PGconn *connection, int64_t deadline_ms, PGresult **result,
-                        struct osy_error *err)
-{
-    while (PQisBusy(connection)) {
-        struct pollfd socket = {.fd = PQsocket(connection), .events = POLLIN};
-        int64_t left_ms = deadline_ms - osy_clock_monotonic_ms();
-        if (left_ms <= 0)
-            return osy_error_set(err, OSY_ERR_IO, "PostgreSQL did not answer in time");
-        if (poll(&socket, 1, (int)left_ms) > 0 && !PQconsumeInput(connection))
-            return osy_pg_error(connection, NULL, err);
-    }
-    *result = PQgetResult(connection);
-    if (*result || PQstatus(connection) == CONNECTION_OK)
-        return true;
-    return osy_pg_error(connection, NULL, err);
-}
-
 /* Ends the pipeline and a transaction that failed in it, so that the connection can be used again. */
 static bool clean_up(PGconn *connection, int64_t deadline_ms)
 {
     PGresult *result = NULL;
     ExecStatusType status = PGRES_EMPTY_QUERY;
     while (status != PGRES_PIPELINE_SYNC) {
-        if (!next_result(connection, deadline_ms, &result, NULL))
+        if (!osy_pg_next_result(connection, deadline_ms, &result, NULL))
             return false;
         status = result ? PQresultStatus(result) : PGRES_EMPTY_QUERY;
         PQclear(result);
@@ -372,7 +353,7 @@ static bool clean_up(PGconn *connection, int64_t deadline_ms)
     if (PQsendQuery(connection, "ROLLBACK") != 1)
         return false;
     do {
-        if (!next_result(connection, deadline_ms, &result, NULL))
+        if (!osy_pg_next_result(connection, deadline_ms, &result, NULL))
             return false;
         PQclear(result);
     } while (result);
@@ -384,13 +365,13 @@ static bool clean_up(PGconn *connection, int64_t deadline_ms)
 static PGresult *read_answer(PGconn *connection, int64_t deadline_ms, struct osy_error *err)
 {
     PGresult *answer = NULL, *end = NULL;
-    if (!next_result(connection, deadline_ms, &answer, err))
+    if (!osy_pg_next_result(connection, deadline_ms, &answer, err))
         return NULL;
     ExecStatusType status = PQresultStatus(answer);
     bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
     if (!ok)
         osy_pg_error(connection, answer, err);
-    if (ok && next_result(connection, deadline_ms, &end, err) && !end)
+    if (ok && osy_pg_next_result(connection, deadline_ms, &end, err) && !end)
         return answer;
     PQclear(end);
     PQclear(answer);

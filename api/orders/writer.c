@@ -10,6 +10,7 @@
 #include "api/orders/status.h"
 #include "shared/alloc.h"
 #include "shared/backoff.h"
+#include "shared/breaker.h"
 #include "shared/clock.h"
 #include "shared/event.h"
 #include "shared/failpoint.h"
@@ -70,6 +71,7 @@ struct api_order_writer {
     size_t lane_count, lanes_started;
     uint32_t queue_max, batch_max, linger_ms, deadline_ms;
     struct api_publisher *publisher; /* borrowed */
+    struct osy_breaker *breaker;     /* borrowed; NULL: none */
     size_t pending;                  /* loop only, */
     struct group groups[GROUPS];     /* as these are */
 
@@ -236,6 +238,15 @@ static void note_commit(struct api_order_command **commands, size_t count)
         commands[i]->committed_ns = now_ns;
 }
 
+/* Whether PostgreSQL answered, for better or worse. */
+static void note_end(struct api_order_writer *writer, enum api_batch_end end, uint64_t started_ns)
+{
+    bool was_answered = end != API_BATCH_UNSENT && end != API_BATCH_LOST;
+    if (writer->breaker)
+        osy_breaker_note(writer->breaker, was_answered, (int64_t)(started_ns / 1000000),
+                         osy_clock_monotonic_ms());
+}
+
 /*
  * Runs commands as one transaction. If the database refuses it, each half is run by itself, so that the
  * command that broke a rule fails alone. False: the database is in trouble, come back later; those without
@@ -249,6 +260,7 @@ static bool run_commands(struct lane *lane, struct api_order_command **commands,
     uint64_t started_ns = osy_clock_monotonic_ns();
     enum api_batch_end end = api_order_session_run(lane->session, commands, count,
                                                    attempt_deadline(commands, count), &err);
+    note_end(writer, end, started_ns);
     switch (end) {
     case API_BATCH_COMMITTED:
         osy_metric_observe(writer->commit_seconds,
@@ -412,10 +424,23 @@ bool api_order_writer_has_room(const struct api_order_writer *writer)
     return writer->pending < writer->queue_max;
 }
 
+/* Nobody waits for a PostgreSQL that does not answer. */
+static void refuse(struct api_order_writer *writer, struct api_order_command *command)
+{
+    command->result.outcome = API_ORDER_UNAVAILABLE;
+    osy_metric_inc(writer->outcomes[API_ORDER_UNAVAILABLE]);
+    command->on_done(command);
+    api_order_command_destroy(command);
+}
+
 bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_command *command)
 {
     if (!api_order_writer_has_room(writer))
         return false;
+    if (writer->breaker && !osy_breaker_allows(writer->breaker, osy_clock_monotonic_ms())) {
+        refuse(writer, command);
+        return true;
+    }
     struct group *group = find_group(writer, &command->restaurant_id);
     if (group->pending++ == 0)
         group->lane = choose_lane(writer, group);
@@ -509,6 +534,7 @@ struct api_order_writer *api_order_writer_create(uv_loop_t *loop,
     writer->linger_ms = options->linger_ms;
     writer->deadline_ms = options->deadline_ms;
     writer->publisher = options->publisher;
+    writer->breaker = options->breaker;
     pthread_mutex_init(&writer->done_mutex, NULL);
     queue_init(&writer->done);
     register_metrics(writer, options->metrics);

@@ -29,6 +29,8 @@ struct api_order_writer;
 struct api_publisher;
 struct osy_metrics;
 
+struct osy_breaker;
+
 struct api_order_writer_options {
     const char *database_url; /* copied */
     uint32_t lanes;           /* threads and connections */
@@ -38,6 +40,7 @@ struct api_order_writer_options {
     uint32_t deadline_ms; /* a command that took longer is answered without an outcome */
     struct osy_metrics *metrics;
     struct api_publisher *publisher; /* borrowed; NULL: events are left to the reconciler */
+    struct osy_breaker *breaker;     /* borrowed; NULL: none */
 };
 
 /* Connects on first use. NULL: OSY_ERR_IO when a thread cannot be started. */
@@ -46,7 +49,7 @@ struct api_order_writer *api_order_writer_create(uv_loop_t *loop,
                                                  struct osy_error *err);
 /* Whether a command would be taken now. Ask before the work of making one: under overload most are refused. */
 bool api_order_writer_has_room(const struct api_order_writer *writer);
-/* Takes command, calls its on_done later and destroys it. False: the queue is full, and command is still the
+/* Takes command, calls its on_done and destroys it: later, or at once while the breaker is open. False: the queue is full, and command is still the
  * caller's. */
 OSY_MUST_CHECK bool api_order_writer_submit(struct api_order_writer *writer,
                                             struct api_order_command *command);
