@@ -33,6 +33,20 @@ static const bool is_free[256] = {
     ['}'] = true, [']'] = true,  [':'] = true,  [','] = true,
 };
 
+static size_t skip_scalar(const char *bytes, size_t length, size_t at)
+{
+    while (at < length && !ends_scalar[(unsigned char)bytes[at]])
+        at++;
+    return at;
+}
+
+static bool is_short_enough(size_t length, size_t most, const char *what, struct osy_error *err)
+{
+    return length <= most ||
+           osy_error_set(err, OSY_ERR_LIMIT, "the JSON text has %s of more than %zu bytes", what,
+                         most);
+}
+
 bool osy_json_within_limits(const char *bytes, size_t length, struct osy_error *err)
 {
     size_t depth = 0, tokens = 0;
@@ -41,6 +55,7 @@ bool osy_json_within_limits(const char *bytes, size_t length, struct osy_error *
         return osy_error_set(err, OSY_ERR_INVALID, "the JSON text has a NUL character");
     for (size_t at = 0; at < length;) {
         unsigned char c = (unsigned char)bytes[at];
+        size_t began = at;
 
         if (!is_free[c] && ++tokens > OSY_JSON_TOKENS_MAX)
             return osy_error_set(err, OSY_ERR_LIMIT, "the JSON text has more than %d values",
@@ -52,11 +67,14 @@ bool osy_json_within_limits(const char *bytes, size_t length, struct osy_error *
             depth--;
         if (c == '"') {
             at = skip_string(bytes, length, at);
+            if (!is_short_enough(at - began, OSY_JSON_STRING_MAX + 2, "a string", err))
+                return false;
         } else if (ends_scalar[c]) {
             at++;
         } else {
-            while (at < length && !ends_scalar[(unsigned char)bytes[at]])
-                at++;
+            at = skip_scalar(bytes, length, at);
+            if (!is_short_enough(at - began, OSY_JSON_SCALAR_MAX, "a number", err))
+                return false;
         }
     }
     return true;

@@ -14,8 +14,10 @@
 
 #define OSY_JSON_DEPTH_MAX  16
 #define OSY_JSON_TOKENS_MAX 4096
+#define OSY_JSON_STRING_MAX 16384 /* bytes as written, a field's name too */
+#define OSY_JSON_SCALAR_MAX 64    /* of a number or a word */
 
-/* The scan alone: depth, number of tokens, no NUL. (It is not a validator.) */
+/* The scan alone: depth, number and length of tokens, no NUL. (It is not a validator.) */
 OSY_MUST_CHECK bool osy_json_within_limits(const char *bytes, size_t length, struct osy_error *err);
 /* A value that the caller gives back with json_decref, or NULL. top: the type that it must have. */
 json_t *osy_json_parse(const char *bytes, size_t length, json_type top, struct osy_error *err);

@@ -68,6 +68,24 @@ static void tokens_are_limited_before_parsing(void **state)
     assert_true(is_within_limits("[", "  \n", 5000, "]", &code));
 }
 
+static void strings_and_numbers_are_limited_before_parsing(void **state)
+{
+    enum osy_error_code code;
+
+    (void)state;
+    assert_true(is_within_limits("[\"", "x", OSY_JSON_STRING_MAX, "\"]", &code));
+    assert_false(is_within_limits("[\"", "x", OSY_JSON_STRING_MAX + 1, "\"]", &code));
+    assert_int_equal(code, OSY_ERR_LIMIT);
+    assert_false(
+        is_within_limits("{\"", "x", OSY_JSON_STRING_MAX + 1, "\":1}", &code)); /* a name */
+    assert_false(is_within_limits("[\"", "\\u0041", OSY_JSON_STRING_MAX / 6 + 1, "\"]", &code));
+    assert_false(
+        is_within_limits("[\"", "x", OSY_JSON_STRING_MAX + 2, "", &code)); /* without end */
+    assert_true(is_within_limits("[", "1", OSY_JSON_SCALAR_MAX, "]", &code));
+    assert_false(is_within_limits("[", "1", OSY_JSON_SCALAR_MAX + 1, "]", &code));
+    assert_int_equal(code, OSY_ERR_LIMIT);
+}
+
 static void a_nul_is_refused(void **state)
 {
     struct osy_error err;
@@ -244,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(depth_is_limited_before_parsing),
         cmocka_unit_test(tokens_are_limited_before_parsing),
+        cmocka_unit_test(strings_and_numbers_are_limited_before_parsing),
         cmocka_unit_test(a_nul_is_refused),
         cmocka_unit_test(hostile_texts_are_refused_without_being_quoted),
         cmocka_unit_test(fields_land_in_their_targets),
