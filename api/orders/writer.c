@@ -427,20 +427,22 @@ bool api_order_writer_has_room(const struct api_order_writer *writer)
 /* Nobody waits for a PostgreSQL that does not answer. */
 static void refuse(struct api_order_writer *writer, struct api_order_command *command)
 {
+    struct queue refused;
+    queue_init(&refused);
     command->result.outcome = API_ORDER_UNAVAILABLE;
-    osy_metric_inc(writer->outcomes[API_ORDER_UNAVAILABLE]);
-    command->on_done(command);
-    api_order_command_destroy(command);
+    queue_push(&refused, command);
+    hand_over(writer, &refused);
+}
+
+static bool may_ask(struct api_order_writer *writer, int64_t now_ms)
+{
+    return !writer->breaker || osy_breaker_allows(writer->breaker, now_ms);
 }
 
 bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_command *command)
 {
     if (!api_order_writer_has_room(writer))
         return false;
-    if (writer->breaker && !osy_breaker_allows(writer->breaker, osy_clock_monotonic_ms())) {
-        refuse(writer, command);
-        return true;
-    }
     struct group *group = find_group(writer, &command->restaurant_id);
     if (group->pending++ == 0)
         group->lane = choose_lane(writer, group);
@@ -452,6 +454,10 @@ bool api_order_writer_submit(struct api_order_writer *writer, struct api_order_c
     command->taken_ns = osy_clock_monotonic_ns();
     writer->pending++;
     osy_metric_set(writer->queue_depth, (double)writer->pending);
+    if (!may_ask(writer, now_ms)) {
+        refuse(writer, command);
+        return true;
+    }
     pthread_mutex_lock(&lane->mutex);
     queue_push(&lane->queue, command);
     /* Its thread waits for the first one, or for enough of them; the others need not wake it. */

@@ -49,7 +49,7 @@ struct api_order_writer *api_order_writer_create(uv_loop_t *loop,
                                                  struct osy_error *err);
 /* Whether a command would be taken now. Ask before the work of making one: under overload most are refused. */
 bool api_order_writer_has_room(const struct api_order_writer *writer);
-/* Takes command, calls its on_done and destroys it: later, or at once while the breaker is open. False: the queue is full, and command is still the
+/* Takes command, calls its on_done later (soon, while the breaker is open) and destroys it. False: the queue is full, and command is still the
  * caller's. */
 OSY_MUST_CHECK bool api_order_writer_submit(struct api_order_writer *writer,
                                             struct api_order_command *command);

@@ -51,12 +51,7 @@ test('while PostgreSQL is away nobody waits for it, and once it is back all is a
     for (const reply of await Promise.all([order(api), order(api)])) isUnavailable(reply);
     return (await breaker(api, 'postgresql')) === OPEN && (await breaker(api, 'postgresql_orders')) === OPEN;
   });
-  const taken = async () => (await metric(api, 'order_writer_queue_depth')) > 0;
-  await until('the writer has given up what it had taken', async () => !(await taken()));
-  // Of many at once the writer gets the probes at most.
-  const many = Promise.all(Array.from({ length: 50 }, () => order(api)));
-  assert.ok((await metric(api, 'order_writer_queue_depth')) <= 2);
-  for (const reply of await many) isUnavailable(reply);
+  for (const reply of await Promise.all(Array.from({ length: 50 }, () => order(api)))) isUnavailable(reply);
 
   await postgres.start();
   address.leadTo(postgres);
