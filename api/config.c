@@ -120,6 +120,11 @@ static const struct osy_setting settings[] = {
 
     ADDRESS(admin_listen, "ORDERSYNC_ADMIN_LISTEN", "127.0.0.1:8091",
             "work: address of /health, /ready and /metrics"),
+    STRING(
+        audit_heads_dir, "ORDERSYNC_AUDIT_HEADS_DIR", "", 0, 4000,
+        "work: folder for signed heads of the audit log, out of the database's reach; empty: none are written"),
+    INT(audit_heads_ms, "ORDERSYNC_AUDIT_HEADS_MS", "60000", 100, 3600000,
+        "work: time between two lines of such heads, ms"),
     INT(reconcile_interval_ms, "ORDERSYNC_RECONCILE_INTERVAL_MS", "500", 10, 60000,
         "work: time between two looks for unpublished events, ms"),
     INT(watch_interval_ms, "ORDERSYNC_WATCH_INTERVAL_MS", "500", 10, 60000,

@@ -31,6 +31,8 @@ struct api_config {
     int64_t stream_events_max; /* of a restaurant's Redis stream */
     /* work */
     char *admin_listen;
+    char *audit_heads_dir; /* empty: none are written */
+    int64_t audit_heads_ms;
     int64_t reconcile_interval_ms, watch_interval_ms;
     int64_t webhook_timeout_ms, webhook_retry_ms;
     int64_t presence_interval_ms, presence_grace_ms, receipt_days, device_days;

@@ -30,6 +30,7 @@ static const struct command {
     {"revoke", api_revoke_main, "end the tokens of a user or a session"},
     {"users", api_users_main, "make, list and change accounts"},
     {"routes", api_routes_main, "print the table of routes"},
+    {"audit", api_audit_main, "verify the audit log"},
     {"keys", api_keys_main, "make and list keys"},
     {"privacy", api_privacy_main, "erase people and orders, and what is kept of them in time"},
     {"failpoints", list_failpoints, "list the places where tests can make it fail"},

@@ -11,3 +11,4 @@ int api_users_main(int argc, char **argv);   /* api/auth/users_command.c */
 int api_routes_main(int argc, char **argv);  /* api/routes_command.c */
 int api_keys_main(int argc, char **argv);    /* api/auth/keys_command.c */
 int api_privacy_main(int argc, char **argv); /* api/privacy/privacy_command.c */
+int api_audit_main(int argc, char **argv);   /* api/audit/audit_command.c */

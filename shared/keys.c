@@ -19,7 +19,7 @@
 #include "shared/alloc.h"
 #include "shared/random.h"
 
-#define KIND_COUNT         5
+#define KIND_COUNT         6
 #define RSA_BITS_GENERATED 3072
 #define RSA_BITS_LEAST     2048
 #define RSA_BITS_MOST      8192 /* a larger one would only slow every request down */
@@ -51,10 +51,14 @@ static const struct file_type {
     {OSY_KEY_DATA, FORM_SECRET, "data-", ".key", OSY_KEYS_DATA},
     {OSY_KEY_INDEX, FORM_SECRET, "index-", ".key", OSY_KEYS_INDEX},
     {OSY_KEY_PEPPER, FORM_SECRET, "pepper-", ".key", OSY_KEYS_PEPPER},
+    {OSY_KEY_AUDIT, FORM_PUBLIC_PEM, "audit-", ".pub.pem",
+     OSY_KEYS_AUDIT_PUBLIC | OSY_KEYS_AUDIT_PRIVATE},
+    {OSY_KEY_AUDIT, FORM_PRIVATE_PEM, "audit-", ".key.pem", OSY_KEYS_AUDIT_PRIVATE},
 };
 #define FILE_TYPE_COUNT (sizeof file_types / sizeof *file_types)
 
-static const char *const kind_names[KIND_COUNT] = {"jwt", "tracking", "data", "index", "pepper"};
+static const char *const kind_names[KIND_COUNT] = {"jwt",   "tracking", "data",
+                                                   "index", "pepper",   "audit"};
 
 static bool kid_is_valid(const char *kid, size_t length)
 {
@@ -203,8 +207,14 @@ static bool rsa_is_sound(EVP_PKEY *pkey, bool is_private)
     return ok;
 }
 
-/* NULL when it is not the PEM of an RSA key of reasonable size. */
-static EVP_PKEY *parse_pem(const struct file_content *content, bool is_private)
+static bool is_sound(EVP_PKEY *pkey, enum osy_key_kind kind, bool is_private)
+{
+    return kind == OSY_KEY_AUDIT ? EVP_PKEY_is_a(pkey, "ED25519") : rsa_is_sound(pkey, is_private);
+}
+
+/* NULL when it is not the PEM of a key as that kind has them. */
+static EVP_PKEY *parse_pem(const struct file_content *content, enum osy_key_kind kind,
+                           bool is_private)
 {
     BIO *bio = BIO_new_mem_buf(content->bytes, (int)content->length);
     EVP_PKEY *pkey = NULL;
@@ -213,7 +223,7 @@ static EVP_PKEY *parse_pem(const struct file_content *content, bool is_private)
         pkey = is_private ? PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL)
                           : PEM_read_bio_PUBKEY(bio, NULL, refuse_passphrase, NULL);
     BIO_free(bio);
-    if (pkey && !rsa_is_sound(pkey, is_private)) {
+    if (pkey && !is_sound(pkey, kind, is_private)) {
         EVP_PKEY_free(pkey);
         pkey = NULL;
     }
@@ -274,8 +284,11 @@ static bool load_file(struct osy_keyring *keyring, int folder_fd, const char *na
                            SECRET_TEXT_BYTES);
     } else {
         bool is_private = type->form == FORM_PRIVATE_PEM;
-        EVP_PKEY *pkey = parse_pem(&content, is_private);
-        if (!pkey)
+        EVP_PKEY *pkey = parse_pem(&content, type->kind, is_private);
+        if (!pkey && type->kind == OSY_KEY_AUDIT)
+            osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is not the PEM of an Ed25519 %s key",
+                          name, is_private ? "private" : "public");
+        else if (!pkey)
             osy_error_set(err, OSY_ERR_INVALID,
                           "key file '%s' is not the PEM of a sound RSA %s key of %d to %d bits",
                           name, is_private ? "private" : "public", RSA_BITS_LEAST, RSA_BITS_MOST);
@@ -316,6 +329,7 @@ static bool check_complete(const struct osy_keyring *keyring, const char *folder
                            struct osy_error *err)
 {
     const struct osy_key *signer = osy_keyring_active(keyring, OSY_KEY_JWT);
+    const struct osy_key *auditor = osy_keyring_active(keyring, OSY_KEY_AUDIT);
     const char *missing = NULL;
 
     if ((want & OSY_KEYS_JWT_PUBLIC) && !signer)
@@ -326,6 +340,10 @@ static bool check_complete(const struct osy_keyring *keyring, const char *folder
         missing = "tracking-<kid>.key";
     if ((want & OSY_KEYS_DATA) && osy_keyring_count(keyring, OSY_KEY_DATA) == 0)
         missing = "data-<kid>.key";
+    if ((want & OSY_KEYS_AUDIT_PUBLIC) && !auditor)
+        missing = "audit-<kid>.pub.pem";
+    if ((want & OSY_KEYS_AUDIT_PRIVATE) && (!auditor || !auditor->has_private))
+        missing = "audit-<kid>.key.pem";
     if ((want & OSY_KEYS_INDEX) && osy_keyring_count(keyring, OSY_KEY_INDEX) == 0)
         missing = "index-<kid>.key";
     if ((want & OSY_KEYS_PEPPER) && osy_keyring_count(keyring, OSY_KEY_PEPPER) == 0)
@@ -466,19 +484,21 @@ static bool write_bio(int folder_fd, const char *name, BIO *bio, struct osy_erro
     return write_file(folder_fd, name, bytes, (size_t)length, err);
 }
 
-static bool write_key_pair(int folder_fd, const char *kid, struct osy_error *err)
+static bool write_key_pair(int folder_fd, enum osy_key_kind kind, const char *kid,
+                           struct osy_error *err)
 {
     char private_name[NAME_MAX + 1], public_name[NAME_MAX + 1];
     BIO *private_pem = BIO_new(BIO_s_secmem()), *public_pem = BIO_new(BIO_s_mem());
-    EVP_PKEY *pkey = EVP_RSA_gen(RSA_BITS_GENERATED);
+    EVP_PKEY *pkey = kind == OSY_KEY_AUDIT ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+                                           : EVP_RSA_gen(RSA_BITS_GENERATED);
     bool ok = private_pem && public_pem && pkey &&
               PEM_write_bio_PrivateKey(private_pem, pkey, NULL, NULL, 0, NULL, NULL) == 1 &&
               PEM_write_bio_PUBKEY(public_pem, pkey) == 1;
 
-    snprintf(private_name, sizeof private_name, "jwt-%s.key.pem", kid);
-    snprintf(public_name, sizeof public_name, "jwt-%s.pub.pem", kid);
+    snprintf(private_name, sizeof private_name, "%s-%s.key.pem", kind_names[kind], kid);
+    snprintf(public_name, sizeof public_name, "%s-%s.pub.pem", kind_names[kind], kid);
     if (!ok) {
-        osy_error_set(err, OSY_ERR_IO, "cannot make an RSA key");
+        osy_error_set(err, OSY_ERR_IO, "cannot make a %s key", kind_names[kind]);
         ERR_clear_error();
     }
     /* The public half first: nothing is ever signed that the readers of the folder cannot verify.
@@ -579,10 +599,11 @@ bool osy_keys_generate(const char *folder, enum osy_key_kind kind, char kid[OSY_
         return osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
     if (!choose_kid(folder_fd, kind, kid, err))
         goto done;
-    if (kind == OSY_KEY_JWT)
-        ok = write_key_pair(folder_fd, kid, err);
+    bool is_pair = kind == OSY_KEY_JWT || kind == OSY_KEY_AUDIT;
+    if (is_pair)
+        ok = write_key_pair(folder_fd, kind, kid, err);
     for (size_t i = 0; i < FILE_TYPE_COUNT; i++)
-        if (kind != OSY_KEY_JWT && file_types[i].kind == kind)
+        if (!is_pair && file_types[i].kind == kind)
             ok = write_secret(folder_fd, &file_types[i], kid, err);
 done:
     close(folder_fd);

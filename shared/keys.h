@@ -6,6 +6,8 @@
  *   jwt-<kid>.pub.pem   its public key
  *   tracking-<kid>.key  64 hex digits: the key of tracking tokens
  *   data-<kid>.key      64 hex digits: AES-256 key for columns
+ *   audit-<kid>.key.pem Ed25519 private key of signed audit heads, only where they are written
+ *   audit-<kid>.pub.pem its public key
  *   index-<kid>.key     64 hex digits: the key of blind indexes; there is only ever one
  *   pepper-<kid>.key    64 hex digits: what passwords are digested with before they are hashed
  *
@@ -29,13 +31,14 @@ enum osy_key_kind {
     OSY_KEY_TRACKING,
     OSY_KEY_DATA,
     OSY_KEY_INDEX,
-    OSY_KEY_PEPPER
+    OSY_KEY_PEPPER,
+    OSY_KEY_AUDIT
 };
 
 struct osy_key {
     char kid[OSY_KID_BYTES];
-    EVP_PKEY *pkey;                   /* OSY_KEY_JWT; RSA of at least 2048 bits */
-    bool has_private;                 /* pkey can sign */
+    EVP_PKEY *pkey;   /* OSY_KEY_JWT: RSA of at least 2048 bits; OSY_KEY_AUDIT: Ed25519 */
+    bool has_private; /* pkey can sign */
     uint8_t secret[OSY_SECRET_BYTES]; /* the other kinds */
 };
 
@@ -48,6 +51,8 @@ enum osy_keys_want {
     OSY_KEYS_DATA = 1 << 3,
     OSY_KEYS_INDEX = 1 << 4,
     OSY_KEYS_PEPPER = 1 << 5,
+    OSY_KEYS_AUDIT_PUBLIC = 1 << 8,
+    OSY_KEYS_AUDIT_PRIVATE = 1 << 9, /* implies the public ones */
 };
 
 /* Loads the wanted kinds; at least one key of each must be there. A secret that the world

@@ -13,7 +13,7 @@ static const char usage[] =
     "       ordersync-api keys generate KIND  make a new key; it signs and encrypts from the next start on\n"
     "       ordersync-api keys list           print kind, name and use of each key\n"
     "\n"
-    "KIND is jwt, tracking, data, pepper or index (of which there is only ever one). The folder is\n"
+    "KIND is jwt, tracking, data, pepper, audit or index (of which there is only ever one). The folder is\n"
     "ORDERSYNC_KEYS_DIR. Old keys still verify and decrypt;\n"
     "a key that is not needed any more is removed by deleting its files.\n";
 
@@ -24,7 +24,7 @@ static const struct kind {
 } kinds[] = {
     {"jwt", OSY_KEY_JWT, OSY_KEYS_JWT_PRIVATE},  {"tracking", OSY_KEY_TRACKING, OSY_KEYS_TRACKING},
     {"data", OSY_KEY_DATA, OSY_KEYS_DATA},       {"index", OSY_KEY_INDEX, OSY_KEYS_INDEX},
-    {"pepper", OSY_KEY_PEPPER, OSY_KEYS_PEPPER},
+    {"pepper", OSY_KEY_PEPPER, OSY_KEYS_PEPPER}, {"audit", OSY_KEY_AUDIT, OSY_KEYS_AUDIT_PRIVATE},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -92,7 +92,7 @@ static bool run_generate(const char *folder, const char *name, struct osy_error 
             return generate(folder, &kinds[i], err);
     }
     return osy_error_set(err, OSY_ERR_INVALID,
-                         "unknown kind '%s': jwt, tracking, data, index or pepper", name);
+                         "unknown kind '%s': jwt, tracking, data, index, pepper or audit", name);
 }
 
 static bool is_usage_right(int argc, char **argv)

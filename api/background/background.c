@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "api/audit/heads.h"
 #include "api/background/task_thread.h"
 #include "api/config.h"
 #include "api/events/reconciler.h"
@@ -11,6 +12,7 @@
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
 #include "shared/jwt.h"
+#include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/pg.h"
 #include "shared/redis_map.h"
@@ -28,6 +30,7 @@ struct api_background {
     const struct api_config *config; /* borrowed */
     struct osy_pg *pg;               /* owned, as is all the rest */
     struct api_task_thread *thread;
+    struct api_audit_heads *heads; /* NULL: none are written */
     struct api_reconciler_metrics reconciler_metrics;
     struct api_reconciler_thread *reconcilers[OSY_REDIS_SHARDS_MAX]; /* one for each server */
 };
@@ -37,8 +40,17 @@ static bool make_partitions(void *context, bool *more, struct osy_error *err)
     struct api_background *background = context;
     PGresult *result = osy_pg_query(background->pg, sql_make_audit_partitions, 0, NULL, err);
     (void)more;
+    if (result && *PQgetvalue(result, 0, 1) == 't') /* nothing drops it with its month */
+        OSY_WARN("audit_rows_without_partition");
     PQclear(result);
     return result != NULL;
+}
+
+static bool write_audit_heads(void *context, bool *more, struct osy_error *err)
+{
+    struct api_background *background = context;
+    (void)more;
+    return !background->heads || api_audit_heads_write(background->heads, background->pg, err);
 }
 
 /* What comes as fast as orders do must go as fast: one chunk at an interval would not keep up. */
@@ -125,6 +137,26 @@ static bool delete_old_revocations(void *context, bool *more, struct osy_error *
     return result != NULL;
 }
 
+static bool start_heads(struct api_background *background, struct osy_metrics *metrics,
+                        struct osy_error *err)
+{
+    const struct api_config *config = background->config;
+    if (!*config->audit_heads_dir)
+        return true;
+    background->heads =
+        api_audit_heads_create(config->audit_heads_dir, config->keys_dir, metrics, err);
+    return background->heads != NULL;
+}
+
+/* What was recorded since the last minute is signed before the worker ends, if PostgreSQL is there. */
+static void stop_heads(struct api_background *background)
+{
+    struct osy_error err = {0};
+    if (background->heads && !api_audit_heads_write(background->heads, background->pg, &err))
+        OSY_WARN("audit_heads_not_written", OSY_ERR(&err));
+    api_audit_heads_destroy(background->heads);
+}
+
 static bool start_reconcilers(struct api_background *background, struct osy_error *err)
 {
     struct osy_redis_map *map = osy_redis_map_create(background->config->redis, err);
@@ -153,6 +185,7 @@ struct api_background *api_background_start(const struct api_config *config,
         {"delete_old_alerts", RETENTION_INTERVAL_MS, delete_old_alerts},
         {"delete_old_devices", RETENTION_INTERVAL_MS, delete_old_devices},
         {"delete_old_records", RETENTION_INTERVAL_MS, delete_old_records},
+        {"write_audit_heads", config->audit_heads_ms, write_audit_heads},
         {0},
     };
     struct api_background *background = osy_alloc(sizeof *background);
@@ -160,7 +193,8 @@ struct api_background *api_background_start(const struct api_config *config,
     background->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
                                                             .application_name = "ordersync-work"});
     api_reconciler_metrics_init(&background->reconciler_metrics, metrics);
-    background->thread = api_task_thread_start(tasks, background, err);
+    if (start_heads(background, metrics, err))
+        background->thread = api_task_thread_start(tasks, background, err);
     if (background->thread && start_reconcilers(background, err))
         return background;
     api_background_stop(background);
@@ -174,6 +208,7 @@ void api_background_stop(struct api_background *background)
     for (size_t i = 0; i < OSY_REDIS_SHARDS_MAX; i++)
         api_reconciler_thread_stop(background->reconcilers[i]);
     api_task_thread_stop(background->thread);
+    stop_heads(background);
     osy_pg_destroy(background->pg);
     free(background);
 }

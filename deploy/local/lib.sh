@@ -339,7 +339,7 @@ start_hub() {
 start_worker() {
     (
         export_environment
-        export ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$worker_port
+        export ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$worker_port ORDERSYNC_AUDIT_HEADS_DIR=$state/audit-heads
         launch worker-1 "$bin_dir/ordersync-api" work
     )
 }

@@ -116,7 +116,7 @@ BEGIN
              coalesce(current_setting('app.trace_id', true), ''), old_value, new_value)::audit_entry]);
 END $$;
 
--- Append only, also for the owner. What has become too old goes with its whole partition (drop_audit_partition).
+-- Append only, also for the owner. What has become too old goes with its whole partition, which is dropped.
 CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'the audit log can only be appended to' USING ERRCODE = 'insufficient_privilege';

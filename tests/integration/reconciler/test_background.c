@@ -61,12 +61,15 @@ static void run_until_left(struct fixture *fixture, const char *count_sql, long 
 {
     struct osy_error err = {0};
     struct osy_metrics *metrics = osy_metrics_create();
+    char no_folder[] = "";
     struct api_config config = {.database_url = (char *)(uintptr_t)database_url(),
                                 .redis = fixture->server.url,
                                 .reconcile_interval_ms = 10,
                                 .stream_events_max = 1000,
                                 .receipt_days = 35,
-                                .device_days = 90};
+                                .device_days = 90,
+                                .audit_heads_dir = no_folder,
+                                .audit_heads_ms = 60000};
     struct api_background *background = api_background_start(&config, metrics, &err);
     assert_non_null(background);
     while (count(fixture, count_sql) > wanted)

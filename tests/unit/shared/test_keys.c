@@ -58,17 +58,19 @@ static void expect_refused(const struct key_folder *folder, unsigned want, const
 static void generated_keys_load_and_are_private_to_their_owner(void **state)
 {
     const struct key_folder *folder = *state;
-    const char *suffixes[] = {"jwt-%s.key.pem", "jwt-%s.pub.pem", "tracking-%s.key",
-                              "data-%s.key",    "index-%s.key",   "pepper-%s.key"};
-    const enum osy_key_kind kinds[] = {OSY_KEY_JWT,  OSY_KEY_JWT,   OSY_KEY_TRACKING,
-                                       OSY_KEY_DATA, OSY_KEY_INDEX, OSY_KEY_PEPPER};
-    char kids[5][OSY_KID_BYTES];
+    const char *suffixes[] = {"jwt-%s.key.pem",   "jwt-%s.pub.pem",  "tracking-%s.key",
+                              "data-%s.key",      "index-%s.key",    "pepper-%s.key",
+                              "audit-%s.key.pem", "audit-%s.pub.pem"};
+    const enum osy_key_kind kinds[] = {OSY_KEY_JWT,   OSY_KEY_JWT,   OSY_KEY_TRACKING,
+                                       OSY_KEY_DATA,  OSY_KEY_INDEX, OSY_KEY_PEPPER,
+                                       OSY_KEY_AUDIT, OSY_KEY_AUDIT};
+    char kids[6][OSY_KID_BYTES];
     struct osy_error err = {OSY_OK, ""};
     struct osy_keyring *keyring = NULL;
 
-    for (int kind = 0; kind < 5; kind++)
+    for (int kind = 0; kind < 6; kind++)
         assert_true(osy_keys_generate(folder->path, (enum osy_key_kind)kind, kids[kind], &err));
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 8; i++) {
         struct stat status;
         char name[128], path[256];
         snprintf(name, sizeof name, suffixes[i], kids[kinds[i]]);
@@ -78,13 +80,14 @@ static void generated_keys_load_and_are_private_to_their_owner(void **state)
     }
     keyring = osy_keyring_load(folder->path,
                                OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA |
-                                   OSY_KEYS_INDEX | OSY_KEYS_PEPPER,
+                                   OSY_KEYS_INDEX | OSY_KEYS_PEPPER | OSY_KEYS_AUDIT_PRIVATE,
                                &err);
     assert_non_null(keyring);
-    for (int kind = 0; kind < 5; kind++)
+    for (int kind = 0; kind < 6; kind++)
         assert_string_equal(osy_keyring_active(keyring, (enum osy_key_kind)kind)->kid, kids[kind]);
     assert_true(osy_keyring_active(keyring, OSY_KEY_JWT)->has_private);
     assert_int_equal(EVP_PKEY_get_bits(osy_keyring_active(keyring, OSY_KEY_JWT)->pkey), 3072);
+    assert_true(EVP_PKEY_is_a(osy_keyring_active(keyring, OSY_KEY_AUDIT)->pkey, "ED25519"));
     osy_keyring_destroy(keyring);
 }
 
