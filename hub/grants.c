@@ -138,6 +138,8 @@ static enum hub_grant_verdict check_access_token(struct hub_grants *grants, cons
         return HUB_GRANT_REVOKED;
     if (target->is_dashboard)
         return grant_dashboard(entry, grant);
+    if (entry->role == OSY_ROLE_CUSTOMER)
+        return target->kind == OSY_POSITION_ORDER ? HUB_GRANT_OK : HUB_GRANT_FORBIDDEN;
     return covers(entry, &target->restaurant_id) ? HUB_GRANT_OK : HUB_GRANT_FORBIDDEN;
 }
 

@@ -35,7 +35,7 @@ void hub_grants_destroy(struct hub_grants *grants); /* NULL is fine */
 size_t hub_grants_count(const struct hub_grants *grants); /* tokens that are remembered */
 
 enum hub_grant_verdict {
-    HUB_GRANT_OK = 0,
+    HUB_GRANT_OK = 0, /* of a customer: if the order is theirs, which the token does not say */
     HUB_GRANT_UNAUTHENTICATED, /* missing, malformed, forged or expired */
     HUB_GRANT_REVOKED,         /* was good */
     HUB_GRANT_FORBIDDEN,       /* good, but not for target */

@@ -15,6 +15,7 @@
 #include "hub/wheel.h"
 
 struct hub_bearers;
+struct hub_owners;
 struct hub_topic;
 struct hub_server;
 struct hub_reports;
@@ -33,6 +34,7 @@ struct hub {
     struct hub_wheel wheel;
     struct hub_grants *grants; /* owned by main, as is the rest */
     struct hub_bearers *bearers;
+    struct hub_owners *owners;
     struct osy_revocation_feed *revocations;
     struct hub_source source;
     struct hub_reports *reports;

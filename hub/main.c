@@ -13,6 +13,7 @@
 
 #include "hub/bearers.h"
 #include "hub/hub.h"
+#include "hub/owners.h"
 #include "hub/reports.h"
 #include "hub/session.h"
 #include "hub/socket.h"
@@ -293,6 +294,8 @@ static bool start(struct program *program, struct osy_error *err)
                                                .application_name = "ordersync-hub",
                                                .threads = (size_t)config->database_threads,
                                                .max_queued = (size_t)config->database_queue});
+    hub->owners =
+        hub_owners_create(hub->source.store, (size_t)config->token_cache, hub_session_note_owner);
     hub->source.redis = osy_redis_shards_create(
         hub->loop,
         &(struct osy_redis_shards_options){.servers = config->redis,
@@ -327,6 +330,7 @@ static bool start(struct program *program, struct osy_error *err)
 static void free_program(struct program *program)
 {
     hub_server_free(program->hub.server);
+    hub_owners_destroy(program->hub.owners);
     hub_grants_destroy(program->hub.grants);
     hub_bearers_destroy(program->hub.bearers);
     osy_keyring_destroy(program->keyring);

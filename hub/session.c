@@ -32,7 +32,8 @@ static const char revoked_detail[] = "the token was revoked";
 
 /* The drawing at the top of session.h. */
 static const unsigned legal_steps[] = {
-    [HUB_SESSION_AWAIT_AUTH] = BIT(HUB_SESSION_OPENING),
+    [HUB_SESSION_AWAIT_AUTH] = BIT(HUB_SESSION_OPENING) | BIT(HUB_SESSION_CHECKING),
+    [HUB_SESSION_CHECKING] = BIT(HUB_SESSION_OPENING),
     [HUB_SESSION_OPENING] = BIT(HUB_SESSION_AWAIT_RESUME) | BIT(HUB_SESSION_OPEN),
     [HUB_SESSION_AWAIT_RESUME] = BIT(HUB_SESSION_OPEN),
     [HUB_SESSION_OPEN] = 0,
@@ -90,6 +91,7 @@ static int64_t state_time_ms(const struct hub_config *config, enum hub_session_s
 {
     switch (state) {
     case HUB_SESSION_AWAIT_AUTH: return config->auth_timeout_ms;
+    case HUB_SESSION_CHECKING: return config->data_timeout_ms;
     case HUB_SESSION_AWAIT_RESUME: return config->resume_timeout_ms;
     case HUB_SESSION_CLOSING: return CLOSE_GRACE_MS;
     case HUB_SESSION_OPENING: /* the subscription has a deadline of its own */
@@ -170,6 +172,7 @@ static void count_close(const struct hub_session *session, uint16_t code)
 
 static void end(struct hub_session *session)
 {
+    hub_owners_forget(&session->question);
     hub_subscription_end(&session->subscription);
     if (session->dashboard)
         hub_dashboard_end(session->dashboard);
@@ -192,6 +195,9 @@ static void on_state_timeout(struct hub_session *session)
     case HUB_SESSION_AWAIT_AUTH:
         close_with_error(session, HUB_CLOSE_UNAUTHENTICATED, "UNAUTHENTICATED",
                          "no `auth` came in time");
+        break;
+    case HUB_SESSION_CHECKING:
+        hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
         break;
     case HUB_SESSION_AWAIT_RESUME:
         close_with_error(session, HUB_CLOSE_BROKE_RULE, "RESUME_EXPECTED",
@@ -560,11 +566,47 @@ static void enter(struct hub_session *session)
     }
 }
 
-/* A newer token may widen what the socket's user may do, or be the same user's; not another's. */
+/* A newer token may widen what the socket's user may do, or be the same user's; not another's. Whether the order is a
+ * customer's own was asked for one customer alone. */
 static bool may_replace(const struct hub_grant *old, const struct hub_grant *grant)
 {
-    return grant->role > old->role ||
-           osy_uuid_equal(&grant->credential.subject, &old->credential.subject);
+    bool is_same_user = osy_uuid_equal(&grant->credential.subject, &old->credential.subject);
+    if (grant->role == OSY_ROLE_CUSTOMER)
+        return is_same_user && old->role == OSY_ROLE_CUSTOMER;
+    return grant->role > old->role || is_same_user;
+}
+
+static void refuse_path(struct hub_session *session)
+{
+    close_with_error(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
+                     "the token does not allow this path");
+}
+
+/* A guest's order is nobody's, whatever the token's subject. */
+static bool is_own(const struct hub_grant *grant, const struct osy_uuid *customer_id)
+{
+    return !osy_uuid_is_nil(customer_id) && osy_uuid_equal(customer_id, &grant->credential.subject);
+}
+
+/* An order that there is not is told from another's by nothing. */
+void hub_session_note_owner(struct hub_session *session, const struct osy_uuid *customer_id,
+                            const struct osy_error *err)
+{
+    const struct hub_grant *grant = &session->grant;
+    if (session->state != HUB_SESSION_CHECKING)
+        return;
+    if (err)
+        hub_session_close(session, HUB_CLOSE_OVERLOAD, "data not reachable");
+    else if (grant->role == OSY_ROLE_CUSTOMER && !is_own(grant, customer_id))
+        refuse_path(session);
+    else
+        enter(session);
+}
+
+static void check_owner(struct hub_session *session)
+{
+    set_state(session, HUB_SESSION_CHECKING);
+    hub_owners_ask(session->hub->owners, &session->question, session, &session->target);
 }
 
 static void authenticate(struct hub_session *session, const char *token)
@@ -588,8 +630,7 @@ static void authenticate(struct hub_session *session, const char *token)
         return;
     }
     if (verdict == HUB_GRANT_FORBIDDEN) {
-        close_with_error(session, HUB_CLOSE_FORBIDDEN, "FORBIDDEN",
-                         "the token does not allow this path");
+        refuse_path(session);
         return;
     }
     free(session->grant.restaurants);
@@ -600,6 +641,8 @@ static void authenticate(struct hub_session *session, const char *token)
     session->warned_of_expiry = false;
     if (is_first && hub_source_is_full(&session->hub->source))
         hub_session_close(session, HUB_CLOSE_OVERLOAD, "overloaded");
+    else if (is_first && grant.role == OSY_ROLE_CUSTOMER)
+        check_owner(session);
     else if (is_first)
         enter(session);
     else

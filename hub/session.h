@@ -4,9 +4,11 @@
  * knows how far it has come in its stream; a dashboard's has several (hub/dashboard.h).
  *
  *   AWAIT_AUTH -> OPENING -> AWAIT_RESUME -> OPEN
- *                    `------------------------^
+ *         |        ^ `------------------------^
+ *      CHECKING ---'
  *   any of them -> CLOSING
  *
+ * CHECKING: a customer's token is good, and whether the order is theirs is being looked up.
  * OPENING: authenticated, and where its stream stands is being looked up; then it is greeted; a dashboard
  * is greeted at once. OPEN: `resume` has come. Loop thread only.
  */
@@ -20,6 +22,7 @@
 #include "hub/event.h"
 #include "hub/hub.h"
 #include "hub/messages.h"
+#include "hub/owners.h"
 #include "hub/reports.h"
 #include "hub/subscription.h"
 #include "hub/upgrade.h"
@@ -31,6 +34,7 @@ struct osy_buffer;
 
 enum hub_session_state {
     HUB_SESSION_AWAIT_AUTH = 0,
+    HUB_SESSION_CHECKING,
     HUB_SESSION_OPENING,
     HUB_SESSION_AWAIT_RESUME,
     HUB_SESSION_OPEN,
@@ -64,6 +68,7 @@ struct hub_session {
     int64_t
         expires_ms; /* monotonic; of the token; 0: none is shown yet, or its end has been seen to */
     struct hub_bearer_links bearer;       /* by whom it is found when that happens */
+    struct hub_owner_question question;   /* while CHECKING */
     struct hub_subscription subscription; /* to the target's stream; unused on a dashboard */
     struct hub_dashboard *dashboard;      /* owned; NULL elsewhere, and before authentication */
     struct hub_reporter reporter;         /* on a restaurant's path */
@@ -103,6 +108,9 @@ void hub_session_drain(struct hub_session *session);
 /* Nobody can tell whether its token is still good: closes with 1013. */
 void hub_session_give_up(struct hub_session *session);
 
+/* The answer to its question (hub/owners.h). */
+void hub_session_note_owner(struct hub_session *session, const struct osy_uuid *customer_id,
+                            const struct osy_error *err);
 /* Its token is known to be revoked: says so and closes with 4401, unless it is closing already; what is queued
  * is not sent. */
 void hub_session_revoke(struct hub_session *session);

@@ -14,7 +14,7 @@
 
 enum { BATCH_MAX = 128 };
 
-enum kind { KIND_HEAD = 0, KIND_EVENTS, KIND_ORDER, KIND_PRESENCE, KIND_FIGURES };
+enum kind { KIND_HEAD = 0, KIND_EVENTS, KIND_ORDER, KIND_CUSTOMER, KIND_PRESENCE, KIND_FIGURES };
 
 struct request {
     enum kind kind;
@@ -22,10 +22,12 @@ struct request {
     uint64_t first, last;
     hub_store_head_fn on_head;
     hub_store_events_fn on_events;
+    hub_store_customer_fn on_customer;
     hub_store_state_fn on_state;
     void *context;
 
     struct hub_head head;
+    struct hub_customer customer;
     struct hub_event **events; /* owned */
     size_t event_count, event_capacity;
     char *state, *as_of; /* owned; NULL: none */
@@ -60,13 +62,18 @@ static void fail_batch(struct request *batch, const struct osy_error *err)
     }
 }
 
+static bool is_about_order(const struct request *request)
+{
+    return request->kind == KIND_ORDER || request->kind == KIND_CUSTOMER;
+}
+
 static void format_uuid_array(struct request *batch, struct osy_buffer *out)
 {
     struct request *request;
     osy_buffer_char(out, '{');
     DL_FOREACH(batch, request) {
         char text[OSY_UUID_TEXT_BYTES];
-        osy_uuid_format(request->kind == KIND_ORDER ? &request->order_id : &request->restaurant_id,
+        osy_uuid_format(is_about_order(request) ? &request->order_id : &request->restaurant_id,
                         text);
         if (request != batch)
             osy_buffer_char(out, ',');
@@ -214,6 +221,24 @@ static bool answer_orders(struct osy_pg *pg, struct request *batch, struct osy_e
     return hand_out_rows(find_all(pg, sql_find_order_events, batch, err), batch);
 }
 
+/* By order: whoever names it together with another restaurant finds nothing. */
+static bool answer_customers(struct osy_pg *pg, struct request *batch, struct osy_error *err)
+{
+    PGresult *rows = find_all(pg, sql_find_customers, batch, err);
+    struct request *request;
+    for (int row = 0; rows && row < PQntuples(rows); row++) {
+        struct osy_uuid restaurant_id = read_uuid(rows, row, 0), order_id = read_uuid(rows, row, 1);
+        DL_FOREACH(batch, request) {
+            if (osy_uuid_equal(&request->order_id, &order_id) &&
+                osy_uuid_equal(&request->restaurant_id, &restaurant_id))
+                request->customer =
+                    (struct hub_customer){.found = true, .customer_id = read_uuid(rows, row, 2)};
+        }
+    }
+    PQclear(rows);
+    return rows != NULL;
+}
+
 static char *copy_text(const PGresult *rows, int row, int column)
 {
     return PQgetisnull(rows, row, column) ? NULL : osy_strdup(PQgetvalue(rows, row, column));
@@ -236,9 +261,9 @@ static bool answer_states(struct osy_pg *pg, struct request *batch, struct osy_e
 static void answer_batch(struct hub_store *store, struct osy_pg *pg, struct request *batch)
 {
     static bool (*const answer[])(struct osy_pg *, struct request *, struct osy_error *) = {
-        [KIND_HEAD] = answer_heads,     [KIND_EVENTS] = answer_events,
-        [KIND_ORDER] = answer_orders,   [KIND_PRESENCE] = answer_states,
-        [KIND_FIGURES] = answer_states,
+        [KIND_HEAD] = answer_heads,      [KIND_EVENTS] = answer_events,
+        [KIND_ORDER] = answer_orders,    [KIND_CUSTOMER] = answer_customers,
+        [KIND_PRESENCE] = answer_states, [KIND_FIGURES] = answer_states,
     };
     struct osy_error err = {0};
     bool ok = !OSY_FAILPOINT_ERROR("store.before_query", "the hub asks PostgreSQL", &err) &&
@@ -306,6 +331,8 @@ static void report(const struct request *request)
     const struct osy_error *err = request->failed ? &request->err : NULL;
     if (request->kind == KIND_HEAD)
         request->on_head(request->context, &request->head, err);
+    else if (request->on_customer)
+        request->on_customer(request->context, &request->customer, err);
     else if (request->on_state)
         request->on_state(request->context, &(struct hub_state){request->state, request->as_of},
                           err);
@@ -434,6 +461,17 @@ void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid 
                                     .restaurant_id = *restaurant_id,
                                     .order_id = *order_id,
                                     .on_events = fn,
+                                    .context = context});
+}
+
+void hub_store_find_customer(struct hub_store *store, const struct osy_uuid *restaurant_id,
+                             const struct osy_uuid *order_id, hub_store_customer_fn fn,
+                             void *context)
+{
+    submit(store, &(struct request){.kind = KIND_CUSTOMER,
+                                    .restaurant_id = *restaurant_id,
+                                    .order_id = *order_id,
+                                    .on_customer = fn,
                                     .context = context});
 }
 

@@ -51,6 +51,18 @@ void hub_store_find_events(struct hub_store *store, const struct osy_uuid *resta
 void hub_store_find_order_events(struct hub_store *store, const struct osy_uuid *restaurant_id,
                                  const struct osy_uuid *order_id, hub_store_events_fn fn,
                                  void *context);
+/* Whose order it is. */
+struct hub_customer {
+    bool found;                  /* there is such an order in that restaurant */
+    struct osy_uuid customer_id; /* nil: a guest's */
+};
+
+typedef void (*hub_store_customer_fn)(void *context, const struct hub_customer *customer,
+                                      const struct osy_error *err);
+
+void hub_store_find_customer(struct hub_store *store, const struct osy_uuid *restaurant_id,
+                             const struct osy_uuid *order_id, hub_store_customer_fn fn,
+                             void *context);
 /* A state of a restaurant, as dashboards show it. */
 struct hub_state {
     const char *json;  /* one object, with the restaurant's id first; NULL: no such restaurant */

@@ -233,6 +233,41 @@ describe('a customer', { timeout: 60 * SECONDS }, () => {
     customer.socket.close();
   });
 
+  test('with an account needs no tracking token, and sees nobody else’s order', async () => {
+    const subject = randomUUID();
+    const [account, stranger] = await Promise.all([mintToken('--role', 'customer', '--subject', subject), mintToken('--role', 'customer')]);
+    const mine = await placeOrder(RESTAURANT, account);
+    const guests = await placeOrder();
+    for (const other of [hub, await Hub.start()]) { // one that has the order's events at hand, and one that has never heard of it
+      const customer = other.connect(orderPath(mine));
+      await customer.opened;
+      customer.say({ type: 'auth', token: account });
+      customer.say({ type: 'resume', position: mine.position });
+      await customer.through('caught_up');
+      assert.deepEqual(customer.messages.map(({ type }) => type).slice(0, 1), ['hello']);
+      for (const [target, bearer] of [[orderPath(mine), stranger], [orderPath(guests), account], [orderPath(mine).replace(RESTAURANT, OTHER_RESTAURANT), account], [`/ws/orders/${randomUUID()}/status?r=${RESTAURANT}`, account]]) {
+        const refused = other.connect(target, { token: bearer });
+        assert.equal((await refused.closed).code, 4403);
+        assert.deepEqual(refused.messages.map(({ code }) => code), ['FORBIDDEN']);
+      }
+      // The same customer may renew the token; another must not take the socket over.
+      customer.say({ type: 'auth', token: await mintToken('--role', 'customer', '--subject', subject, '--ttl', '600') });
+      customer.say({ type: 'ping', id: 1 });
+      await customer.through('pong');
+      customer.say({ type: 'auth', token: stranger });
+      assert.equal((await customer.closed).code, 4403);
+      if (other !== hub) await other.stop();
+    }
+  });
+
+  test('cannot come in by another order’s tracking token and stay as somebody else', async () => {
+    const mine = await placeOrder();
+    const customer = hub.connect(orderPath(mine), { token: mine.tracking_token });
+    await customer.opened;
+    customer.say({ type: 'auth', token: await mintToken('--role', 'customer') });
+    assert.equal((await customer.closed).code, 4403);
+  });
+
   test('may be somebody of the restaurant', async () => {
     const { order, position } = await placeOrder();
     const staff = hub.connect(orderPath({ order }), { token });

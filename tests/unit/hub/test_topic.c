@@ -192,6 +192,13 @@ void hub_source_channel(const struct osy_uuid *restaurant, char name[HUB_REDIS_N
     snprintf(name, HUB_REDIS_NAME_BYTES, "live");
 }
 
+void hub_store_find_customer(struct hub_store *store, const struct osy_uuid *restaurant,
+                             const struct osy_uuid *order, hub_store_customer_fn fn, void *context)
+{
+    (void)store, (void)restaurant, (void)order, (void)fn, (void)context;
+    fail(); /* a topic does not ask whose order it is */
+}
+
 void hub_store_find_presence(struct hub_store *store, const struct osy_uuid *restaurant,
                              hub_store_state_fn fn, void *context)
 {
