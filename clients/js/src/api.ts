@@ -12,7 +12,7 @@ export interface Customer {
   address: string;
 }
 
-/** What staff see of one order; the customer's own view lacks customer and note. All of it is null once it was erased. */
+/** What staff, and a customer with an account, see of one order; the view by a tracking token lacks customer and notes. What was erased is null. */
 export interface OrderDetails extends Order {
   customer?: { [Field in keyof Customer]: string | null };
   note?: string | null;
@@ -35,6 +35,9 @@ export interface NewOrder {
   note?: string;
 }
 
+/** What an order placed again may say: a customer with an account need not repeat who it is for. */
+export type Reorder = Partial<Pick<NewOrder, 'customer' | 'note'>>;
+
 export interface PlacedOrder {
   order: Order;
   /** A position of the order's own stream. */
@@ -54,6 +57,9 @@ export interface OrderPage {
   /** A position of the restaurant's stream, from the same snapshot as the orders. */
   position: string;
 }
+
+/** Of a customer's own orders, which are of several restaurants and so have no common position. */
+export type OwnOrderPage = Omit<OrderPage, 'position'>;
 
 export interface MenuItem {
   item_id: string;
@@ -92,7 +98,7 @@ export interface DeviceList {
 }
 
 export type TimelineEntry = { at: string } & (
-  | { kind: 'event'; type: OrderEventType; version: number; by: string | null; user_id: string | null }
+  | { kind: 'event'; type: OrderEventType; version: number; by: string | null; user_id: string | null; device: string | null }
   | { kind: 'received' | 'displayed'; device: string }
   | {
       kind: 'escalation';
@@ -127,10 +133,20 @@ export interface ChangeOptions {
   restaurantId?: string;
   /** The same key with the same change is done once, however often it is sent. */
   idempotencyKey?: string;
+  /** On which device it is done, by the name that it has on its socket: for the timeline. */
+  device?: string;
 }
 
 export interface ListOptions {
   status?: readonly OrderStatus[];
+  /** Created at that time or later, and before that one. */
+  from?: Date;
+  to?: Date;
+  /** The order's total. */
+  minAmount?: number;
+  maxAmount?: number;
+  /** What people call an order by. */
+  code?: string;
   limit?: number;
   after?: string;
   restaurantId?: string;
@@ -210,6 +226,16 @@ export class OrderSyncApi {
     return this.call({ method: 'GET', path: `/orders/${encodeURIComponent(orderId)}` });
   }
 
+  /** The orders that the customer whose token it is has placed. */
+  listOwnOrders({ limit, after }: Pick<ListOptions, 'limit' | 'after'> = {}): Promise<OwnOrderPage> {
+    return this.call({ method: 'GET', path: '/orders/mine', query: { limit: limit?.toString(), after } });
+  }
+
+  /** The same items again, at today's prices. */
+  reorder(orderId: string, order: Reorder = {}, idempotencyKey?: string): Promise<PlacedOrder> {
+    return this.call({ method: 'POST', path: `/orders/${encodeURIComponent(orderId)}/reorder`, body: order, idempotencyKey });
+  }
+
   changeOrder(orderId: string, action: OrderAction, options: ChangeOptions = {}): Promise<OrderReply> {
     const { idempotencyKey, restaurantId, ...body } = options;
     const id = encodeURIComponent(orderId);
@@ -223,11 +249,22 @@ export class OrderSyncApi {
     });
   }
 
-  listOrders({ status, limit, after, restaurantId }: ListOptions = {}): Promise<OrderPage> {
+  listOrders(options: ListOptions = {}): Promise<OrderPage> {
+    const { status, from, to, minAmount, maxAmount, code, limit, after, restaurantId } = options;
     return this.call({
       method: 'GET',
       path: '/restaurants/me/orders',
-      query: { status: status?.join(','), limit: limit?.toString(), after, restaurant_id: restaurantId },
+      query: {
+        status: status?.join(','),
+        from: from?.toISOString(),
+        to: to?.toISOString(),
+        min_amount: minAmount?.toString(),
+        max_amount: maxAmount?.toString(),
+        code,
+        limit: limit?.toString(),
+        after,
+        restaurant_id: restaurantId,
+      },
     });
   }
 

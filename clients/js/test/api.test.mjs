@@ -46,6 +46,31 @@ test('a customer cancels under the path of the order itself', async (t) => {
   assert.equal(requests[0].url, '/api/v1/orders/o1/cancel');
 });
 
+test('a list is asked for with its filters, and a customer asks for their own', async (t) => {
+  const { api, requests } = await setUp(t, () => ({ json: { orders: [], next: null } }));
+  await api.listOrders({ from: new Date(0), to: new Date(1000), minAmount: 1, maxAmount: 2, code: '7KX2M', status: ['READY'] });
+  await api.listOwnOrders({ limit: 5, after: 'c1' });
+  const [list, own] = requests.map(({ url }) => new URL(url, 'http://x'));
+  assert.deepEqual(Object.fromEntries(list.searchParams), {
+    status: 'READY',
+    from: '1970-01-01T00:00:00.000Z',
+    to: '1970-01-01T00:00:01.000Z',
+    min_amount: '1',
+    max_amount: '2',
+    code: '7KX2M',
+  });
+  assert.equal(own.pathname, '/api/v1/orders/mine');
+  assert.deepEqual(Object.fromEntries(own.searchParams), { limit: '5', after: 'c1' });
+});
+
+test('an order is placed again under its own path', async (t) => {
+  const { api, requests } = await setUp(t, () => ({ status: 201, json: { order: {}, position: 'p' } }));
+  await api.reorder('o1', { note: 'No onions' }, 'k1');
+  const [{ method, url, headers, body }] = requests;
+  assert.deepEqual([method, url, headers['idempotency-key']], ['POST', '/api/v1/orders/o1/reorder', 'k1']);
+  assert.deepEqual(JSON.parse(body), { note: 'No onions' });
+});
+
 test('the whole list is every page, with the position of the first', async (t) => {
   const pages = {
     first: { orders: [{ order_id: 'a' }, { order_id: 'b' }], next: 'c1', position: 'p1' },

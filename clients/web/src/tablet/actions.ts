@@ -8,6 +8,8 @@ import { newIdempotencyKey } from '../common/random-key.js';
 export interface ActionsOptions {
   api: OrderSyncApi;
   restaurantId: string;
+  /** This tablet's name, for the timeline. */
+  device: string;
   /** An order is being changed, or not any more. */
   onBusy(): void;
   onDone(order: Order): void;
@@ -37,6 +39,7 @@ export class Actions {
       const { order: changed } = await this.options.api.changeOrder(order.order_id, action, {
         version: order.version,
         restaurantId: this.options.restaurantId,
+        device: this.options.device,
         idempotencyKey: key,
         ...(reason !== undefined && { reason }),
       });

@@ -69,6 +69,7 @@ class TabletPage {
     this.actions = new Actions({
       api: this.api,
       restaurantId: session.restaurantId,
+      device: deviceName(),
       onBusy: () => this.renderBoard(),
       onDone: (order) => this.apply(order),
       onConflict: (order, changedBy) => this.onConflict(order, changedBy),
