@@ -9,10 +9,12 @@ static const struct row {
 } rows[API_PERMISSION_COUNT] = {
     /*                         name            guest  customer staff  owner  admin */
     [API_PUBLIC] = {"public", true, true, true, true, true},
-    [API_PERM_ORDER_READ] = {"order:read", true, false, true, true, true},
+    [API_PERM_ORDER_READ] = {"order:read", true, true, true, true, true},
     [API_PERM_ORDER_LIST] = {"order:list", false, false, true, true, true},
     [API_PERM_ORDER_WRITE] = {"order:write", false, false, true, true, true},
-    [API_PERM_ORDER_CANCEL] = {"order:cancel", true, false, true, true, true},
+    [API_PERM_ORDER_CANCEL] = {"order:cancel", true, true, true, true, true},
+    [API_PERM_ORDER_LIST_OWN] = {"order:list_own", false, true, false, false, false},
+    [API_PERM_ORDER_REPEAT] = {"order:repeat", true, true, false, false, false},
     [API_PERM_ORDER_TIMELINE] = {"order:timeline", false, false, true, true, true},
     [API_PERM_SETTINGS_READ] = {"settings:read", false, false, true, true, true},
     [API_PERM_SETTINGS_WRITE] = {"settings:write", false, false, false, true, true},

@@ -13,6 +13,8 @@ enum api_permission {
     API_PERM_ORDER_LIST,  /* a restaurant's orders */
     API_PERM_ORDER_WRITE, /* accept, reject, prepare, ready, complete */
     API_PERM_ORDER_CANCEL,
+    API_PERM_ORDER_LIST_OWN, /* the orders that a customer has placed */
+    API_PERM_ORDER_REPEAT,   /* place an order of one's own again */
     API_PERM_ORDER_TIMELINE, /* what happened to an order, and whom it reached */
     API_PERM_SETTINGS_READ,
     API_PERM_SETTINGS_WRITE,

@@ -15,12 +15,20 @@ bool api_principal_covers_restaurant(const struct api_principal *principal,
 
 bool api_principal_covers_order(const struct api_principal *principal,
                                 const struct osy_uuid *restaurant_id,
-                                const struct osy_uuid *order_id)
+                                const struct osy_uuid *order_id, const struct osy_uuid *customer_id)
 {
     if (principal->kind == API_PRINCIPAL_GUEST)
         return osy_uuid_equal(&principal->tracking.order_id, order_id) &&
                osy_uuid_equal(&principal->tracking.restaurant_id, restaurant_id);
-    return api_principal_covers_restaurant(principal, restaurant_id);
+    return api_principal_covers_restaurant(principal, restaurant_id) ||
+           api_principal_is_customer(principal, customer_id);
+}
+
+bool api_principal_is_customer(const struct api_principal *principal,
+                               const struct osy_uuid *customer_id)
+{
+    return principal->kind == API_PRINCIPAL_USER && principal->claims.role == OSY_ROLE_CUSTOMER &&
+           !osy_uuid_is_nil(customer_id) && osy_uuid_equal(&principal->claims.subject, customer_id);
 }
 
 bool api_principal_has(const struct api_principal *principal, enum api_permission permission)

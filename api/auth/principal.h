@@ -30,10 +30,15 @@ extern const struct api_principal api_principal_none;
 /* Whether restaurant lies in the principal's scope: a user's restaurants, any for an admin. False for guests. */
 bool api_principal_covers_restaurant(const struct api_principal *principal,
                                      const struct osy_uuid *restaurant_id);
-/* Whether this order does: as above, or it is the one order of a guest. */
+/* Whether this order does: as above, or it is the one order of a guest, or a customer's own. customer_id: who placed
+ * it with an account; nil: a guest. */
 bool api_principal_covers_order(const struct api_principal *principal,
                                 const struct osy_uuid *restaurant_id,
-                                const struct osy_uuid *order_id);
+                                const struct osy_uuid *order_id,
+                                const struct osy_uuid *customer_id);
+/* Whether it is a customer's own: its personal data are theirs. */
+bool api_principal_is_customer(const struct api_principal *principal,
+                               const struct osy_uuid *customer_id);
 bool api_principal_has(const struct api_principal *principal, enum api_permission permission);
 /* "staff", "owner", ...; "guest" for GUEST and NONE: what audit and `changed_by` record. */
 const char *api_principal_role(const struct api_principal *principal);

@@ -76,13 +76,14 @@ enum change_column {
     CHANGE_READY_MS,
     CHANGE_SESSION,
     CHANGE_ADDRESS_OF_ACTOR,
+    CHANGE_DEVICE,
     CHANGE_COLUMN_COUNT,
 };
 
 static const enum osy_pg_type change_types[CHANGE_COLUMN_COUNT] = {
-    OSY_PG_UUID, OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_UUID,
-    OSY_PG_TEXT, OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_TEXT,
-    OSY_PG_BOOL, OSY_PG_TEXT,  OSY_PG_INT8,  OSY_PG_INT8, OSY_PG_UUID, OSY_PG_TEXT,
+    OSY_PG_UUID,  OSY_PG_UUID,  OSY_PG_UUID, OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_UUID, OSY_PG_TEXT,
+    OSY_PG_BYTEA, OSY_PG_BYTEA, OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_TEXT, OSY_PG_BOOL, OSY_PG_TEXT,
+    OSY_PG_INT8,  OSY_PG_INT8,  OSY_PG_UUID, OSY_PG_TEXT, OSY_PG_TEXT,
 };
 
 /* What both statements answer with. */
@@ -264,6 +265,7 @@ static void add_change(struct statement *statement, const struct api_order_comma
     add_number(&columns[CHANGE_VERSION], change->version);
     add_number(&columns[CHANGE_READY_MS], change->ready_ms);
     add_whereabouts(&columns[CHANGE_SESSION], &columns[CHANGE_ADDRESS_OF_ACTOR], command);
+    osy_pg_array_add_text(&columns[CHANGE_DEVICE], *change->device ? change->device : NULL);
     statement->rows++;
 }
 

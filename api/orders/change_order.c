@@ -1,5 +1,6 @@
 /* The steps of an order: accept, reject, estimate, prepare, ready, complete by the restaurant, cancel also by the
  * customer. Which step may follow which status is status.c's; here only the request is read. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/auth/principal.h"
@@ -9,6 +10,8 @@
 #include "api/orders/command.h"
 #include "api/orders/handlers.h"
 #include "api/orders/idempotency.h"
+#include "api/orders/lookup.h"
+#include "api/orders/record.h"
 #include "api/orders/reply.h"
 #include "api/orders/scope.h"
 #include "api/orders/status.h"
@@ -34,6 +37,20 @@ static void on_changed(struct api_order_command *command)
     api_reply_json(request, 200, &body);
 }
 
+/* The same names as on sockets, so that the timeline's entries are about the same devices. */
+static bool keep_device(const char *device, struct api_order_change *change, struct osy_error *err)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    if (!device)
+        return true;
+    if (device[strspn(device, allowed)] != '\0')
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "'device' may only have letters, digits, _ and -");
+    snprintf(change->device, sizeof change->device, "%s", device);
+    return true;
+}
+
 static bool keep_reason(const char *reason, struct api_order_change *change, struct osy_error *err)
 {
     struct api_text text;
@@ -57,11 +74,13 @@ static bool keep_estimate(const struct api_moment *ready, enum api_step_field wa
 static bool read_fields(json_t *root, struct api_order_command *command, struct osy_error *err)
 {
     const struct api_order_step *step = command->step;
-    const char *reason = NULL;
+    const char *reason = NULL, *device = NULL;
     struct api_moment ready = {"ready_in_min", "ready_at", READY_MINUTES_MAX, 0, NULL};
-    struct osy_json_field fields[5] = {
-        {"version", OSY_JSON_INTEGER, true, 1, INT64_MAX, &command->change.version}};
-    size_t count = 1;
+    struct osy_json_field fields[6] = {
+        {"version", OSY_JSON_INTEGER, true, 1, INT64_MAX, &command->change.version},
+        {"device", OSY_JSON_STRING, true, 1, API_ORDER_DEVICE_BYTES - 1, &device},
+    };
+    size_t count = 2;
     if (step->reason != API_STEP_REFUSES)
         fields[count++] =
             (struct osy_json_field){"reason", OSY_JSON_STRING,       step->reason != API_STEP_NEEDS,
@@ -72,7 +91,8 @@ static bool read_fields(json_t *root, struct api_order_command *command, struct 
         fields[count++] = (struct osy_json_field){"ready_at", OSY_JSON_STRING,     true,
                                                   1,          API_MOMENT_TIME_MAX, &ready.time};
     }
-    return osy_json_read(root, "", fields, err) && keep_reason(reason, &command->change, err) &&
+    return osy_json_read(root, "", fields, err) && keep_device(device, &command->change, err) &&
+           keep_reason(reason, &command->change, err) &&
            keep_estimate(&ready, step->estimate, &command->change, err);
 }
 
@@ -130,6 +150,19 @@ void api_handle_change_order(struct api_context *context, struct api_request *re
         change(context, request, step, &restaurant_id, &order_id);
 }
 
+static bool is_customer(const struct api_principal *principal)
+{
+    return principal->kind == API_PRINCIPAL_USER && principal->claims.role == OSY_ROLE_CUSTOMER;
+}
+
+/* A customer's token names no restaurant: the order does. */
+static void cancel_found(struct api_context *context, struct api_request *request,
+                         const struct api_order_record *record)
+{
+    change(context, request, api_order_step_find("cancel"), &record->restaurant_id,
+           &record->order_id);
+}
+
 void api_handle_cancel_order(struct api_context *context, struct api_request *request)
 {
     const struct api_principal *principal = api_request_principal(request);
@@ -145,6 +178,10 @@ void api_handle_cancel_order(struct api_context *context, struct api_request *re
             change(context, request, step, &principal->tracking.restaurant_id, &order_id);
         else
             api_order_reply_outcome(request, API_ORDER_NOT_FOUND);
+        return;
+    }
+    if (is_customer(principal)) {
+        api_order_look_up(context, request, &order_id, cancel_found);
         return;
     }
     if (api_scope_restaurant(request, &restaurant_id))

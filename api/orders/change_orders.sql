@@ -11,6 +11,7 @@
 --   $16 ready_ms bigint[] when it will be ready, in ms of the epoch; null: nothing is said, so an order that is
 --                         accepted needs what the restaurant usually does, and any other keeps what it had
 --   $17 session uuid[]    $18 address text[]      for audit alone
+--   $19 device text[]     on which it was done; null: not told
 --
 -- Out, one row per command, in order: outcome, item (always null), order, seq, version, event, time in ms,
 -- data, and for a conflict changed_by and changed_at, the winner's. With ok and replay the columns tell of
@@ -47,12 +48,13 @@ WITH moment AS MATERIALIZED (
            END AS outcome
       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[],
                   $8::bytea[], $9::bytea[], $10::text[], $11::text[], $12::text[], $13::boolean[],
-                  $14::text[], $15::bigint[], $16::bigint[], $17::uuid[], $18::text[]) WITH ORDINALITY
+                  $14::text[], $15::bigint[], $16::bigint[], $17::uuid[], $18::text[], $19::text[]) WITH ORDINALITY
            AS c (order_id, restaurant_id, event_id, audit_id, actor_role, actor_id, traceparent,
                  key_hash, body_hash, status, from_statuses, event_type, restock, reason, version, ready_ms,
-                 session_id, address, n)
+                 session_id, address, device, n)
       LEFT JOIN restaurant_streams stream ON stream.restaurant_id = c.restaurant_id
       LEFT JOIN orders o ON o.id = c.order_id AND o.restaurant_id = c.restaurant_id
+                        AND (c.actor_role <> 'customer' OR o.customer_id = c.actor_id) -- of others' they know nothing
       LEFT JOIN order_events latest ON latest.order_id = o.id AND latest.order_version = o.version
       LEFT JOIN order_events own ON own.order_id = o.id AND own.id = c.event_id
       LEFT JOIN idempotency record
@@ -95,8 +97,8 @@ WITH moment AS MATERIALIZED (
      WHERE item.restaurant_id = total.restaurant_id AND item.id = total.item_id
        AND item.stock IS NOT NULL -- no longer counted: nothing to give back
 ), new_events AS (
-    INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, data)
-    SELECT restaurant_id, seq, order_id, new_version, event_id, event_type, at, traceparent, data
+    INSERT INTO order_events (restaurant_id, seq, order_id, order_version, id, type, time, traceparent, data, device)
+    SELECT restaurant_id, seq, order_id, new_version, event_id, event_type, at, traceparent, data, device
       FROM made
 ), new_records AS (
     INSERT INTO idempotency (restaurant_id, key_hash, body_hash, order_id, order_version, created_at)

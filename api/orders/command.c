@@ -99,15 +99,40 @@ struct osy_event api_order_command_event(const struct api_order_command *command
     };
 }
 
+static const char code_digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 void api_order_code(const struct osy_uuid *order_id, char code[API_ORDER_CODE_BYTES])
 {
-    static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     const uint8_t *end = order_id->bytes + OSY_UUID_BYTES;
     uint32_t bits =
         (uint32_t)end[-4] << 24 | (uint32_t)end[-3] << 16 | (uint32_t)end[-2] << 8 | end[-1];
     for (int i = API_ORDER_CODE_BYTES - 2; i >= 0; i--) {
-        code[i] = digits[bits & 31];
+        code[i] = code_digits[bits & 31];
         bits >>= 5;
     }
     code[API_ORDER_CODE_BYTES - 1] = '\0';
+}
+
+static const char *find_digit(char c)
+{
+    char upper = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+    if (upper == 'O')
+        upper = '0';
+    if (upper == 'I' || upper == 'L')
+        upper = '1';
+    return strchr(code_digits, upper);
+}
+
+bool api_order_code_parse(const char *text, uint32_t *bits)
+{
+    if (strlen(text) != API_ORDER_CODE_BYTES - 1)
+        return false;
+    *bits = 0;
+    for (; *text; text++) {
+        const char *digit = find_digit(*text);
+        if (!digit)
+            return false;
+        *bits = *bits << 5 | (uint32_t)(digit - code_digits);
+    }
+    return true;
 }

@@ -19,6 +19,7 @@
 #define API_ORDER_CODE_BYTES    6   /* 5 characters and the NUL */
 #define API_ORDER_HASH_BYTES    32
 #define API_ORDER_ADDRESS_BYTES 46 /* an IPv6 address as text, with the NUL */
+#define API_ORDER_DEVICE_BYTES  65 /* 64 characters and the NUL, as on sockets */
 
 struct api_order_command;
 struct api_order_step;
@@ -87,9 +88,10 @@ struct api_order_draft {
 };
 
 struct api_order_change {
-    char *reason;     /* owned; NULL: none */
-    int64_t version;  /* that the order must have; 0: any */
-    int64_t ready_ms; /* when it will be ready, wall clock; 0: nothing is said */
+    char *reason;                        /* owned; NULL: none */
+    int64_t version;                     /* that the order must have; 0: any */
+    int64_t ready_ms;                    /* when it will be ready, wall clock; 0: nothing is said */
+    char device[API_ORDER_DEVICE_BYTES]; /* on which it was done; "": not told */
 };
 
 /* Called once, on the loop thread. command is borrowed for the call: the writer destroys it. */
@@ -132,3 +134,5 @@ struct osy_event api_order_command_event(const struct api_order_command *command
 
 /* The number that people call out: the last 25 bits of the order's id in Crockford's base32. */
 void api_order_code(const struct osy_uuid *order_id, char code[API_ORDER_CODE_BYTES]);
+/* The 25 bits, as people type them: either case, and O, I and L for the digits that they look like. */
+bool api_order_code_parse(const char *text, uint32_t *bits);

@@ -4,7 +4,8 @@
 WITH entry AS (
     SELECT e.time AS at, 1 AS rank,
            json_build_object('at', utc_text(e.time), 'kind', 'event', 'type', e.type,
-                             'version', e.order_version, 'by', audit.actor_role, 'user_id', audit.actor_id) AS line
+                             'version', e.order_version, 'by', audit.actor_role, 'user_id', audit.actor_id,
+                             'device', e.device) AS line
       FROM order_events e
       LEFT JOIN audit_logs audit ON audit.subject_id = e.order_id AND audit.at = e.time AND audit.action = e.type
      WHERE e.order_id = $1::uuid AND e.order_version IS NOT NULL

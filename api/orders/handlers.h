@@ -9,7 +9,9 @@ struct api_worker;
 void api_handle_create_order(struct api_context *context, struct api_request *request);
 void api_handle_change_order(struct api_context *context, struct api_request *request);
 void api_handle_cancel_order(struct api_context *context, struct api_request *request);
+void api_handle_reorder(struct api_context *context, struct api_request *request);
 /* On a worker: they query. */
 void api_handle_get_order(struct api_worker *worker, struct api_request *request);
 void api_handle_get_timeline(struct api_worker *worker, struct api_request *request);
 void api_handle_list_orders(struct api_worker *worker, struct api_request *request);
+void api_handle_list_own_orders(struct api_worker *worker, struct api_request *request);

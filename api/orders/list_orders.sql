@@ -1,7 +1,9 @@
 -- api/orders/list_orders.sql: a page of a restaurant's orders, newest first, and where its stream stands.
--- $1 uuid: restaurant; $2 text[]: statuses, null for all; $3 uuid: only orders before this one, or null;
--- $4 integer: at most so many. At least one row for a restaurant that exists (id and data are null when the
--- page is empty), none for another. One statement, so page and position are of one snapshot.
+-- $1 uuid: restaurant; $2 text[]: statuses; $3 uuid: only orders before this one; $4 integer: at most so many;
+-- $5 uuid: only from this order on; $6 and $7 timestamptz: created from, and before; $8 and $9 bigint: total from, and
+-- up to; $10 integer: the last 25 bits of the id (its code). All but $1 and $4 may be null: any.
+-- At least one row for a restaurant that exists (id and data are null when the page is empty), none for another. One
+-- statement, so page and position are of one snapshot.
 SELECT s.seq, s.last_event_id, page.id, page.data
   FROM restaurant_streams s
   LEFT JOIN LATERAL (
@@ -9,8 +11,15 @@ SELECT s.seq, s.last_event_id, page.id, page.data
          FROM orders o
          JOIN order_events e ON e.order_id = o.id AND e.order_version = o.version
         WHERE o.restaurant_id = s.restaurant_id
+          AND o.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- these two are index conditions
+          AND o.id >= coalesce($5::uuid, '00000000-0000-0000-0000-000000000000')
           AND ($2::text[] IS NULL OR o.status = ANY ($2::text[]))
-          AND o.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- an index condition
+          AND ($6::timestamptz IS NULL OR o.created_at >= $6::timestamptz)
+          AND ($7::timestamptz IS NULL OR o.created_at < $7::timestamptz)
+          AND ($8::bigint IS NULL OR o.total_amount >= $8::bigint)
+          AND ($9::bigint IS NULL OR o.total_amount <= $9::bigint)
+          AND ($10::integer IS NULL
+               OR ('x' || right(o.id::text, 8))::bit(32)::integer & 33554431 = $10::integer)
         ORDER BY o.id DESC
         LIMIT $4::integer
        ) page ON true

@@ -1,8 +1,10 @@
 #include "api/orders/new_order.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "shared/alloc.h"
 #include "shared/json.h"
 
 enum {
@@ -174,22 +176,27 @@ static bool parse_root(json_t *root, struct api_new_order *order, struct osy_err
     return *note == '\0' || api_text_trim("note", note, API_TEXT_MANY_LINES, &order->note, err);
 }
 
-bool api_new_order_parse(const char *body, size_t length, struct api_new_order *order,
-                         struct osy_error *err)
+struct api_new_order *api_new_order_parse(const char *body, size_t length, struct osy_error *err)
 {
-    *order = (struct api_new_order){0};
-    order->root = osy_json_parse(body, length, JSON_OBJECT, err);
-    if (!order->root)
-        return false;
-    if (parse_root(order->root, order, err))
-        return true;
-    api_new_order_deinit(order);
-    return false;
+    json_t *root = osy_json_parse(body, length, JSON_OBJECT, err);
+    return root ? api_new_order_read(root, err) : NULL;
 }
 
-void api_new_order_deinit(struct api_new_order *order)
+struct api_new_order *api_new_order_read(json_t *root, struct osy_error *err)
 {
+    struct api_new_order *order = osy_alloc(sizeof *order);
+    order->root = root;
+    if (parse_root(root, order, err))
+        return order;
+    api_new_order_destroy(order);
+    return NULL;
+}
+
+void api_new_order_destroy(struct api_new_order *order)
+{
+    if (!order)
+        return;
     json_decref(order->root);
-    order->root = NULL;
     osy_buffer_deinit(&order->line_notes);
+    free(order);
 }

@@ -18,7 +18,8 @@ struct api_new_order {
     struct api_text note; /* length 0: none */
 };
 
-/* OSY_ERR_INVALID names the field. Deinit it only after success. */
-OSY_MUST_CHECK bool api_new_order_parse(const char *body, size_t length,
-                                        struct api_new_order *order, struct osy_error *err);
-void api_new_order_deinit(struct api_new_order *order);
+/* NULL: OSY_ERR_INVALID names the field. */
+struct api_new_order *api_new_order_parse(const char *body, size_t length, struct osy_error *err);
+/* The same from JSON that was read already. Takes root, also on failure. */
+struct api_new_order *api_new_order_read(json_t *root, struct osy_error *err);
+void api_new_order_destroy(struct api_new_order *order); /* NULL is fine */

@@ -114,3 +114,11 @@ void api_order_reply_outcome(struct api_request *request, enum api_order_outcome
 {
     reply(request, outcome, NULL);
 }
+
+void api_order_reply_not_found(struct api_request *request, const struct osy_error *err)
+{
+    if (err->code == OSY_ERR_NOT_FOUND)
+        api_order_reply_outcome(request, API_ORDER_NOT_FOUND);
+    else
+        api_reply_database_error(request, err);
+}

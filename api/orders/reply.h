@@ -4,6 +4,7 @@
 
 #include "api/orders/command.h"
 #include "shared/buffer.h"
+#include "shared/error.h"
 #include "shared/position.h"
 #include "shared/uuid.h"
 
@@ -18,3 +19,5 @@ void api_order_append_result(struct osy_buffer *out, const struct api_order_comm
 void api_order_reply_problem(struct api_request *request, const struct api_order_command *command);
 /* The same for an outcome that needs no more than its name: NOT_FOUND, RESTAURANT_NOT_FOUND, ... */
 void api_order_reply_outcome(struct api_request *request, enum api_order_outcome outcome);
+/* For a record that was not found: 404 ORDER_NOT_FOUND (OSY_ERR_NOT_FOUND), or the database's failure. */
+void api_order_reply_not_found(struct api_request *request, const struct osy_error *err);

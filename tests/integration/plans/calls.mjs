@@ -13,6 +13,13 @@ const USER = `'01890000-0000-7000-8000-0000000000aa'`;
 const EVERYTHING = `'{${Array.from({ length: 2000 }, (_, index) => restaurantId(index))}}'`; // a hub that has all topics
 const SOME = `'{${Array.from({ length: 32 }, (_, index) => restaurantId(index))}}'`; // a dashboard's
 
+// Of list_orders.sql, from $5 on: id, from, to, least and greatest total, code.
+const [FIRST, DAY, NEXT_DAY] = [`'01941f29-7c00-7000-8000-000000000000'`, `'2025-01-01T00:00:00Z'`, `'2025-01-02T00:00:00Z'`];
+const ANY = Array(6).fill('NULL');
+const filters = [[FIRST, DAY], ['NULL', 'NULL', NEXT_DAY], ['NULL', 'NULL', 'NULL', '100'], ['NULL', 'NULL', 'NULL', 'NULL', '100'], ['NULL', 'NULL', 'NULL', 'NULL', 'NULL', '1234']].map(
+  (values) => [...values, ...ANY].slice(0, ANY.length),
+);
+
 export const calls = {
   'api/audit/record_change.sql': [[`'webhook.set'`, RESTAURANT, RESTAURANT, 'NULL', `'\\x00'`]],
   'api/auth/count_attempt.sql': [[`sha256('1')`, `sha256('2')`, DIGEST]],
@@ -63,9 +70,16 @@ export const calls = {
     [RESTAURANT, `'{PENDING}'`, ORDER, '51'],
   ],
   'api/orders/list_orders.sql': [
-    [RESTAURANT, 'NULL', 'NULL', '51'],
-    [RESTAURANT, 'NULL', ORDER, '101'],
-    [RESTAURANT, `'{REJECTED,CANCELLED}'`, 'NULL', '51'], // there are none: the whole history of the restaurant is read, but of no other
+    [RESTAURANT, 'NULL', 'NULL', '51', ...ANY],
+    [RESTAURANT, 'NULL', ORDER, '201', ...ANY],
+    [RESTAURANT, `'{REJECTED,CANCELLED}'`, 'NULL', '51', ...ANY], // there are none: the whole history of the restaurant is read, but of no other
+    // Every filter alone and all of them together; what a restaurant has outside of a range of times is not read.
+    ...filters.map((values) => [RESTAURANT, 'NULL', 'NULL', '51', ...values]),
+    [RESTAURANT, `'{COMPLETED,REJECTED}'`, ORDER, '51', FIRST, DAY, NEXT_DAY, '1', '1000000', '12345'],
+  ],
+  'api/orders/list_own_orders.sql': [
+    [USER, 'NULL', '51'],
+    [USER, ORDER, '201'],
   ],
   'api/privacy/delete_old_records.sql': [['1000']],
   'api/privacy/destroy_subject_key.sql': [[USER]],
@@ -84,6 +98,7 @@ export const calls = {
   'api/restaurants/put_settings.sql': [[RESTAURANT, '300', 'true', '20', '90', 'NULL']],
   'api/restaurants/seed_restaurants.sql': [[EVERYTHING, EVERYTHING, `'{Dish}'`, `'{9000}'`, `'{NULL}'`]],
   'hub/find_events.sql': [[RESTAURANT, '50', '100']],
+  'hub/find_customers.sql': [[`'{0196d5c6-1c00-7abc-8def-0123456789ab}'`]],
   'hub/find_figures.sql': [[SOME], [EVERYTHING]],
   'hub/find_heads.sql': [[SOME], [EVERYTHING]],
   'hub/find_order_events.sql': [[`'{0196d5c6-1c00-7abc-8def-0123456789ab}'`]],

@@ -1,11 +1,12 @@
 -- After tests/bench/fill_orders.sql: what else a database holds that has been in use for a while.
 UPDATE orders SET status = 'PENDING' WHERE status = 'ACCEPTED';
+UPDATE orders SET customer_id = md5((total_amount + hashtext(id::text) % 5000)::text)::uuid; -- some dozens of each
 INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
 SELECT id, line, md5(line::text)::uuid, 'Dish', 1, 9000, false FROM orders CROSS JOIN generate_series(1, 2) AS line;
 INSERT INTO idempotency (restaurant_id, key_hash, body_hash, order_id, order_version, created_at)
 SELECT restaurant_id, sha256(id::text::bytea), sha256('body'), id, 1, now() - random() * interval '25 hours' FROM orders;
 INSERT INTO request_replies (key_hash, body_hash, status, body, created_at)
-SELECT sha256(n::text::bytea), sha256('body'), 201, '\x00', now() - random() * interval '25 hours' FROM generate_series(1, 20000) AS n;
+SELECT sha256(n::text::bytea), sha256('body'), 201, '\x00', now() - random() * interval '25 hours' FROM generate_series(1, 200000) AS n;
 INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id, chain_id, number, digest)
 SELECT gen_random_uuid(), created_at, restaurant_id, 'guest', 'order.created', id, 1 + n % 8, 1 + n / 8, sha256('')
   FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM orders) numbered;

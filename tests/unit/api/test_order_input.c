@@ -79,6 +79,25 @@ static void an_orders_code_is_its_last_25_bits(void **state)
     assert_string_equal(code, "00011");
 }
 
+static void a_code_is_read_as_people_type_it(void **state)
+{
+    static const char *const bad[] = {"", "0000", "000000", "0000U", "0000-", "000 0"};
+    struct osy_uuid id = osy_uuid_v7();
+    char code[API_ORDER_CODE_BYTES];
+    uint32_t bits = 0, aliased = 0;
+    (void)state;
+    api_order_code(&id, code);
+    assert_true(api_order_code_parse(code, &bits));
+    assert_int_equal(bits & 0xff, id.bytes[15]);
+    assert_true(api_order_code_parse("00011", &bits));
+    assert_int_equal(bits, 33);
+    assert_true(api_order_code_parse("oOiLz", &aliased));
+    assert_true(api_order_code_parse("0011Z", &bits));
+    assert_int_equal(aliased, bits);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(api_order_code_parse(bad[i], &bits));
+}
+
 static void outcomes_have_names_that_parse_back(void **state)
 {
     (void)state;
@@ -110,25 +129,23 @@ static void a_text_is_trimmed_and_has_no_control_characters(void **state)
 
 static bool parse(const char *body, struct osy_error *err)
 {
-    struct api_new_order order;
-    bool ok = api_new_order_parse(body, strlen(body), &order, err);
-    if (ok)
-        api_new_order_deinit(&order);
-    return ok;
+    struct api_new_order *order = api_new_order_parse(body, strlen(body), err);
+    api_new_order_destroy(order);
+    return order != NULL;
 }
 
 static void a_new_order_is_read(void **state)
 {
     static const char body[] =
         "{" RESTAURANT ",\"items\":[" ITEM "]," CUSTOMER ",\"note\":\" two\\nlines \"}";
-    struct api_new_order order;
     struct osy_error err = {0};
+    struct api_new_order *order = api_new_order_parse(body, sizeof body - 1, &err);
     (void)state;
-    assert_true(api_new_order_parse(body, sizeof body - 1, &order, &err));
-    assert_int_equal(order.line_count, 1);
-    assert_int_equal(order.lines[0].quantity, 2);
-    assert_int_equal(order.note.length, 9);
-    api_new_order_deinit(&order);
+    assert_non_null(order);
+    assert_int_equal(order->line_count, 1);
+    assert_int_equal(order->lines[0].quantity, 2);
+    assert_int_equal(order->note.length, 9);
+    api_new_order_destroy(order);
     assert_true(parse("{" RESTAURANT ",\"items\":[" ITEM "]," CUSTOMER ",\"note\":\"\"}", &err));
 }
 
@@ -142,19 +159,19 @@ static void lines_have_options_and_notes(void **state)
     static const char body[] =
         "{" RESTAURANT ",\"items\":[" ITEM "," BURGER CHEESE "," ONIONS
         "],\"note\":\" no \\\"salt\\\" \"}," BURGER ONIONS "]}]," CUSTOMER "}";
-    struct api_new_order order;
     struct osy_error err = {0};
+    struct api_new_order *order = api_new_order_parse(body, sizeof body - 1, &err);
     (void)state;
-    assert_true(api_new_order_parse(body, sizeof body - 1, &order, &err));
-    assert_int_equal(order.line_count, 3);
-    assert_int_equal(order.lines[0].option_count, 0);
-    assert_int_equal(order.lines[1].first_option, 0);
-    assert_int_equal(order.lines[1].option_count, 2);
-    assert_int_equal(order.lines[2].first_option, 2);
-    assert_int_equal(order.lines[2].option_count, 1);
-    assert_true(osy_uuid_equal(&order.options[1], &order.options[2]));
-    assert_string_equal(order.line_notes.bytes, "[{\"line\":1,\"note\":\"no \\\"salt\\\"\"}]");
-    api_new_order_deinit(&order);
+    assert_non_null(order);
+    assert_int_equal(order->line_count, 3);
+    assert_int_equal(order->lines[0].option_count, 0);
+    assert_int_equal(order->lines[1].first_option, 0);
+    assert_int_equal(order->lines[1].option_count, 2);
+    assert_int_equal(order->lines[2].first_option, 2);
+    assert_int_equal(order->lines[2].option_count, 1);
+    assert_true(osy_uuid_equal(&order->options[1], &order->options[2]));
+    assert_string_equal(order->line_notes.bytes, "[{\"line\":1,\"note\":\"no \\\"salt\\\"\"}]");
+    api_new_order_destroy(order);
 }
 
 static void a_bad_new_order_names_the_field(void **state)
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(the_list_of_open_orders_has_every_open_status),
         cmocka_unit_test(finished_orders_are_not_open),
         cmocka_unit_test(an_orders_code_is_its_last_25_bits),
+        cmocka_unit_test(a_code_is_read_as_people_type_it),
         cmocka_unit_test(outcomes_have_names_that_parse_back),
         cmocka_unit_test(a_text_is_trimmed_and_has_no_control_characters),
         cmocka_unit_test(a_new_order_is_read),

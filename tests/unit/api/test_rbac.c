@@ -23,10 +23,12 @@ static void only_the_expected_roles_have_each_permission(void **state)
         const char *who; /* guest customer staff owner admin: a letter each, or - */
     } rows[] = {
         {API_PUBLIC, "gcsoa"},
-        {API_PERM_ORDER_READ, "g-soa"},
+        {API_PERM_ORDER_READ, "gcsoa"},
         {API_PERM_ORDER_LIST, "--soa"},
         {API_PERM_ORDER_WRITE, "--soa"},
-        {API_PERM_ORDER_CANCEL, "g-soa"},
+        {API_PERM_ORDER_CANCEL, "gcsoa"},
+        {API_PERM_ORDER_LIST_OWN, "-c---"},
+        {API_PERM_ORDER_REPEAT, "gc---"},
         {API_PERM_ORDER_TIMELINE, "--soa"},
         {API_PERM_SETTINGS_READ, "--soa"},
         {API_PERM_SETTINGS_WRITE, "---oa"},
@@ -52,7 +54,8 @@ static void only_the_expected_roles_have_each_permission(void **state)
 
 static void scope_is_own_restaurants_own_order_or_everything(void **state)
 {
-    const struct osy_uuid mine = {{1}}, other = {{2}}, order = {{3}}, other_order = {{4}};
+    const struct osy_uuid mine = {{1}}, other = {{2}}, order = {{3}}, other_order = {{4}},
+                          nobody = {{0}};
     struct api_principal staff = {
         .kind = API_PRINCIPAL_USER,
         .claims = {.role = OSY_ROLE_STAFF, .restaurant_count = 1, .restaurants = {mine}}};
@@ -62,14 +65,33 @@ static void scope_is_own_restaurants_own_order_or_everything(void **state)
     (void)state;
     assert_true(api_principal_covers_restaurant(&staff, &mine));
     assert_false(api_principal_covers_restaurant(&staff, &other));
-    assert_true(api_principal_covers_order(&staff, &mine, &order));
-    assert_false(api_principal_covers_order(&staff, &other, &order));
+    assert_true(api_principal_covers_order(&staff, &mine, &order, &nobody));
+    assert_false(api_principal_covers_order(&staff, &other, &order, &nobody));
     assert_true(api_principal_covers_restaurant(&admin, &other));
-    assert_true(api_principal_covers_order(&guest, &mine, &order));
-    assert_false(api_principal_covers_order(&guest, &mine, &other_order));
-    assert_false(api_principal_covers_order(&guest, &other, &order));
+    assert_true(api_principal_covers_order(&guest, &mine, &order, &nobody));
+    assert_false(api_principal_covers_order(&guest, &mine, &other_order, &nobody));
+    assert_false(api_principal_covers_order(&guest, &other, &order, &nobody));
     assert_false(api_principal_covers_restaurant(&guest, &mine));
-    assert_false(api_principal_covers_order(&api_principal_none, &mine, &order));
+    assert_false(api_principal_covers_order(&api_principal_none, &mine, &order, &nobody));
+}
+
+static void a_customer_has_the_orders_placed_with_the_account(void **state)
+{
+    const struct osy_uuid me = {{1}}, another = {{2}}, restaurant = {{3}}, order = {{4}},
+                          nobody = {{0}};
+    struct api_principal customer = {.kind = API_PRINCIPAL_USER,
+                                     .claims = {.role = OSY_ROLE_CUSTOMER, .subject = me}};
+    struct api_principal staff = {.kind = API_PRINCIPAL_USER,
+                                  .claims = {.role = OSY_ROLE_STAFF, .subject = me}};
+    struct api_principal nameless = {.kind = API_PRINCIPAL_USER,
+                                     .claims = {.role = OSY_ROLE_CUSTOMER}};
+    (void)state;
+    assert_true(api_principal_covers_order(&customer, &restaurant, &order, &me));
+    assert_false(api_principal_covers_order(&customer, &restaurant, &order, &another));
+    assert_false(api_principal_covers_order(&customer, &restaurant, &order, &nobody));
+    assert_false(api_principal_covers_order(&nameless, &restaurant, &order, &nobody));
+    assert_false(api_principal_covers_order(&staff, &restaurant, &order, &me));
+    assert_false(api_principal_covers_order(&api_principal_none, &restaurant, &order, &nobody));
 }
 
 /* ---- tokens ---- */
@@ -213,7 +235,7 @@ static void cache_is_bounded_and_stays_right_when_it_overflows(void **state)
 static void tracking_token_makes_a_guest_of_one_order(void **state)
 {
     struct fixture *fixture = *state;
-    struct osy_uuid restaurant = osy_uuid_v7(), order = osy_uuid_v7();
+    struct osy_uuid restaurant = osy_uuid_v7(), order = osy_uuid_v7(), nobody = {{0}};
     int64_t now_s = osy_uuid_v7_time_ms(&order) / 1000;
     char token[OSY_TRACKING_TOKEN_BYTES];
     struct api_principal *principal;
@@ -223,7 +245,7 @@ static void tracking_token_makes_a_guest_of_one_order(void **state)
     assert_non_null(principal);
     assert_int_equal(principal->kind, API_PRINCIPAL_GUEST);
     assert_string_equal(api_principal_role(principal), "guest");
-    assert_true(api_principal_covers_order(principal, &restaurant, &order));
+    assert_true(api_principal_covers_order(principal, &restaurant, &order, &nobody));
     api_principal_unref(principal);
     assert_null(show(fixture, token, now_s + OSY_TRACKING_LIFE_S + 1));
     token[strlen(token) - 2] ^= 1;
@@ -249,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_expected_roles_have_each_permission),
         cmocka_unit_test(scope_is_own_restaurants_own_order_or_everything),
+        cmocka_unit_test(a_customer_has_the_orders_placed_with_the_account),
         cmocka_unit_test(access_token_makes_a_user_and_is_remembered_until_it_ends),
         cmocka_unit_test(revoked_token_is_refused_although_it_is_remembered),
         cmocka_unit_test(altered_token_is_refused_although_the_good_one_is_remembered),
