@@ -354,11 +354,13 @@ start_nginx() {
     # ends after hours. A dead hub refuses at once and a draining one answers 503, so asking costs nothing.
     for port in $hub_ports; do hub_servers+="server 127.0.0.1:$port max_fails=0; "; done
     mkdir -p "$state/nginx/tmp"
+    # All clients of a local stack have this machine's address, load generators too.
+    local edge_exempt="127.0.0.0/8 0; ::1 0;"
     # The edge of a local stack runs as whoever started it: it reads pages in that person's checkout.
     sed -e "s|@USER@|$(id -un)|" -e "s|@LISTEN@|$listen|" -e "s|@WORKERS@|$edge_workers|" \
         -e "s|@API_SERVERS@|$api_servers|" -e "s|@HUB_SERVERS@|$hub_servers|" \
         -e "s|@PAGES@|$root/clients/web/dist|" -e "s|@WS_ORIGIN@|$ws_url|" \
-        -e "s|@RUN@|$state/nginx|" -e "s|@DESCRIPTORS@|$(ulimit -n)|" \
+        -e "s|@EXEMPT@|$edge_exempt|" -e "s|@RUN@|$state/nginx|" -e "s|@DESCRIPTORS@|$(ulimit -n)|" \
         -e "s|@CONNECTIONS@|$(($(ulimit -n) < 65535 ? $(ulimit -n) : 65535))|" \
         "$root/deploy/nginx/ordersync.conf.in" >"$state/nginx/nginx.conf"
     launch nginx nginx -p "$state/nginx" -c "$state/nginx/nginx.conf" -e stderr -g 'daemon off;'

@@ -4,7 +4,7 @@
  */
 import type { Order, OrderAlert, OrderEventType, OrderStatus } from './events.js';
 
-const TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 20_000; // longer than the edge waits for its servers, so that it is the edge who gives up
 
 export interface Customer {
   name: string;
