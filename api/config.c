@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/auth/password.h"
+#include "api/http/cors.h"
 #include "api/http/networks.h"
 #include "api/process.h"
 #include "shared/config.h"
@@ -82,6 +83,8 @@ static const struct osy_setting settings[] = {
         "serve: the same of all who work at a restaurant"),
     INT(rate_tokens, "ORDERSYNC_RATE_TOKENS", "120", 0, 1000000000,
         "serve: tokens that are no good that an address may show within it; 0: no limit"),
+    STRING(cors_origins, "ORDERSYNC_CORS_ORIGINS", "", 0, 4000,
+           "serve: other origins whose pages may read replies, as https://host[:port], by comma"),
     STRING(rate_exempt, "ORDERSYNC_RATE_EXEMPT", "", 0, 2000,
            "serve: who has no limits; addresses or networks, by comma"),
     INT(rate_entries, "ORDERSYNC_RATE_ENTRIES", "65536", 8, 4194304,
@@ -165,6 +168,13 @@ static bool check_networks(const char *name, const char *list, struct osy_error 
     return networks || osy_error_prefix(err, "%s", name);
 }
 
+static bool check_origins(const char *list, struct osy_error *err)
+{
+    struct api_cors *cors = api_cors_create(list, err);
+    api_cors_destroy(cors);
+    return cors || osy_error_prefix(err, "ORDERSYNC_CORS_ORIGINS");
+}
+
 /* Where Redis is; a command that needs none may go without. */
 static bool choose_redis(struct api_config *config, unsigned needs, struct osy_error *err)
 {
@@ -181,7 +191,7 @@ bool api_config_load(struct api_config *config, unsigned needs, struct osy_error
         return false;
     return check_networks("ORDERSYNC_TRUSTED_PROXIES", config->trusted_proxies, err) &&
            check_networks("ORDERSYNC_RATE_EXEMPT", config->rate_exempt, err) &&
-           check_country(config->phone_country, err) &&
+           check_origins(config->cors_origins, err) && check_country(config->phone_country, err) &&
            require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
                    err) &&
            choose_redis(config, needs, err) &&

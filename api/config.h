@@ -20,6 +20,7 @@ struct api_config {
     int64_t http_header_ms, http_body_ms, http_idle_ms, http_write_ms;
     int64_t shutdown_ms;
     int64_t token_cache_entries;
+    char *cors_origins;
     char *rate_exempt;
     int64_t rate_window_s, rate_address, rate_user, rate_restaurant, rate_tokens;
     int64_t rate_entries, rate_sync_ms;

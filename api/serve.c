@@ -20,6 +20,7 @@
 #include "api/context.h"
 #include "api/events/publisher.h"
 #include "api/health/health.h"
+#include "api/http/cors.h"
 #include "api/http/limiter.h"
 #include "api/http/networks.h"
 #include "api/http/server.h"
@@ -53,6 +54,7 @@ struct process {
     char *key_set; /* owned */
     struct api_networks *proxies, *rate_exempt;
     struct api_limiter *limiter;
+    struct api_cors *cors;
     char decoy_password_hash[API_PASSWORD_HASH_BYTES];
     struct api_publisher *publisher;
     struct api_authenticator *authenticator;
@@ -329,6 +331,9 @@ static bool start_server(struct process *process, struct osy_error *err)
     process->proxies = api_networks_create(config->trusted_proxies, err);
     if (!process->proxies)
         return osy_error_prefix(err, "ORDERSYNC_TRUSTED_PROXIES");
+    process->cors = api_cors_create(config->cors_origins, err);
+    if (!process->cors)
+        return osy_error_prefix(err, "ORDERSYNC_CORS_ORIGINS");
     process->authenticator =
         api_authenticator_create(context->keyring, osy_revocation_feed_set(context->revocations),
                                  (size_t)config->token_cache_entries, context->metrics);
@@ -337,6 +342,7 @@ static bool start_server(struct process *process, struct osy_error *err)
         .context = context,
         .authenticator = process->authenticator,
         .limiter = process->limiter,
+        .cors = process->cors,
         .workers = {context->workers[API_POOL_WORKERS], context->workers[API_POOL_PASSWORDS]},
         .worker_ms = (uint32_t)config->request_ms,
         .metrics = context->metrics});
@@ -376,6 +382,7 @@ static void stop(struct process *process)
     api_authenticator_destroy(process->authenticator);
     api_networks_destroy(process->proxies);
     api_networks_destroy(process->rate_exempt);
+    api_cors_destroy(process->cors);
     free(process->key_set);
     osy_keyring_destroy(process->keyring);
     api_breakers_destroy(context->breakers);

@@ -9,6 +9,7 @@
 
 #include "api/auth/authenticator.h"
 #include "api/context.h"
+#include "api/http/cors.h"
 #include "api/http/limiter.h"
 #include "api/http/request_internal.h"
 #include "api/http/service_internal.h"
@@ -37,6 +38,7 @@ struct api_service {
     struct api_context *context;
     struct api_authenticator *authenticator;
     struct api_limiter *limiter;
+    const struct api_cors *cors;
     struct api_workers *workers[API_POOL_COUNT];
     uint32_t worker_ms;
     struct osy_metric_family *durations;
@@ -52,6 +54,7 @@ struct api_service *api_service_create(const struct api_service_options *options
     service->context = options->context;
     service->authenticator = options->authenticator;
     service->limiter = options->limiter;
+    service->cors = options->cors;
     memcpy(service->workers, options->workers, sizeof service->workers);
     service->worker_ms = options->worker_ms;
     service->durations = osy_metrics_histogram_family(
@@ -111,6 +114,8 @@ static bool find_route(struct api_service *service, struct api_request *request)
         api_reply_error(request, 404, "NOT_FOUND", "there is nothing at this path", NULL);
         return false;
     case API_MATCH_NO_METHOD:
+        if (api_cors_answer(service->cors, request, match.allow))
+            return false;
         api_reply_header(request, "Allow", match.allow);
         api_reply_error(request, 405, "METHOD_NOT_ALLOWED", NULL, NULL);
         return false;
@@ -269,6 +274,7 @@ static void run_handler(struct api_service *service, struct api_request *request
 
 static void handle(struct api_service *service, struct api_request *request)
 {
+    api_cors_note(service->cors, request);
     if (find_route(service, request) && authenticate(service, request) &&
         limit_rate(service, request) && authorize(request) && check_body(request))
         run_handler(service, request);

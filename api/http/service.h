@@ -10,6 +10,7 @@
 
 struct api_authenticator;
 struct api_context;
+struct api_cors;
 struct api_limiter;
 struct api_service;
 struct api_workers;
@@ -20,6 +21,7 @@ struct api_service_options {
     struct api_context *context;             /* given to the handlers; borrowed */
     struct api_authenticator *authenticator; /* NULL: no route may need a permission */
     struct api_limiter *limiter;             /* NULL: no request is counted */
+    const struct api_cors *cors;             /* NULL: no other origin may read replies */
     struct api_workers
         *workers[API_POOL_COUNT]; /* NULL: no route may have a worker handler on that pool */
     uint32_t worker_ms; /* for a worker handler, its wait for a worker included; 0: no limit */

@@ -156,6 +156,8 @@ for (const command of ['serve', 'work']) {
     ['an address without a port', 'ORDERSYNC_LISTEN', '127.0.0.1'],
     ['a word that is no choice', 'ORDERSYNC_LOG_LEVEL', 'loud'],
     ['a bad network', 'ORDERSYNC_TRUSTED_PROXIES', '10.0.0.0/99'],
+    ['a bad network without limits', 'ORDERSYNC_RATE_EXEMPT', 'localhost'],
+    ['an origin with a path', 'ORDERSYNC_CORS_ORIGINS', 'https://shop.example/'],
     ['a missing URL', 'ORDERSYNC_REDIS_URL', ''],
     ['two ways to Redis', 'ORDERSYNC_REDIS_URLS', 'a=redis://127.0.0.1:1'],
   ]) {
