@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/context.h"
+#include "api/db/bytea.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -57,22 +58,10 @@ static PGresult *find_reply(struct api_idempotency *once, struct osy_error *err)
     return osy_pg_query_params(pg_of(once), sql_find_reply, 1, values, lengths, formats, TEXT, err);
 }
 
-/* Appends the bytes of a bytea column. */
-static bool read_bytes(const PGresult *row, int column, struct osy_buffer *out)
-{
-    size_t length = 0;
-    unsigned char *bytes =
-        PQunescapeBytea((const unsigned char *)PQgetvalue(row, 0, column), &length);
-    if (bytes)
-        osy_buffer_append(out, bytes, length);
-    PQfreemem(bytes);
-    return bytes != NULL;
-}
-
 static bool is_same_body(const struct api_idempotency *once, const PGresult *row)
 {
     struct osy_buffer hash = OSY_BUFFER_INIT;
-    bool same = read_bytes(row, REPLY_BODY_HASH, &hash) &&
+    bool same = api_db_bytea_read(row, 0, REPLY_BODY_HASH, &hash, NULL) &&
                 hash.length == sizeof once->key.body_hash &&
                 memcmp(hash.bytes, once->key.body_hash, hash.length) == 0;
     osy_buffer_deinit(&hash);
@@ -92,7 +81,7 @@ static void repeat_reply(struct api_idempotency *once, const PGresult *row)
     const struct osy_column place = place_of(once);
     struct osy_buffer stored = OSY_BUFFER_INIT, body = OSY_BUFFER_INIT;
     struct osy_error err = {0};
-    if (read_bytes(row, REPLY_BODY, &stored) &&
+    if (api_db_bytea_read(row, 0, REPLY_BODY, &stored, &err) &&
         osy_column_decrypt(once->worker->context->keyring, &place, stored.bytes, stored.length,
                            &body, &err)) {
         give(once->request, atoi(PQgetvalue(row, 0, REPLY_STATUS)), &body);

@@ -14,4 +14,5 @@ void api_handle_reorder(struct api_context *context, struct api_request *request
 void api_handle_get_order(struct api_worker *worker, struct api_request *request);
 void api_handle_get_timeline(struct api_worker *worker, struct api_request *request);
 void api_handle_list_orders(struct api_worker *worker, struct api_request *request);
+void api_handle_search_orders(struct api_worker *worker, struct api_request *request);
 void api_handle_list_own_orders(struct api_worker *worker, struct api_request *request);

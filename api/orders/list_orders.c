@@ -1,9 +1,15 @@
-/* `GET /api/v1/restaurants/me/orders`: a page of the restaurant's orders, newest first. */
+/*
+ * `GET /api/v1/restaurants/me/orders`: a page of the restaurant's orders, newest first; and
+ * `POST /api/v1/restaurants/me/orders/search`: the same of one phone number, which has no place in a URL.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/config.h"
+#include "api/context.h"
+#include "api/db/bytea.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -13,10 +19,12 @@
 #include "api/orders/reply.h"
 #include "api/orders/scope.h"
 #include "embedded/api_core.h"
+#include "shared/blind_index.h"
 #include "shared/clock.h"
+#include "shared/json.h"
 #include "shared/pg.h"
 
-enum { NUMBER_BYTES = 24 };
+enum { NUMBER_BYTES = 24, PHONE_MIN_CHARACTERS = 5, PHONE_MAX_CHARACTERS = 32 };
 
 /* Columns of list_orders.sql. */
 enum { PAGE_SEQ = 0, PAGE_LAST_EVENT, PAGE_ID, PAGE_DATA };
@@ -25,6 +33,8 @@ struct query {
     struct osy_uuid restaurant_id;
     struct api_order_filter filter;
     struct api_order_page page;
+    bool has_phone;
+    uint8_t phone_index[OSY_BLIND_INDEX_BYTES];
 };
 
 /* The query as text, as the statements take it. */
@@ -70,6 +80,8 @@ static PGresult *run_query(struct api_worker *worker, const struct api_request *
     const struct api_order_filter *filter = &query->filter;
     struct api_db_scope scope;
     struct parameters text;
+    struct osy_buffer phone = OSY_BUFFER_INIT;
+    api_db_bytea_append(&phone, query->phone_index, sizeof query->phone_index);
     const char *const values[] = {
         format_id(true, &query->restaurant_id, text.restaurant_id),
         *filter->statuses ? filter->statuses : NULL,
@@ -81,12 +93,18 @@ static PGresult *run_query(struct api_worker *worker, const struct api_request *
         format_number(filter->has_least, filter->least_amount, text.least),
         format_number(filter->has_most, filter->most_amount, text.most),
         format_number(filter->has_code, filter->code, text.code),
+        phone.bytes,
     };
+    enum { OPEN_VALUES = 4, LIST_VALUES = 10, SEARCH_VALUES = 11 };
     api_db_scope_fill(&scope, request, &query->restaurant_id);
-    if (filter->is_only_open)
-        return api_db_query(worker->pg, &scope, sql_list_open_orders, 4, values, err);
-    return api_db_query(worker->pg, &scope, sql_list_orders, sizeof values / sizeof values[0],
-                        values, err);
+    PGresult *rows =
+        query->has_phone
+            ? api_db_query(worker->pg, &scope, sql_search_orders, SEARCH_VALUES, values, err)
+        : filter->is_only_open
+            ? api_db_query(worker->pg, &scope, sql_list_open_orders, OPEN_VALUES, values, err)
+            : api_db_query(worker->pg, &scope, sql_list_orders, LIST_VALUES, values, err);
+    osy_buffer_deinit(&phone);
+    return rows;
 }
 
 static void append_list(struct osy_buffer *out, const struct query *query, const PGresult *rows)
@@ -102,26 +120,67 @@ static void append_list(struct osy_buffer *out, const struct query *query, const
     osy_buffer_char(out, '}');
 }
 
-void api_handle_list_orders(struct api_worker *worker, struct api_request *request)
+/* False: a reply was given. */
+static bool read_query(struct api_request *request, struct query *query)
 {
     struct osy_error err = {0};
-    struct query query = {0};
+    if (api_order_filter_read(request, &query->filter, &err) &&
+        api_order_page_read(request, &query->page, &err))
+        return api_scope_restaurant(request, &query->restaurant_id);
+    api_reply_invalid(request, &err);
+    return false;
+}
+
+static void reply(struct api_worker *worker, struct api_request *request, const struct query *query)
+{
+    struct osy_error err = {0};
     struct osy_buffer body = OSY_BUFFER_INIT;
-    if (!api_order_filter_read(request, &query.filter, &err) ||
-        !api_order_page_read(request, &query.page, &err)) {
-        api_reply_invalid(request, &err);
-        return;
-    }
-    if (!api_scope_restaurant(request, &query.restaurant_id))
-        return;
-    PGresult *rows = run_query(worker, request, &query, &err);
+    PGresult *rows = run_query(worker, request, query, &err);
     if (!rows) {
         api_reply_database_error(request, &err);
     } else if (PQntuples(rows) == 0) {
         api_order_reply_outcome(request, API_ORDER_RESTAURANT_NOT_FOUND);
     } else {
-        append_list(&body, &query, rows);
+        append_list(&body, query, rows);
         api_reply_json(request, 200, &body);
     }
     PQclear(rows);
+}
+
+void api_handle_list_orders(struct api_worker *worker, struct api_request *request)
+{
+    struct query query = {0};
+    if (read_query(request, &query))
+        reply(worker, request, &query);
+}
+
+/* However the number is written: its index is made as that of orders is. */
+static bool read_phone(const struct api_worker *worker, const struct api_request *request,
+                       struct query *query, struct osy_error *err)
+{
+    size_t length = 0;
+    const char *body = api_request_body(request, &length), *phone = NULL;
+    const struct osy_json_field fields[] = {
+        {"phone", OSY_JSON_STRING, false, PHONE_MIN_CHARACTERS, PHONE_MAX_CHARACTERS, &phone},
+        {0},
+    };
+    json_t *root = osy_json_parse(body, length, JSON_OBJECT, err);
+    query->has_phone = root && osy_json_read(root, "", fields, err);
+    if (query->has_phone)
+        osy_blind_index_phone(worker->context->keyring, worker->context->config->phone_country,
+                              &query->restaurant_id, phone, strlen(phone), query->phone_index);
+    json_decref(root);
+    return query->has_phone;
+}
+
+void api_handle_search_orders(struct api_worker *worker, struct api_request *request)
+{
+    struct osy_error err = {0};
+    struct query query = {0};
+    if (!read_query(request, &query))
+        return;
+    if (read_phone(worker, request, &query, &err))
+        reply(worker, request, &query);
+    else
+        api_reply_invalid(request, &err);
 }

@@ -14,6 +14,8 @@ const struct api_route api_order_routes[] = {
     {"POST", "/api/v1/orders/:id/reorder", API_PERM_ORDER_REPEAT, .on_loop = api_handle_reorder},
     {"GET", "/api/v1/restaurants/me/orders", API_PERM_ORDER_LIST,
      .on_worker = api_handle_list_orders},
+    {"POST", "/api/v1/restaurants/me/orders/search", API_PERM_ORDER_LIST,
+     .on_worker = api_handle_search_orders},
     {"POST", "/api/v1/restaurants/me/orders/:id/:step", API_PERM_ORDER_WRITE,
      .on_loop = api_handle_change_order},
     {0},

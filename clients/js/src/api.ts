@@ -118,6 +118,8 @@ export interface Timeline {
   restaurant_id: string;
   status: OrderStatus;
   entries: TimelineEntry[];
+  /** The names of the restaurant's own people among those who did something. */
+  people: { user_id: string; name: string }[];
 }
 
 export type OrderAction = 'accept' | 'reject' | 'estimate' | 'prepare' | 'ready' | 'complete' | 'cancel';
@@ -138,6 +140,8 @@ export interface ChangeOptions {
 }
 
 export interface ListOptions {
+  /** The customer's number, however it is written. */
+  phone?: string;
   status?: readonly OrderStatus[];
   /** Created at that time or later, and before that one. */
   from?: Date;
@@ -250,10 +254,12 @@ export class OrderSyncApi {
   }
 
   listOrders(options: ListOptions = {}): Promise<OrderPage> {
-    const { status, from, to, minAmount, maxAmount, code, limit, after, restaurantId } = options;
+    const { phone, status, from, to, minAmount, maxAmount, code, limit, after, restaurantId } = options;
     return this.call({
-      method: 'GET',
-      path: '/restaurants/me/orders',
+      /* A phone number has no place in a URL. */
+      ...(phone === undefined
+        ? { method: 'GET', path: '/restaurants/me/orders' }
+        : { method: 'POST', path: '/restaurants/me/orders/search', body: { phone } }),
       query: {
         status: status?.join(','),
         from: from?.toISOString(),

@@ -50,6 +50,8 @@ test('a list is asked for with its filters, and a customer asks for their own', 
   const { api, requests } = await setUp(t, () => ({ json: { orders: [], next: null } }));
   await api.listOrders({ from: new Date(0), to: new Date(1000), minAmount: 1, maxAmount: 2, code: '7KX2M', status: ['READY'] });
   await api.listOwnOrders({ limit: 5, after: 'c1' });
+  await api.listOrders({ phone: '010-0000-0000', code: '7KX2M' });
+  assert.deepEqual([requests[2].method, requests[2].url, requests[2].body], ['POST', '/api/v1/restaurants/me/orders/search?code=7KX2M', '{"phone":"010-0000-0000"}']);
   const [list, own] = requests.map(({ url }) => new URL(url, 'http://x'));
   assert.deepEqual(Object.fromEntries(list.searchParams), {
     status: 'READY',

@@ -1,8 +1,12 @@
 /** Customers with an account: their own orders, and nobody else's. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { makeRestaurant, newOrder, program, request, sql, mintToken } from './stack.mjs';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { PROGRAM } from './own.mjs';
+import { env, makeRestaurant, newOrder, program, request, sql, mintToken } from './stack.mjs';
 
 const { id: own, dish, counted } = await makeRestaurant();
 const [staff, owner] = await Promise.all([mintToken('staff', own), mintToken('owner', own)]);
@@ -133,8 +137,29 @@ test('the timeline tells who did what on which device', async () => {
     ['order.accepted', 'staff', 'kitchen-1'],
     ['order.preparing', 'staff', null],
   ]);
+  assert.deepEqual(body.people, []); // tokens of nobody who has an account
   // The customer's own order does not tell of devices.
   assert.ok(!JSON.stringify((await request('GET', orderPath(order), { token: customer })).body).includes('kitchen-1'));
+});
+
+test('the timeline names the restaurant’s own people, and nobody else', async () => {
+  const { order } = await place(customer);
+  const { id: elsewhere } = await makeRestaurant();
+  const account = async (name, restaurant) => {
+    const email = `${randomUUID()}@example.org`;
+    const child = spawn(PROGRAM, ['users', 'create', '--email', email, '--name', name, '--role', 'staff', '--restaurant', restaurant], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end(`${randomUUID()}\n`);
+    const [id] = await Promise.all([text(child.stdout), once(child, 'close')]);
+    return id.trim();
+  };
+  const [mine, foreign] = await Promise.all([account('CANARY Lee', own), account('CANARY Park', elsewhere)]);
+  const tokens = await Promise.all([mine, foreign].map((subject) => program('token', '--role', 'staff', '--subject', subject, '--restaurant', own)));
+  const step = (name, token) => request('POST', `/api/v1/restaurants/me/orders/${order.order_id}/${name}`, { token });
+  assert.equal((await step('accept', tokens[0][0])).status, 200);
+  assert.equal((await step('prepare', tokens[1][0])).status, 200);
+  const { body } = await request('GET', orderPath(order, '/timeline'), { token: staff });
+  assert.deepEqual(body.people, [{ user_id: mine, name: 'CANARY Lee' }]);
+  assert.deepEqual(body.entries.filter(({ kind }) => kind === 'event').map((entry) => entry.user_id).slice(1), [mine, foreign]);
 });
 
 test('fifty repetitions at once place one order', async () => {

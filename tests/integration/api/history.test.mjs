@@ -56,6 +56,28 @@ test('orders can be found by total, code and status, and by all of them at once'
   assert.deepEqual(idsOf((await list({ ...all, status: 'REJECTED' })).orders), []);
 });
 
+test('orders can be found by a phone number, however it is written, in one’s own restaurant alone', async () => {
+  const { id: other, dish: item } = await makeRestaurant();
+  const owner = await mintToken('owner', own, other);
+  const order = async (restaurant, dish_, phone) =>
+    (await request('POST', '/api/v1/orders', { body: newOrder(restaurant, [[dish_, 1]], { customer: { name: 'A', phone, address: 'B' } }) })).body.order.order_id;
+  const mine = [await order(own, dish, '010-7777-1234'), await order(own, dish, '+82 10 7777 1234')];
+  await order(own, dish, '010-7777-1235');
+  const theirs = await order(other, item, '01077771234');
+  const search = async (restaurant, phone, query = {}) => {
+    const reply = await request('POST', `/api/v1/restaurants/me/orders/search?${new URLSearchParams({ restaurant_id: restaurant, ...query })}`, { token: owner, body: { phone } });
+    assert.equal(reply.status, 200);
+    return reply.body;
+  };
+  assert.deepEqual(idsOf((await search(own, '0082 10 7777-1234')).orders), [...mine].reverse());
+  assert.deepEqual(idsOf((await search(other, '010 7777 1234')).orders), [theirs]);
+  assert.deepEqual(idsOf((await search(own, '010-7777-1234', { status: 'REJECTED' })).orders), []);
+  const first = await search(own, '010-7777-1234', { limit: 1 });
+  assert.deepEqual(idsOf((await search(own, '010-7777-1234', { limit: 1, after: first.next })).orders), [mine[0]]);
+  for (const body of [{}, { phone: '1' }, { phone: 7 }, { phone: '010-7777-1234', more: 1 }])
+    assert.equal((await request('POST', '/api/v1/restaurants/me/orders/search', { token: staff, body })).status, 400);
+});
+
 test('a bad filter is named', async () => {
   const bad = {
     status: ['', 'DONE', 'PENDING,PENDING'],

@@ -77,6 +77,11 @@ export const calls = {
     ...filters.map((values) => [RESTAURANT, 'NULL', 'NULL', '51', ...values]),
     [RESTAURANT, `'{COMPLETED,REJECTED}'`, ORDER, '51', FIRST, DAY, NEXT_DAY, '1', '1000000', '12345'],
   ],
+  'api/orders/search_orders.sql': [
+    [RESTAURANT, 'NULL', 'NULL', '51', ...ANY, `sha256('0')`],
+    [RESTAURANT, `'{COMPLETED}'`, ORDER, '51', FIRST, DAY, NEXT_DAY, '1', '1000000', '12345', `sha256('0')`],
+  ],
+  'api/orders/find_people.sql': [[ORDER, RESTAURANT]],
   'api/orders/list_own_orders.sql': [
     [USER, 'NULL', '51'],
     [USER, ORDER, '201'],

@@ -37,6 +37,7 @@ const EXCEPTIONS = {
 const GUARDED = {
   'DROP INDEX orders_by_restaurant': 'api/orders/list_orders.sql',
   'DROP INDEX orders_by_restaurant, orders_active': 'api/orders/list_open_orders.sql',
+  'DROP INDEX orders_by_phone, orders_by_restaurant': 'api/orders/search_orders.sql',
   'DROP INDEX orders_by_customer': 'api/orders/list_own_orders.sql',
   'DROP INDEX orders_pending, orders_active': 'api/escalation/enrol_orders.sql',
   'ALTER TABLE orders DROP CONSTRAINT orders_pkey': 'api/orders/find_order.sql',
