@@ -36,6 +36,15 @@ static void hide_memory(void)
         OSY_WARN("memory_not_hidden");
 }
 
+void api_process_note_keys(void *context, const struct osy_error *err)
+{
+    (void)context;
+    if (err)
+        OSY_ERROR("keys_not_read", OSY_ERR(err)); /* those of before are used on */
+    else
+        OSY_INFO("keys_changed");
+}
+
 void api_process_prepare(bool holds_keys)
 {
     size_t seed = 0;

@@ -29,9 +29,9 @@
 #include "api/main.h"
 #include "api/orders/writer.h"
 #include "api/privacy/subject_keys.h"
+#include "api/process.h"
 #include "api/routes.h"
-#include "shared/jwt.h"
-#include "shared/keys.h"
+#include "shared/key_watch.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 #include "shared/redis_shards.h"
@@ -51,7 +51,7 @@ struct process {
     struct api_config config;
     struct api_context context;
     struct osy_keyring *keyring;
-    char *key_set; /* owned */
+    struct osy_key_watch *key_watch;
     struct api_networks *proxies, *rate_exempt;
     struct api_limiter *limiter;
     struct api_cors *cors;
@@ -252,6 +252,14 @@ static bool make_decoy(struct process *process, struct osy_error *err)
                              process->decoy_password_hash, err);
 }
 
+static void on_keys_changed(void *context, const struct osy_error *err)
+{
+    struct process *process = context;
+    api_process_note_keys(NULL, err);
+    if (!err && process->authenticator)
+        api_authenticator_forget(process->authenticator);
+}
+
 static bool start_context(struct process *process, struct osy_error *err)
 {
     const struct api_config *config = &process->config;
@@ -267,10 +275,8 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->keyring = process->keyring;
     if (!context->keyring || !make_decoy(process, err))
         return false;
-    process->key_set = osy_jwt_key_set(context->keyring);
-    if (!process->key_set)
-        return osy_error_set(err, OSY_ERR_INVALID, "the public keys cannot be written as JSON");
-    context->key_set = process->key_set;
+    process->key_watch =
+        osy_key_watch_create(&process->loop, process->keyring, on_keys_changed, process);
     context->breakers = api_breakers_create(config->redis, context->metrics, err);
     if (!context->breakers || !start_redis(process, err))
         return false;
@@ -368,6 +374,7 @@ static void stop(struct process *process)
     api_order_writer_destroy(context->writer);
     if (process->is_stopping)
         flush_publications(process);
+    osy_key_watch_destroy(process->key_watch);
     osy_revocation_feed_destroy(context->revocations);
     api_subject_keys_destroy(context->subject_keys);
     osy_redis_shards_destroy(context->redis);
@@ -382,8 +389,11 @@ static void stop(struct process *process)
     api_authenticator_destroy(process->authenticator);
     api_networks_destroy(process->proxies);
     api_networks_destroy(process->rate_exempt);
+<<<<<<< HEAD
     api_cors_destroy(process->cors);
     free(process->key_set);
+=======
+>>>>>>> 2723b92 (wip5)
     osy_keyring_destroy(process->keyring);
     api_breakers_destroy(context->breakers);
     osy_metrics_destroy(context->metrics);

@@ -16,7 +16,8 @@
 #include "api/http/service.h"
 #include "api/main.h"
 #include "api/presence/reachability.h"
-#include "shared/keys.h"
+#include "api/process.h"
+#include "shared/key_watch.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
 
@@ -54,6 +55,7 @@ struct worker_process {
     struct api_watchdog *watchdog;
     struct api_sender *sender;
     struct osy_keyring *keyring;
+    struct osy_key_watch *key_watch;
     struct api_reachability *reachability;
 };
 
@@ -79,6 +81,8 @@ static bool start(struct worker_process *process, struct osy_error *err)
     process->keyring = osy_keyring_load(process->config.keys_dir, OSY_KEYS_DATA, err);
     if (!process->keyring || !api_webhook_init(err))
         return false;
+    process->key_watch =
+        osy_key_watch_create(&process->loop, process->keyring, api_process_note_keys, NULL);
     process->context.health =
         api_health_create(&process->loop, &process->config, process->context.metrics, err);
     if (!process->context.health)
@@ -116,6 +120,7 @@ static void stop(struct worker_process *process)
     api_watchdog_stop(process->watchdog);
     api_background_stop(process->background);
     api_server_destroy(process->server);
+    osy_key_watch_destroy(process->key_watch);
     api_health_destroy(process->context.health);
     uv_close((uv_handle_t *)&process->sigterm, NULL);
     uv_close((uv_handle_t *)&process->sigint, NULL);

@@ -23,7 +23,7 @@
 #include "shared/bug.h"
 #include "shared/clock.h"
 #include "shared/failpoint.h"
-#include "shared/keys.h"
+#include "shared/key_watch.h"
 #include "shared/log.h"
 #include "shared/revocation_feed.h"
 
@@ -40,6 +40,7 @@ struct program {
     struct hub hub;
     struct hub_config config;
     struct osy_keyring *keyring;
+    struct osy_key_watch *key_watch;
     uv_loop_t loop;
     uv_timer_t wheel_timer, check_timer, drain_timer;
     uv_signal_t on_term, on_int;
@@ -72,6 +73,7 @@ static void stop(struct program *program)
     hub_sweep_deinit(&program->sweep);
     close_handle((uv_handle_t *)&program->on_term);
     close_handle((uv_handle_t *)&program->on_int);
+    osy_key_watch_destroy(program->key_watch);
     osy_revocation_feed_destroy(hub->revocations);
     hub_reports_destroy(hub->reports); /* the sockets are gone, and with them the devices */
     /* Redis first: it answers what is pending, and some of that turns to the store. */
@@ -262,6 +264,15 @@ static void start_timers(struct program *program)
     uv_signal_start(&program->on_int, on_signal, SIGINT);
 }
 
+static void on_keys_changed(void *context, const struct osy_error *err)
+{
+    (void)context;
+    if (err)
+        OSY_ERROR("hub_keys_not_read", OSY_ERR(err)); /* those of before are used on */
+    else
+        OSY_INFO("hub_keys_changed");
+}
+
 static bool start(struct program *program, struct osy_error *err)
 {
     struct hub *hub = &program->hub;
@@ -276,6 +287,7 @@ static bool start(struct program *program, struct osy_error *err)
         osy_keyring_load(config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING, err);
     if (!program->keyring)
         return osy_error_prefix(err, "ORDERSYNC_KEYS_DIR");
+    program->key_watch = osy_key_watch_create(hub->loop, program->keyring, on_keys_changed, NULL);
     hub->bearers = hub_bearers_create();
     hub->revocations = osy_revocation_feed_create(
         hub->loop,

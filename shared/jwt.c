@@ -415,8 +415,8 @@ char *osy_jwt_key_set(const struct osy_keyring *keyring)
     struct osy_buffer json = OSY_BUFFER_INIT;
 
     osy_buffer_text(&json, "{\"keys\":[");
-    for (size_t i = 0; i < osy_keyring_count(keyring, OSY_KEY_JWT); i++) {
-        const struct osy_key *key = osy_keyring_at(keyring, OSY_KEY_JWT, i);
+    const struct osy_key *key = NULL;
+    for (size_t i = 0; (key = osy_keyring_at(keyring, OSY_KEY_JWT, i)); i++) {
         osy_buffer_printf(
             &json, "%s{\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"" ALGORITHM "\",\"kid\":\"%s\",",
             i > 0 ? "," : "", key->kid);

@@ -1,6 +1,5 @@
 #include "shared/keys.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "shared/alloc.h"
+#include "shared/clock.h"
 #include "shared/random.h"
 
 #define KIND_COUNT         6
@@ -32,9 +33,23 @@ struct key_list {
     size_t count;
 };
 
-struct osy_keyring {
+/* What the folder held when it was read. */
+struct key_set {
     struct key_list lists[KIND_COUNT];
+    struct key_set *older; /* owned; what was read before: somebody may still hold a key of it */
 };
+
+struct osy_keyring {
+    _Atomic(struct key_set *) newest; /* owned; replaced by osy_keyring_reload alone */
+    char *folder;                     /* owned */
+    unsigned want;
+};
+
+/* The keys of a kind as of now. */
+static const struct key_list *list_of(const struct osy_keyring *keyring, enum osy_key_kind kind)
+{
+    return &atomic_load(&keyring->newest)->lists[kind];
+}
 
 enum file_form { FORM_PUBLIC_PEM = 0, FORM_PRIVATE_PEM, FORM_SECRET };
 
@@ -268,7 +283,7 @@ static bool add_pem(struct osy_key *key, EVP_PKEY *pkey, bool is_private)
     return true;
 }
 
-static bool load_file(struct osy_keyring *keyring, int folder_fd, const char *name,
+static bool load_file(struct key_set *set, int folder_fd, const char *name,
                       const struct file_type *type, const char *kid, struct osy_error *err)
 {
     struct file_content content;
@@ -277,7 +292,7 @@ static bool load_file(struct osy_keyring *keyring, int folder_fd, const char *na
 
     if (!read_file(folder_fd, name, type->form, &content, err))
         goto done;
-    key = ensure_key(&keyring->lists[type->kind], kid);
+    key = ensure_key(&set->lists[type->kind], kid);
     if (type->form == FORM_SECRET) {
         ok = parse_secret(&content, key->secret) ||
              osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is not %d hex digits", name,
@@ -303,7 +318,7 @@ done:
 }
 
 /* Loads name if it is a key of a wanted kind. */
-static bool load_entry(struct osy_keyring *keyring, int folder_fd, const char *name, unsigned want,
+static bool load_entry(struct key_set *set, int folder_fd, const char *name, unsigned want,
                        struct osy_error *err)
 {
     char kid[OSY_KID_BYTES];
@@ -313,7 +328,7 @@ static bool load_entry(struct osy_keyring *keyring, int folder_fd, const char *n
             continue;
         if (!(file_types[i].wanted_by & want))
             return true;
-        return load_file(keyring, folder_fd, name, &file_types[i], kid, err);
+        return load_file(set, folder_fd, name, &file_types[i], kid, err);
     }
     return !looks_like_key(name) ||
            osy_error_set(err, OSY_ERR_INVALID, "'%s' is not a valid name of a key file", name);
@@ -324,87 +339,125 @@ static int compare_keys(const void *a, const void *b)
     return strcmp(((const struct osy_key *)a)->kid, ((const struct osy_key *)b)->kid);
 }
 
+/* A retired signing key may live on as its public half alone, so for jwt the greatest that can
+ * sign; and one that others need not know yet waits, unless there is no other. */
+static const struct osy_key *choose_active(const struct key_list *list)
+{
+    const struct osy_key *waiting = NULL;
+
+    for (size_t i = list->count; i-- > 0;) {
+        const struct osy_key *key = &list->keys[i];
+        if (key->pkey && !key->has_private)
+            continue;
+        if (key->active_from_ms == 0 || key->active_from_ms <= osy_clock_monotonic_ms())
+            return key;
+        if (!waiting)
+            waiting = key;
+    }
+    if (waiting)
+        return waiting;
+    return list->count > 0 ? &list->keys[list->count - 1] : NULL;
+}
+
 /* Whatever was asked for is there. */
-static bool check_complete(const struct osy_keyring *keyring, const char *folder, unsigned want,
+static bool check_complete(const struct key_set *set, const char *folder, unsigned want,
                            struct osy_error *err)
 {
-    const struct osy_key *signer = osy_keyring_active(keyring, OSY_KEY_JWT);
-    const struct osy_key *auditor = osy_keyring_active(keyring, OSY_KEY_AUDIT);
+    const struct osy_key *signer = choose_active(&set->lists[OSY_KEY_JWT]);
+    const struct osy_key *auditor = choose_active(&set->lists[OSY_KEY_AUDIT]);
     const char *missing = NULL;
 
     if ((want & OSY_KEYS_JWT_PUBLIC) && !signer)
         missing = "jwt-<kid>.pub.pem";
     if ((want & OSY_KEYS_JWT_PRIVATE) && (!signer || !signer->has_private))
         missing = "jwt-<kid>.key.pem";
-    if ((want & OSY_KEYS_TRACKING) && osy_keyring_count(keyring, OSY_KEY_TRACKING) == 0)
+    if ((want & OSY_KEYS_TRACKING) && set->lists[OSY_KEY_TRACKING].count == 0)
         missing = "tracking-<kid>.key";
-    if ((want & OSY_KEYS_DATA) && osy_keyring_count(keyring, OSY_KEY_DATA) == 0)
+    if ((want & OSY_KEYS_DATA) && set->lists[OSY_KEY_DATA].count == 0)
         missing = "data-<kid>.key";
     if ((want & OSY_KEYS_AUDIT_PUBLIC) && !auditor)
         missing = "audit-<kid>.pub.pem";
     if ((want & OSY_KEYS_AUDIT_PRIVATE) && (!auditor || !auditor->has_private))
         missing = "audit-<kid>.key.pem";
-    if ((want & OSY_KEYS_INDEX) && osy_keyring_count(keyring, OSY_KEY_INDEX) == 0)
+    if ((want & OSY_KEYS_INDEX) && set->lists[OSY_KEY_INDEX].count == 0)
         missing = "index-<kid>.key";
-    if ((want & OSY_KEYS_PEPPER) && osy_keyring_count(keyring, OSY_KEY_PEPPER) == 0)
+    if ((want & OSY_KEYS_PEPPER) && set->lists[OSY_KEY_PEPPER].count == 0)
         missing = "pepper-<kid>.key";
-    if (osy_keyring_count(keyring, OSY_KEY_INDEX) > 1)
+    if (set->lists[OSY_KEY_INDEX].count > 1)
         return osy_error_set(err, OSY_ERR_INVALID,
                              "key folder '%s' has more than one index-<kid>.key", folder);
     return !missing ||
            osy_error_set(err, OSY_ERR_NOT_FOUND, "key folder '%s' has no %s", folder, missing);
 }
 
-struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err)
+/* With all that were before it. */
+static void destroy_sets(struct key_set *set)
 {
-    struct osy_keyring *keyring = NULL;
+    while (set) {
+        struct key_set *older = set->older;
+        for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+            struct key_list *list = &set->lists[kind];
+            for (size_t i = 0; i < list->count; i++) {
+                EVP_PKEY_free(list->keys[i].pkey);
+                OPENSSL_cleanse(list->keys[i].secret, OSY_SECRET_BYTES);
+            }
+            free(list->keys);
+        }
+        free(set);
+        set = older;
+    }
+}
+
+static bool read_folder(struct key_set *set, DIR *dir, unsigned want, struct osy_error *err)
+{
     struct dirent *entry = NULL;
-    bool ok = false;
+
+    while ((entry = readdir(dir)) != NULL)
+        if (!load_entry(set, dirfd(dir), entry->d_name, want, err))
+            return false;
+    for (size_t kind = 0; kind < KIND_COUNT; kind++)
+        if (set->lists[kind].count > 0)
+            qsort(set->lists[kind].keys, set->lists[kind].count, sizeof(struct osy_key),
+                  compare_keys);
+    return true;
+}
+
+static struct key_set *load_set(const char *folder, unsigned want, struct osy_error *err)
+{
+    struct key_set *set = NULL;
     DIR *dir = opendir(folder);
 
     if (!dir) {
         osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
         return NULL;
     }
-    keyring = osy_alloc(sizeof *keyring);
-    while ((entry = readdir(dir)) != NULL)
-        if (!load_entry(keyring, dirfd(dir), entry->d_name, want, err))
-            goto done;
-    for (size_t kind = 0; kind < KIND_COUNT; kind++)
-        if (keyring->lists[kind].count > 0)
-            qsort(keyring->lists[kind].keys, keyring->lists[kind].count, sizeof(struct osy_key),
-                  compare_keys);
-    ok = check_complete(keyring, folder, want, err);
-done:
+    set = osy_alloc(sizeof *set);
+    bool ok = read_folder(set, dir, want, err) && check_complete(set, folder, want, err);
     closedir(dir);
-    if (!ok) {
-        osy_keyring_destroy(keyring);
+    if (ok)
+        return set;
+    destroy_sets(set);
+    return NULL;
+}
+
+struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err)
+{
+    struct key_set *set = load_set(folder, want, err);
+    struct osy_keyring *keyring = NULL;
+
+    if (!set)
         return NULL;
-    }
+    keyring = osy_alloc(sizeof *keyring);
+    atomic_init(&keyring->newest, set);
+    keyring->folder = osy_strdup(folder);
+    keyring->want = want;
     return keyring;
 }
 
-void osy_keyring_destroy(struct osy_keyring *keyring)
+static const struct osy_key *find_key(const struct key_list *list, const char *kid,
+                                      size_t kid_length)
 {
-    if (!keyring)
-        return;
-    for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-        struct key_list *list = &keyring->lists[kind];
-        for (size_t i = 0; i < list->count; i++) {
-            EVP_PKEY_free(list->keys[i].pkey);
-            OPENSSL_cleanse(list->keys[i].secret, OSY_SECRET_BYTES);
-        }
-        free(list->keys);
-    }
-    free(keyring);
-}
-
-/* There are a handful of keys, so a walk is the fastest look-up. A kid is no secret. */
-const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum osy_key_kind kind,
-                                       const char *kid, size_t kid_length)
-{
-    const struct key_list *list = &keyring->lists[kind];
-
+    /* There are a handful of keys, so a walk is the fastest look-up. A kid is no secret. */
     for (size_t i = 0; i < list->count; i++)
         if (strlen(list->keys[i].kid) == kid_length &&
             memcmp(list->keys[i].kid, kid, kid_length) == 0)
@@ -412,30 +465,81 @@ const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum o
     return NULL;
 }
 
-/* A retired signing key may live on as its public half alone, so for jwt the greatest that can
- * sign. */
+/* Lets what is new wait, and what was there before go on; returns whether anything has changed. */
+static bool compare_sets(const struct key_set *before, struct key_set *after)
+{
+    const int64_t active_from_ms = osy_clock_monotonic_ms() + OSY_KEY_SETTLE_MS;
+    bool is_changed = false;
+
+    for (size_t kind = 0; kind < KIND_COUNT; kind++) {
+        const struct key_list *old = &before->lists[kind];
+        struct key_list *list = &after->lists[kind];
+        is_changed |= old->count != list->count;
+        for (size_t i = 0; i < list->count; i++) {
+            const struct osy_key *known =
+                find_key(old, list->keys[i].kid, strlen(list->keys[i].kid));
+            bool is_known = known && known->has_private == list->keys[i].has_private;
+            list->keys[i].active_from_ms = is_known ? known->active_from_ms : active_from_ms;
+            is_changed |= !is_known;
+        }
+    }
+    return is_changed;
+}
+
+bool osy_keyring_reload(struct osy_keyring *keyring, bool *is_changed, struct osy_error *err)
+{
+    struct key_set *before = atomic_load(&keyring->newest);
+    struct key_set *after = load_set(keyring->folder, keyring->want, err);
+
+    *is_changed = false;
+    if (!after)
+        return false;
+    *is_changed = compare_sets(before, after);
+    if (*is_changed) {
+        after->older = before;
+        atomic_store(&keyring->newest, after);
+    } else {
+        destroy_sets(after);
+    }
+    return true;
+}
+
+const char *osy_keyring_folder(const struct osy_keyring *keyring)
+{
+    return keyring->folder;
+}
+
+void osy_keyring_destroy(struct osy_keyring *keyring)
+{
+    if (!keyring)
+        return;
+    destroy_sets(atomic_load(&keyring->newest));
+    free(keyring->folder);
+    free(keyring);
+}
+
+const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum osy_key_kind kind,
+                                       const char *kid, size_t kid_length)
+{
+    return find_key(list_of(keyring, kind), kid, kid_length);
+}
+
 const struct osy_key *osy_keyring_active(const struct osy_keyring *keyring, enum osy_key_kind kind)
 {
-    const struct key_list *list = &keyring->lists[kind];
-
-    if (list->count == 0)
-        return NULL;
-    for (size_t i = list->count; i-- > 0;)
-        if (list->keys[i].has_private)
-            return &list->keys[i];
-    return &list->keys[list->count - 1];
+    return choose_active(list_of(keyring, kind));
 }
 
 size_t osy_keyring_count(const struct osy_keyring *keyring, enum osy_key_kind kind)
 {
-    return keyring->lists[kind].count;
+    return list_of(keyring, kind)->count;
 }
 
 const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy_key_kind kind,
                                      size_t i)
 {
-    assert(i < keyring->lists[kind].count);
-    return &keyring->lists[kind].keys[i];
+    const struct key_list *list = list_of(keyring, kind);
+
+    return i < list->count ? &list->keys[i] : NULL;
 }
 
 /* ---- making keys ---- */

@@ -13,7 +13,11 @@
  *
  * kid is 1 to 64 of [A-Za-z0-9_-]. All keys of a kind verify and decrypt; the one with the greatest
  * kid (byte order) signs and encrypts; of jwt keys, the greatest whose private key is there. A
- * loaded keyring is immutable: any thread may use it.
+ * keyring may be used by any thread.
+ *
+ * A folder that changes is read again (osy_keyring_reload; shared/key_watch.h does so). A key that appears then verifies
+ * and decrypts at once, but signs and encrypts only OSY_KEY_SETTLE_MS later, when the other processes have it, too. A key
+ * that somebody holds stays as it is until the keyring's end.
  */
 #pragma once
 #include <openssl/evp.h>
@@ -23,8 +27,9 @@
 
 #include "shared/error.h"
 
-#define OSY_KID_BYTES    65 /* with the NUL */
-#define OSY_SECRET_BYTES 32
+#define OSY_KID_BYTES     65 /* with the NUL */
+#define OSY_SECRET_BYTES  32
+#define OSY_KEY_SETTLE_MS 30000
 
 enum osy_key_kind {
     OSY_KEY_JWT = 0,
@@ -37,8 +42,9 @@ enum osy_key_kind {
 
 struct osy_key {
     char kid[OSY_KID_BYTES];
-    EVP_PKEY *pkey;   /* OSY_KEY_JWT: RSA of at least 2048 bits; OSY_KEY_AUDIT: Ed25519 */
-    bool has_private; /* pkey can sign */
+    EVP_PKEY *pkey;         /* OSY_KEY_JWT: RSA of at least 2048 bits; OSY_KEY_AUDIT: Ed25519 */
+    bool has_private;       /* pkey can sign */
+    int64_t active_from_ms; /* monotonic: before, others may not know it; 0: from the beginning */
     uint8_t secret[OSY_SECRET_BYTES]; /* the other kinds */
 };
 
@@ -59,12 +65,17 @@ enum osy_keys_want {
  * can read (its group may), a file that others can write, a bad name, a weak or broken key is an
  * error that names the file. */
 struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err);
+/* Reads the folder again. On failure the keys stay as they are. One caller at a time, beside any readers. */
+OSY_MUST_CHECK bool osy_keyring_reload(struct osy_keyring *keyring, bool *is_changed,
+                                       struct osy_error *err);
+const char *osy_keyring_folder(const struct osy_keyring *keyring);
 void osy_keyring_destroy(struct osy_keyring *keyring); /* wipes the secrets; NULL is fine */
 /* Memory only. NULL when unknown. kid need not be NUL-terminated and may hold anything. */
 const struct osy_key *osy_keyring_find(const struct osy_keyring *keyring, enum osy_key_kind kind,
                                        const char *kid, size_t kid_length);
 const struct osy_key *osy_keyring_active(const struct osy_keyring *keyring, enum osy_key_kind kind);
 size_t osy_keyring_count(const struct osy_keyring *keyring, enum osy_key_kind kind);
+/* NULL behind the last one. */
 const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy_key_kind kind,
                                      size_t i);
 

@@ -48,12 +48,19 @@ struct api_authenticator *api_authenticator_create(const struct osy_keyring *key
     return authenticator;
 }
 
+void api_authenticator_forget(struct api_authenticator *authenticator)
+{
+    for (size_t i = 0; i < authenticator->set_count * WAYS; i++) {
+        api_principal_unref(authenticator->entries[i].principal);
+        authenticator->entries[i].principal = NULL;
+    }
+}
+
 void api_authenticator_destroy(struct api_authenticator *authenticator)
 {
     if (!authenticator)
         return;
-    for (size_t i = 0; i < authenticator->set_count * WAYS; i++)
-        api_principal_unref(authenticator->entries[i].principal);
+    api_authenticator_forget(authenticator);
     free(authenticator->entries);
     free(authenticator);
 }

@@ -22,6 +22,8 @@ struct api_authenticator *api_authenticator_create(const struct osy_keyring *key
                                                    const struct osy_revocations *revocations,
                                                    size_t entries, struct osy_metrics *metrics);
 void api_authenticator_destroy(struct api_authenticator *authenticator); /* NULL is fine */
+/* Forgets all tokens: the keys have changed, and what one of them signed may be worth nothing now. */
+void api_authenticator_forget(struct api_authenticator *authenticator);
 /* A counted principal that the caller gives back with api_principal_unref; NULL: OSY_ERR_DENIED. */
 struct api_principal *api_authenticate(struct api_authenticator *authenticator, const char *token,
                                        size_t length, int64_t now_s, struct osy_error *err);

@@ -49,5 +49,5 @@ INSERT INTO sessions (id, user_id, token_hash, rotated_at, address, expires_at)
 SELECT md5('session of ' || id)::uuid, id, sha256(id::text::bytea), now(), '\x00', now() + random() * interval '30 days' FROM users;
 INSERT INTO spent_tokens (session_id, user_id, token_hash) SELECT id, user_id, sha256('old') FROM sessions;
 INSERT INTO login_attempts (key, failures, last_at)
-SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 20000) AS n;
+SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 100000) AS n;
 ANALYZE;

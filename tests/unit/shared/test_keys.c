@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "shared/clock.h"
 #include "tests/unit/shared/key_folder.h"
 
 #define SECRET_A "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
@@ -109,6 +110,59 @@ static void generating_makes_the_folder_and_the_newest_key_active(void **state)
     assert_string_equal(osy_keyring_active(keyring, OSY_KEY_DATA)->kid, kids[4]);
     osy_keyring_destroy(keyring);
     key_folder_remove(&folder);
+}
+
+static void a_key_that_appears_is_known_at_once_and_active_later(void **state)
+{
+    const struct key_folder *folder = *state;
+    char first[OSY_KID_BYTES], second[OSY_KID_BYTES];
+    bool is_changed = true;
+
+    assert_true(osy_keys_generate(folder->path, OSY_KEY_JWT, first, NULL));
+    struct osy_keyring *keyring = osy_keyring_load(folder->path, OSY_KEYS_JWT_PRIVATE, NULL);
+    assert_non_null(keyring);
+    assert_true(osy_keyring_reload(keyring, &is_changed, NULL));
+    assert_false(is_changed);
+    assert_true(osy_keys_generate(folder->path, OSY_KEY_JWT, second, NULL));
+    const struct osy_key *held = osy_keyring_active(keyring, OSY_KEY_JWT);
+    assert_true(osy_keyring_reload(keyring, &is_changed, NULL));
+    assert_true(is_changed);
+    const struct osy_key *key = osy_keyring_find(keyring, OSY_KEY_JWT, second, strlen(second));
+    assert_non_null(key);
+    assert_string_equal(osy_keyring_active(keyring, OSY_KEY_JWT)->kid, first);
+    assert_in_range(key->active_from_ms, osy_clock_monotonic_ms() + 1,
+                    osy_clock_monotonic_ms() + OSY_KEY_SETTLE_MS);
+    ((struct osy_key *)(uintptr_t)key)->active_from_ms = osy_clock_monotonic_ms(); /* time passes */
+    assert_string_equal(osy_keyring_active(keyring, OSY_KEY_JWT)->kid, second);
+    assert_string_equal(held->kid, first); /* and whoever held the old one still does */
+    assert_int_equal(EVP_PKEY_get_bits(held->pkey), 3072);
+    osy_keyring_destroy(keyring);
+}
+
+static void a_key_that_is_taken_away_is_not_found_any_more(void **state)
+{
+    const struct key_folder *folder = *state;
+    struct osy_error err = {OSY_OK, ""};
+    char path[128];
+    bool is_changed = false;
+
+    key_folder_write(folder, "data-a.key", SECRET_A, 0600);
+    key_folder_write(folder, "data-b.key", SECRET_B, 0600);
+    struct osy_keyring *keyring = osy_keyring_load(folder->path, OSY_KEYS_DATA, NULL);
+    assert_non_null(keyring);
+    snprintf(path, sizeof path, "%s/data-a.key", folder->path);
+    assert_int_equal(unlink(path), 0);
+    assert_true(osy_keyring_reload(keyring, &is_changed, NULL));
+    assert_true(is_changed);
+    assert_null(osy_keyring_find(keyring, OSY_KEY_DATA, "a", 1));
+    assert_non_null(osy_keyring_find(keyring, OSY_KEY_DATA, "b", 1));
+    snprintf(path, sizeof path, "%s/data-b.key", folder->path);
+    assert_int_equal(unlink(path), 0);
+    assert_false(osy_keyring_reload(keyring, &is_changed,
+                                    &err)); /* none is left: go on with those of before */
+    assert_int_equal(err.code, OSY_ERR_NOT_FOUND);
+    assert_non_null(osy_keyring_find(keyring, OSY_KEY_DATA, "b", 1));
+    osy_keyring_destroy(keyring);
 }
 
 static void a_key_that_would_not_become_active_is_not_made(void **state)
@@ -257,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(generated_keys_load_and_are_private_to_their_owner),
         WITH_FOLDER(generating_makes_the_folder_and_the_newest_key_active),
+        WITH_FOLDER(a_key_that_appears_is_known_at_once_and_active_later),
+        WITH_FOLDER(a_key_that_is_taken_away_is_not_found_any_more),
         WITH_FOLDER(a_key_that_would_not_become_active_is_not_made),
         WITH_FOLDER(there_is_only_one_index_key),
         WITH_FOLDER(secrets_are_read_as_hex_and_found_by_kid),
