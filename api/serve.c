@@ -389,11 +389,7 @@ static void stop(struct process *process)
     api_authenticator_destroy(process->authenticator);
     api_networks_destroy(process->proxies);
     api_networks_destroy(process->rate_exempt);
-<<<<<<< HEAD
     api_cors_destroy(process->cors);
-    free(process->key_set);
-=======
->>>>>>> 2723b92 (wip5)
     osy_keyring_destroy(process->keyring);
     api_breakers_destroy(context->breakers);
     osy_metrics_destroy(context->metrics);
