@@ -138,6 +138,8 @@ static const struct osy_setting settings[] = {
         "work: pause before the second of a webhook's seven tries, ms; doubled each time"),
     INT(presence_interval_ms, "ORDERSYNC_PRESENCE_INTERVAL_MS", "1000", 10, 60000,
         "work: time between two looks for restaurants that come or go, ms"),
+    INT(sales_interval_ms, "ORDERSYNC_SALES_INTERVAL_MS", "2000", 10, 60000,
+        "work: time between two looks at what was sold, ms"),
     INT(presence_grace_ms, "ORDERSYNC_PRESENCE_GRACE_MS", "10000", 0, 600000,
         "work: time that hubs get to report after PostgreSQL was away, ms"),
     INT(receipt_days, "ORDERSYNC_RECEIPT_DAYS", "35", 1, 3650,

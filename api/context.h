@@ -11,6 +11,7 @@
 struct api_breakers;
 struct api_config;
 struct api_health;
+struct api_menu_cache;
 struct api_order_writer;
 struct api_subject_keys;
 struct api_workers;
@@ -29,6 +30,7 @@ struct api_context {
     struct osy_metrics *metrics;   /* any thread */
     struct api_breakers *breakers; /* any thread; NULL in `work` */
     struct api_health *health;
+    struct api_menu_cache *menus;                /* any thread; NULL in `work` */
     struct osy_redis_shards *redis;              /* loop; publication after commit */
     struct osy_revocation_feed *revocations;     /* loop; NULL in `work` */
     struct api_workers *workers[API_POOL_COUNT]; /* loop */

@@ -27,6 +27,7 @@
 #include "api/http/service.h"
 #include "api/http/workers.h"
 #include "api/main.h"
+#include "api/menus/cache.h"
 #include "api/orders/writer.h"
 #include "api/privacy/subject_keys.h"
 #include "api/process.h"
@@ -296,6 +297,7 @@ static bool start_context(struct process *process, struct osy_error *err)
         err);
     if (!context->writer)
         return false;
+    context->menus = api_menu_cache_create(context->metrics);
     if (!start_pools(process, err))
         return false;
     context->subject_keys = api_subject_keys_create(context);
@@ -371,6 +373,7 @@ static void stop(struct process *process)
     api_server_destroy(process->server);
     for (size_t i = 0; i < API_POOL_COUNT; i++)
         api_workers_destroy(context->workers[i]);
+    api_menu_cache_destroy(context->menus);
     api_order_writer_destroy(context->writer);
     if (process->is_stopping)
         flush_publications(process);

@@ -15,6 +15,7 @@
 #include "api/http/server.h"
 #include "api/http/service.h"
 #include "api/main.h"
+#include "api/menus/sales.h"
 #include "api/presence/reachability.h"
 #include "api/process.h"
 #include "shared/key_watch.h"
@@ -25,7 +26,8 @@ static const char usage[] =
     "Usage: ordersync-api work [--check-config | --help | --version]\n\n"
     "Publishes events that an API process could not, raises the alarm about\n"
     "orders that nobody shows or accepts in time and rejects them in the end,\n"
-    "decides which restaurants orders can reach, makes audit partitions\n"
+    "decides which restaurants orders can reach, counts what is sold and warns\n"
+    "of what there is little of, makes audit partitions\n"
     "ahead and deletes old idempotency records, receipts, alerts and devices.\n"
     "Any number may run.\n"
     "Settings marked `serve:` have no effect here.\n";
@@ -57,6 +59,7 @@ struct worker_process {
     struct osy_keyring *keyring;
     struct osy_key_watch *key_watch;
     struct api_reachability *reachability;
+    struct api_sales *sales;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -110,11 +113,15 @@ static bool start(struct worker_process *process, struct osy_error *err)
     if (!process->sender)
         return false;
     process->reachability = api_reachability_start(&process->config, process->context.metrics, err);
-    return process->reachability != NULL;
+    if (!process->reachability)
+        return false;
+    process->sales = api_sales_start(&process->config, err);
+    return process->sales != NULL;
 }
 
 static void stop(struct worker_process *process)
 {
+    api_sales_stop(process->sales);
     api_sender_stop(process->sender);
     api_reachability_stop(process->reachability);
     api_watchdog_stop(process->watchdog);

@@ -58,6 +58,12 @@ static bool read_version(json_t *event, struct load_message *message, struct osy
             osy_error_set(err, OSY_ERR_INVALID, "the event's version is 0"));
 }
 
+/* What a restaurant says of itself, of its menu for example, is no order's. */
+static bool is_orders(const char *type)
+{
+    return strncmp(type, "order.", strlen("order.")) == 0;
+}
+
 static bool read_event(json_t *root, struct load_message *message, struct osy_error *err)
 {
     json_t *event = json_object_get(root, "event");
@@ -72,7 +78,7 @@ static bool read_event(json_t *root, struct load_message *message, struct osy_er
     if (!type)
         return osy_error_set(err, OSY_ERR_INVALID, "the event has no type");
     return read_position(root, message, err) &&
-           (strcmp(type, ALERT_TYPE) == 0 || read_version(event, message, err));
+           (strcmp(type, ALERT_TYPE) == 0 || !is_orders(type) || read_version(event, message, err));
 }
 
 /* A dashboard's has no position: its streams are not chosen yet. */

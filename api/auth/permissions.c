@@ -22,6 +22,9 @@ static const struct row {
     [API_PERM_TOKEN_REVOKE] = {"token:revoke", false, false, false, false, true},
     [API_PERM_ACCOUNT] = {"account:manage", false, true, true, true, true},
     [API_PERM_ESCALATION_MANAGE] = {"escalation:manage", false, false, false, true, true},
+    [API_PERM_MENU_READ] = {"menu:read", false, false, true, true, true},
+    [API_PERM_MENU_MANAGE] = {"menu:manage", false, false, false, true, true},
+    [API_PERM_MENU_STOCK] = {"menu:stock", false, false, true, true, true},
 };
 
 const char *api_permission_name(enum api_permission permission)

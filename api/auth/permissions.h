@@ -22,6 +22,9 @@ enum api_permission {
     API_PERM_TOKEN_REVOKE,      /* end the tokens of a user or a session */
     API_PERM_ESCALATION_MANAGE, /* who is told of orders that wait, and where */
     API_PERM_ACCOUNT,           /* one's own account: profile, sessions, password, second factor */
+    API_PERM_MENU_READ, /* a menu as its owner has written it; what can be ordered is public */
+    API_PERM_MENU_MANAGE,
+    API_PERM_MENU_STOCK, /* what is sold out, and how much there is */
     API_PERMISSION_COUNT,
 };
 

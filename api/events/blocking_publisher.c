@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/events/stream_keys.h"
+#include "api/menus/cache.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
 #include "shared/buffer.h"
@@ -45,6 +46,15 @@ static void copy_added(void *context, const struct osy_redis_reply *reply,
     *(bool *)context = reply->type == OSY_REDIS_INTEGER && reply->integer == 1;
 }
 
+/* A menu that caches have may be outdated by any event of the restaurant alone. Who hears of it must not find the old one. */
+static bool end_caches(struct api_blocking_publisher *publisher, const struct osy_event *event,
+                       struct osy_error *err)
+{
+    bool is_restaurants = event->version == 0 && strncmp(event->type, "order.", 6) != 0;
+    return !is_restaurants ||
+           api_menu_cache_end(publisher->redis, &event->restaurant_id, event->seq, err);
+}
+
 bool api_blocking_publisher_publish(struct api_blocking_publisher *publisher,
                                     const struct osy_event *event, bool *added,
                                     struct osy_error *err)
@@ -62,6 +72,7 @@ bool api_blocking_publisher_publish(struct api_blocking_publisher *publisher,
         strlen(key),     strlen(seq), publisher->envelope.length, strlen(publisher->stream_max),
         strlen(channel), strlen(verb)};
     return !OSY_FAILPOINT_ERROR("work.before_publish", "the worker publishes an event", err) &&
+           end_caches(publisher, event, err) &&
            osy_redis_blocking_shards_eval(publisher->redis, &event->restaurant_id,
                                           &publisher->script, 1, 6, argv, lengths, copy_added,
                                           added, err);

@@ -5,7 +5,6 @@ struct api_request;
 struct api_worker;
 struct osy_uuid;
 
-void api_handle_get_menu(struct api_worker *worker, struct api_request *request);
 void api_handle_get_settings(struct api_worker *worker, struct api_request *request);
 void api_handle_put_settings(struct api_worker *worker, struct api_request *request);
 void api_handle_list_devices(struct api_worker *worker, struct api_request *request);

@@ -1,6 +1,5 @@
 /* What there is to read about a restaurant. */
 #include "api/db/scope.h"
-#include "api/http/etag.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/scope.h"
@@ -35,18 +34,6 @@ void api_restaurant_reply(struct api_worker *worker, struct api_request *request
     struct osy_buffer body = OSY_BUFFER_INIT;
     if (read_restaurant(worker, request, sql, restaurant_id, &body))
         api_reply_json(request, 200, &body);
-}
-
-void api_handle_get_menu(struct api_worker *worker, struct api_request *request)
-{
-    struct osy_error err = {0};
-    struct osy_uuid restaurant_id;
-    struct osy_buffer body = OSY_BUFFER_INIT;
-    if (!api_request_param_uuid(request, "id", &restaurant_id, &err))
-        api_reply_invalid(request, &err);
-    else if (read_restaurant(worker, request, sql_find_menu, &restaurant_id, &body))
-        api_etag_reply_json(
-            request, &body); /* it changes with each sale of a counted item: caches have to ask */
 }
 
 void api_handle_get_settings(struct api_worker *worker, struct api_request *request)

@@ -4,7 +4,6 @@
 
 /* clang-format off: a row each */
 const struct api_route api_restaurant_routes[] = {
-    {"GET", "/api/v1/restaurants/:id/menu", API_PUBLIC, .on_worker = api_handle_get_menu},
     {"GET", "/api/v1/restaurants/me/settings", API_PERM_SETTINGS_READ,
      .on_worker = api_handle_get_settings},
     {"PUT", "/api/v1/restaurants/me/settings", API_PERM_SETTINGS_WRITE,

@@ -115,7 +115,7 @@ DECLARE
 BEGIN
     SELECT usual_now.amount + coalesce(sum(pick.extra_amount), 0),
            coalesce(array_to_json(array_agg(ROW (pick.id, pick.group_name, pick.name, pick.extra_amount)::public_order_option
-                                            ORDER BY pick.n)), '[]'),
+                                            ORDER BY pick.n) FILTER (WHERE pick.n IS NOT NULL)), '[]'),
            CASE WHEN bool_or(NOT pick.is_known) THEN 'unknown_option'
                 WHEN bool_or(NOT pick.is_available) THEN 'option_unavailable' END,
            coalesce((array_agg(pick.id) FILTER (WHERE NOT pick.is_known))[1],

@@ -61,10 +61,35 @@ export interface OrderPage {
 /** Of a customer's own orders, which are of several restaurants and so have no common position. */
 export type OwnOrderPage = Omit<OrderPage, 'position'>;
 
+export interface MenuOption {
+  option_id: string;
+  name: string;
+  extra_amount: number;
+  available: boolean;
+}
+
+/** Of its options an order takes min_choices to max_choices. */
+export interface MenuOptionGroup {
+  group_id: string;
+  name: string;
+  min_choices: number;
+  max_choices: number;
+  options: MenuOption[];
+}
+
 export interface MenuItem {
   item_id: string;
+  category_id: string;
   name: string;
+  description: string;
+  /** What it costs now. */
   unit_amount: number;
+  /** What it costs when no price rule holds. */
+  usual_amount: number;
+  image_url: string | null;
+  allergens: string[];
+  tags: string[];
+  option_groups: MenuOptionGroup[];
   available: boolean;
   /** null: not counted. */
   stock: number | null;
@@ -73,6 +98,7 @@ export interface MenuItem {
 
 export interface Menu {
   restaurant: { restaurant_id: string; name: string; currency: string; accepting: boolean };
+  categories: { category_id: string; name: string; description: string }[];
   items: MenuItem[];
 }
 

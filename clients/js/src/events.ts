@@ -88,6 +88,27 @@ export interface OrderEvent {
   data: Order & { alert?: OrderAlert };
 }
 
+/** What a socket of a restaurant also brings, and a Connection passes over: the menu is another than before. */
+export interface MenuUpdatedEvent {
+  type: 'menu.updated';
+  /** What has changed; of several things at once, the restaurant. */
+  subject: string;
+  data: {
+    restaurant_id: string;
+    kind: 'category' | 'item' | 'option_group' | 'option' | 'price_rule' | 'availability';
+    change: 'created' | 'changed' | 'deleted' | 'stock' | 'sold_out' | 'back';
+    ids: string[];
+  };
+}
+
+/** The same: there is little left of an item. */
+export interface LowStockEvent {
+  type: 'menu.low_stock';
+  /** The item's id. */
+  subject: string;
+  data: { restaurant_id: string; item_id: string; name: string; stock: number };
+}
+
 /** What was read breaks docs/protocol.md. */
 export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';

@@ -19,6 +19,17 @@ const ANY = Array(6).fill('NULL');
 const filters = [[FIRST, DAY], ['NULL', 'NULL', NEXT_DAY], ['NULL', 'NULL', 'NULL', '100'], ['NULL', 'NULL', 'NULL', 'NULL', '100'], ['NULL', 'NULL', 'NULL', 'NULL', 'NULL', '1234']].map(
   (values) => [...values, ...ANY].slice(0, ANY.length),
 );
+/** The first item of a menu, and something of each kind that refers to it. */
+const item = restaurantId(7).replace(/^(.{24})..../, '$11001');
+const category = restaurantId(7).replace(/^(.{24})..../, '$12000');
+const PART = `'${item}'`;
+const PARTS = {
+  category: { name: 'A' },
+  item: { category_id: category, name: 'A', unit_amount: 1 },
+  option_group: { item_id: item, name: 'A', min_choices: 0, max_choices: 1 },
+  option: { group_id: item, name: 'A' },
+  price_rule: { name: 'A', item_id: item, weekdays: [1], starts: '10:00', ends: '11:00', amount: 1 },
+};
 
 export const calls = {
   'api/audit/record_change.sql': [[`'webhook.set'`, RESTAURANT, RESTAURANT, 'NULL', `'\\x00'`]],
@@ -63,6 +74,26 @@ export const calls = {
   'api/escalation/put_webhook.sql': [[RESTAURANT, `'https://example.org/'`, `'\\x00'`]],
   'api/events/find_changed_streams.sql': [['NULL', '1000'], [`now() - interval '1 second'`, '1000']],
   'api/events/find_events.sql': [[RESTAURANT, '50', '1000']],
+  'api/menus/emit_change.sql': [[RESTAURANT, PART, `'{}'`, `''`]],
+  'api/menus/count_sold.sql': [[RESTAURANT, '50', '60']],
+  'api/menus/find_days.sql': [[RESTAURANT, '7']],
+  'api/menus/find_low_stock.sql': [[SOME]],
+  'api/menus/find_popular.sql': [[RESTAURANT, `ARRAY[${PART}]`, 'ARRAY[5]']],
+  'api/menus/tell_low_stock.sql': [[SOME]],
+  'api/menus/count_menu.sql': [[RESTAURANT]],
+  ...Object.fromEntries(
+    ['category', 'item', 'option_group', 'option', 'price_rule'].flatMap((kind) => [
+      [`api/menus/find_${kind}.sql`, [[RESTAURANT, PART]]],
+      [`api/menus/put_${kind}.sql`, [[RESTAURANT, PART, `'${JSON.stringify(PARTS[kind])}'`]]],
+      [`api/menus/delete_${kind}.sql`, [[RESTAURANT, PART]]],
+    ]),
+  ),
+  'api/menus/find_menu.sql': [[RESTAURANT]],
+  'api/menus/find_own_menu.sql': [[RESTAURANT]],
+  'api/menus/find_stock.sql': [[RESTAURANT]],
+  'api/menus/set_sold_out.sql': [[RESTAURANT, `ARRAY[${PART}]`, `ARRAY[${PART}]`, 'true', 'NULL']],
+  'api/menus/set_stock.sql': [[RESTAURANT, PART, '5']],
+  'api/menus/settle_terms.sql': [[RESTAURANT]],
   'api/orders/find_order.sql': [[ORDER]],
   'api/orders/find_timeline.sql': [[ORDER]],
   'api/orders/list_open_orders.sql': [
@@ -97,7 +128,6 @@ export const calls = {
   'api/presence/delete_old_devices.sql': [['90', '1000']],
   'api/presence/delete_old_receipts.sql': [['35', '1000']],
   'api/presence/judge_reachability.sql': [['true']],
-  'api/restaurants/find_menu.sql': [[RESTAURANT]],
   'api/restaurants/find_settings.sql': [[RESTAURANT]],
   'api/restaurants/list_devices.sql': [[RESTAURANT]],
   'api/restaurants/put_settings.sql': [[RESTAURANT, '300', 'true', '20', '90', 'NULL']],

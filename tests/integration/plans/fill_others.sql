@@ -50,4 +50,17 @@ SELECT md5('session of ' || id)::uuid, id, sha256(id::text::bytea), now(), '\x00
 INSERT INTO spent_tokens (session_id, user_id, token_hash) SELECT id, user_id, sha256('old') FROM sessions;
 INSERT INTO login_attempts (key, failures, last_at)
 SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 100000) AS n;
+SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 20000) AS n;
+
+-- Every item has two groups of three options, and every category a price rule.
+INSERT INTO option_groups (id, restaurant_id, item_id, name, min_choices, max_choices)
+SELECT CASE n WHEN 1 THEN id ELSE md5(id::text || n)::uuid END, restaurant_id, id, 'Group', 0, 3
+  FROM menu_items CROSS JOIN generate_series(1, 2) AS n;
+INSERT INTO item_options (id, restaurant_id, group_id, name)
+SELECT CASE n WHEN 1 THEN id ELSE md5(id::text || n)::uuid END, restaurant_id, id, 'Option'
+  FROM option_groups CROSS JOIN generate_series(1, 3) AS n;
+INSERT INTO price_rules (id, restaurant_id, name, category_id, weekdays, starts, ends, percent)
+SELECT gen_random_uuid(), restaurant_id, 'Rule', id, '{1,2,3,4,5,6,7}', '00:00', '24:00', -10
+  FROM menus CROSS JOIN generate_series(1, 6);
+UPDATE menu_items SET has_terms = true;
 ANALYZE;

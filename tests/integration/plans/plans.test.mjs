@@ -54,7 +54,7 @@ const GUARDED = {
   'DROP INDEX login_attempts_by_age': 'api/background/delete_old_attempts.sql',
   'DROP INDEX audit_logs_by_subject': 'api/orders/find_timeline.sql',
   'ALTER TABLE devices DROP CONSTRAINT devices_pkey': 'api/restaurants/list_devices.sql',
-  'ALTER TABLE menu_items DROP CONSTRAINT menu_items_pkey': 'api/restaurants/find_menu.sql',
+  'ALTER TABLE menu_items DROP CONSTRAINT menu_items_pkey': 'api/menus/find_menu.sql',
   'DROP INDEX order_alerts_waiting': 'api/escalation/claim_messages.sql',
   'DROP INDEX revocations_by_time': 'shared/find_revocations.sql',
 };
