@@ -13,9 +13,10 @@
 #include "shared/clock.h"
 #include "shared/pg.h"
 
-#define PLACES  4096 /* a power of two; a newer key takes the place of another user's */
-#define LIFE_MS 60000
-#define TRIES   2 /* another process may be making it in this very moment */
+#define PLACES   4096 /* a power of two; a newer key takes the place of another user's */
+#define LIFE_MS  60000
+#define FETCH_MS 3000
+#define TRIES    2 /* another process may be making it in this very moment */
 
 struct place {
     struct osy_uuid user_id;
@@ -135,6 +136,8 @@ static PGresult *ask(struct api_worker *worker, const struct osy_uuid *user_id,
 static void on_work(struct api_worker *worker, struct api_job *job)
 {
     struct fetch *fetch = (struct fetch *)job;
+    osy_pg_set_deadline(worker->pg,
+                        osy_clock_monotonic_ms() + FETCH_MS); /* not that of the request before */
     PGresult *row = ask(worker, &fetch->user_id, &fetch->err);
     for (int tries = 1; row && PQntuples(row) == 0 && tries < TRIES; tries++) {
         PQclear(row);
