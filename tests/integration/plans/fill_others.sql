@@ -57,7 +57,7 @@ INSERT INTO option_groups (id, restaurant_id, item_id, name, min_choices, max_ch
 SELECT CASE n WHEN 1 THEN id ELSE md5(id::text || n)::uuid END, restaurant_id, id, 'Group', 0, 3
   FROM menu_items CROSS JOIN generate_series(1, 2) AS n;
 INSERT INTO item_options (id, restaurant_id, group_id, name)
-SELECT CASE n WHEN 1 THEN id ELSE md5(id::text || n)::uuid END, restaurant_id, id, 'Option'
+SELECT CASE n WHEN 1 THEN id ELSE md5('option ' || id || n)::uuid END, restaurant_id, id, 'Option'
   FROM option_groups CROSS JOIN generate_series(1, 3) AS n;
 INSERT INTO price_rules (id, restaurant_id, name, category_id, weekdays, starts, ends, percent)
 SELECT gen_random_uuid(), restaurant_id, 'Rule', id, '{1,2,3,4,5,6,7}', '00:00', '24:00', -10
