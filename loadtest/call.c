@@ -20,7 +20,8 @@ struct call {
     load_answer_fn on_answer;
     void *context; /* borrowed */
     struct osy_backoff backoff;
-    bool is_sent; /* the HTTP client holds it */
+    bool is_sent;      /* the HTTP client holds it */
+    bool is_uncertain; /* an attempt may have had its effect, whatever the next ones are told */
     struct call *previous, *next;
 };
 
@@ -108,7 +109,7 @@ static bool is_definite(const struct call *call, const struct load_http_reply *r
     if (call->policy == LOAD_CALL_INSIST && strcmp(code, "RESTAURANT_UNREACHABLE") == 0)
         return false;
     if (reply->status == 503 && call->policy == LOAD_CALL_ONCE)
-        return strcmp(code, "OVERLOADED") == 0;
+        return !call->is_uncertain && strcmp(code, "OVERLOADED") == 0;
     return reply->status < 500;
 }
 
@@ -134,6 +135,7 @@ static void on_reply(void *context, const struct load_http_reply *reply, const c
         answer(call, NULL);
         return;
     }
+    call->is_uncertain = true;
     uint64_t delay_ms = osy_backoff_next_ms(&call->backoff);
     if (reply && delay_ms < reply->retry_after_s * UINT64_C(1000))
         delay_ms += reply->retry_after_s * UINT64_C(1000);

@@ -14,8 +14,9 @@
 struct load_calls;
 
 enum load_call_policy {
-    LOAD_CALL_ONCE = 0, /* open-loop load: 503 OVERLOADED is an answer, the order is refused */
-    LOAD_CALL_INSIST,   /* preparation: 503 OVERLOADED and 409 RESTAURANT_UNREACHABLE mean later */
+    /* Open-loop load: 503 OVERLOADED is an answer, the order is refused; unless an earlier attempt may have placed it. */
+    LOAD_CALL_ONCE = 0,
+    LOAD_CALL_INSIST, /* preparation: 503 OVERLOADED and 409 RESTAURANT_UNREACHABLE mean later */
 };
 
 /* reply is borrowed; NULL: given up, the outcome stayed unknown. Called once for each call. */
