@@ -6,11 +6,15 @@
 
 #include "api/config.h"
 #include "api/main.h"
+#include "api/privacy/keys_report.h"
 #include "shared/keys.h"
 
 static const char usage[] =
     "Usage: ordersync-api keys init           make one key of each kind that has none yet\n"
     "       ordersync-api keys generate KIND  make a new key; it signs and encrypts from the next start on\n"
+    "       ordersync-api keys rotate KIND    the same: the first step of a rotation\n"
+    "       ordersync-api keys rewrap         encrypt anew what is under older data keys: the second\n"
+    "       ordersync-api keys status         how many values need each data key, and what to do next\n"
     "       ordersync-api keys list           print kind, name and use of each key\n"
     "\n"
     "KIND is jwt, tracking, data, pepper, audit or index (of which there is only ever one). The folder is\n"
@@ -98,9 +102,30 @@ static bool run_generate(const char *folder, const char *name, struct osy_error 
 static bool is_usage_right(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "generate") == 0)
+    if (strcmp(verb, "generate") == 0 || strcmp(verb, "rotate") == 0)
         return argc == 3;
-    return argc == 2 && (strcmp(verb, "init") == 0 || strcmp(verb, "list") == 0);
+    return argc == 2 && (strcmp(verb, "init") == 0 || strcmp(verb, "list") == 0 ||
+                         strcmp(verb, "rewrap") == 0 || strcmp(verb, "status") == 0);
+}
+
+static bool run(const struct api_config *config, char **argv, struct osy_error *err)
+{
+    const char *verb = argv[1];
+    if (strcmp(verb, "init") == 0)
+        return run_init(config->keys_dir, err);
+    if (strcmp(verb, "list") == 0)
+        return run_list(config->keys_dir, err);
+    if (strcmp(verb, "rewrap") == 0)
+        return api_keys_rewrap(config, err);
+    if (strcmp(verb, "status") == 0)
+        return api_keys_status(config, err);
+    return run_generate(config->keys_dir, argv[2], err);
+}
+
+static unsigned find_needs(const char *verb)
+{
+    bool uses_database = strcmp(verb, "rewrap") == 0 || strcmp(verb, "status") == 0;
+    return API_CONFIG_KEYS | (uses_database ? API_CONFIG_DATABASE : 0U);
 }
 
 int api_keys_main(int argc, char **argv)
@@ -117,16 +142,11 @@ int api_keys_main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    if (!api_config_load(&config, API_CONFIG_KEYS, &err)) {
+    if (!api_config_load(&config, find_needs(argv[1]), &err)) {
         fprintf(stderr, "ordersync-api keys: %s\n", err.message);
         return 2;
     }
-    if (strcmp(argv[1], "init") == 0)
-        ok = run_init(config.keys_dir, &err);
-    else if (strcmp(argv[1], "list") == 0)
-        ok = run_list(config.keys_dir, &err);
-    else
-        ok = run_generate(config.keys_dir, argv[2], &err);
+    ok = run(&config, argv, &err);
     api_config_deinit(&config);
     if (ok)
         return 0;
