@@ -8,6 +8,7 @@
 #include "api/auth/password.h"
 #include "api/http/router.h"
 
+struct api_audit_notes;
 struct api_breakers;
 struct api_config;
 struct api_health;
@@ -36,4 +37,5 @@ struct api_context {
     struct api_workers *workers[API_POOL_COUNT]; /* loop */
     struct api_order_writer *writer;             /* loop; NULL in `work` */
     struct api_subject_keys *subject_keys;       /* loop; NULL in `work` */
+    struct api_audit_notes *notes;               /* any thread; NULL in `work` */
 };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "api/audit/notes.h"
 #include "api/auth/authenticator.h"
 #include "api/auth/password.h"
 #include "api/breakers.h"
@@ -301,6 +302,10 @@ static bool start_context(struct process *process, struct osy_error *err)
     if (!start_pools(process, err))
         return false;
     context->subject_keys = api_subject_keys_create(context);
+    context->notes =
+        api_audit_notes_create(config->database_url, context->keyring, context->metrics, err);
+    if (!context->notes)
+        return false;
     context->health = api_health_create(&process->loop, config, context->metrics, err);
     return context->health != NULL;
 }
@@ -380,6 +385,7 @@ static void stop(struct process *process)
     osy_key_watch_destroy(process->key_watch);
     osy_revocation_feed_destroy(context->revocations);
     api_subject_keys_destroy(context->subject_keys);
+    api_audit_notes_destroy(context->notes);
     osy_redis_shards_destroy(context->redis);
     api_publisher_destroy(process->publisher);
     api_limiter_destroy(process->limiter);

@@ -25,6 +25,7 @@ static const struct row {
     [API_PERM_MENU_READ] = {"menu:read", false, false, true, true, true},
     [API_PERM_MENU_MANAGE] = {"menu:manage", false, false, false, true, true},
     [API_PERM_MENU_STOCK] = {"menu:stock", false, false, true, true, true},
+    [API_PERM_AUDIT_READ] = {"audit:read", false, false, false, true, true},
 };
 
 const char *api_permission_name(enum api_permission permission)

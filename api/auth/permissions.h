@@ -25,6 +25,7 @@ enum api_permission {
     API_PERM_MENU_READ, /* a menu as its owner has written it; what can be ordered is public */
     API_PERM_MENU_MANAGE,
     API_PERM_MENU_STOCK, /* what is sold out, and how much there is */
+    API_PERM_AUDIT_READ, /* what is on record about a restaurant */
     API_PERMISSION_COUNT,
 };
 

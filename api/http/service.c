@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/audit/notes.h"
 #include "api/auth/authenticator.h"
 #include "api/context.h"
 #include "api/http/cors.h"
@@ -321,12 +322,28 @@ static struct osy_metric *find_duration(struct api_service *service,
     return duration;
 }
 
+/* A token that is not good, a right that somebody has not, a thing that is not theirs, or not there: the same to them. */
+static void note_denial(struct api_service *service, const struct api_request *request)
+{
+    bool has_token = api_request_header(request, "authorization") != NULL;
+    const char *action = NULL;
+    if (request->status == 401 && has_token)
+        action = "token.refused";
+    else if (request->status == 403)
+        action = "access.denied";
+    else if (request->status == 404 && has_token && request->route)
+        action = "access.not_found";
+    if (action && service->context->notes)
+        api_audit_note(service->context->notes, request, action, request->status);
+}
+
 void api_service_observe(struct api_service *service, const struct api_request *request)
 {
     uint64_t took_ns = osy_clock_monotonic_ns() - request->started_ns;
 
     osy_metric_dec(service->in_flight);
     osy_metric_observe(find_duration(service, request), (double)took_ns / 1e9);
+    note_denial(service, request);
     osy_log_set_trace(request->trace.trace_id); /* a later reply comes from some other callback */
     OSY_DEBUG("http_request", OSY_STR("request_id", request->id),
               OSY_STR("method", request->method), OSY_STR("route", api_request_route(request)),

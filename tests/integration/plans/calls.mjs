@@ -32,7 +32,15 @@ const PARTS = {
 };
 
 export const calls = {
+  'api/audit/find_hashes.sql': [[`'{1,2,3}'`, `'{10,20,30}'`, `'{00,00,00}'`]],
+  'api/audit/list_by_restaurant.sql': [
+    [RESTAURANT, 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', '51'],
+    [RESTAURANT, 'NULL', USER, `'webhook.set'`, `now() - interval '1 day'`, 'now()', '1735689600000000', USER, '51'],
+  ],
+  'api/audit/list_by_subject.sql': [[RESTAURANT, ORDER, 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', '51']],
+  'api/audit/read_rows.sql': [['NULL', 'NULL']],
   'api/audit/record_change.sql': [[`'webhook.set'`, RESTAURANT, RESTAURANT, 'NULL', `'\\x00'`]],
+  'api/audit/record_notes.sql': [[`'[{"at_ms": 1, "actor_role": "guest", "address": "192.0.2.1", "action": "access.denied", "subject_id": "00000000-0000-0000-0000-000000000000", "trace_id": "", "new_value": "\\\\x00"}]'`]],
   'api/auth/count_attempt.sql': [[`sha256('1')`, `sha256('2')`, DIGEST]],
   'api/auth/disable_totp.sql': [[PERSON]],
   'api/auth/enable_totp.sql': [[PERSON, `ARRAY[sha256('a'), sha256('b')]`]],
