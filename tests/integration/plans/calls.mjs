@@ -86,7 +86,7 @@ export const calls = {
   'api/menus/count_sold.sql': [[RESTAURANT, '50', '60']],
   'api/menus/find_days.sql': [[RESTAURANT, '7']],
   'api/menus/find_low_stock.sql': [[SOME]],
-  'api/menus/find_popular.sql': [[RESTAURANT, `ARRAY[${PART}]`, 'ARRAY[5]']],
+  'api/menus/find_popular.sql': [[RESTAURANT, `'{${item}}'`, `'{5}'`]],
   'api/menus/tell_low_stock.sql': [[SOME]],
   'api/menus/count_menu.sql': [[RESTAURANT]],
   ...Object.fromEntries(
@@ -99,7 +99,7 @@ export const calls = {
   'api/menus/find_menu.sql': [[RESTAURANT]],
   'api/menus/find_own_menu.sql': [[RESTAURANT]],
   'api/menus/find_stock.sql': [[RESTAURANT]],
-  'api/menus/set_sold_out.sql': [[RESTAURANT, `ARRAY[${PART}]`, `ARRAY[${PART}]`, 'true', 'NULL']],
+  'api/menus/set_sold_out.sql': [[RESTAURANT, `'{${item}}'`, `'{${item}}'`, 'true', 'NULL']],
   'api/menus/set_stock.sql': [[RESTAURANT, PART, '5']],
   'api/menus/settle_terms.sql': [[RESTAURANT]],
   'api/orders/find_order.sql': [[ORDER]],
