@@ -102,6 +102,7 @@ export const calls = {
   'api/menus/set_sold_out.sql': [[RESTAURANT, `'{${item}}'`, `'{${item}}'`, 'true', 'NULL']],
   'api/menus/set_stock.sql': [[RESTAURANT, PART, '5']],
   'api/menus/settle_terms.sql': [[RESTAURANT]],
+  'api/orders/lock_streams.sql': [[SOME]],
   'api/orders/find_order.sql': [[ORDER]],
   'api/orders/find_timeline.sql': [[ORDER]],
   'api/orders/list_open_orders.sql': [
