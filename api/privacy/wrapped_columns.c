@@ -40,12 +40,18 @@ static const struct wrapped_column {
 } columns[] = {
     COLUMN("subject_keys", "id", "wrapped"), COLUMN("orders", "id", "data_key"),
     COLUMN("statutory_records", "order_id", "data_key"),
-    COLUMN("webhooks", "restaurant_id", "secret"), COLUMN("users", "id", "email"),
-    COLUMN("users", "id", "name"), COLUMN("users", "id", "totp_secret"),
-    COLUMN("sessions", "id", "device"), COLUMN("sessions", "id", "address"),
+    COLUMN("webhooks", "restaurant_id", "secret"),
+    COLUMN("restaurant_profiles", "restaurant_id", "phone"),
+    COLUMN("restaurant_profiles", "restaurant_id", "address"),
+    COLUMN("restaurant_profiles", "restaurant_id", "registration_number"),
+    COLUMN("restaurant_profiles", "restaurant_id", "representative"),
+    COLUMN("users", "id", "email"), COLUMN("users", "id", "name"),
+    COLUMN("users", "id", "totp_secret"), COLUMN("sessions", "id", "device"),
+    COLUMN("sessions", "id", "address"),
     /* of orders from before they had data keys */
     COLUMN("orders", "id", "customer_name"), COLUMN("orders", "id", "customer_phone"),
     COLUMN("orders", "id", "customer_address"), COLUMN("orders", "id", "note"),
+    COLUMN("orders", "id", "line_notes"),
     FIXED("audit_logs", "old_value"), /* until their partition is dropped */
     FIXED("audit_logs", "new_value"), FIXED("request_replies", "body"), /* for a day */
 };
