@@ -7,8 +7,10 @@ SELECT id, utc_text(at), (extract(epoch FROM at) * 1000000)::bigint AS at_us, ac
   FROM audit_logs
  WHERE restaurant_id = $1::uuid AND action NOT LIKE 'order.%' AND $2::uuid IS NULL
    AND ($3::uuid IS NULL OR actor_id = $3::uuid) AND ($4::text IS NULL OR action = $4)
-   AND at >= coalesce($5::timestamptz, '-infinity') AND at < coalesce($6::timestamptz, 'infinity')
-   AND (at, id) < (coalesce('epoch'::timestamptz + $7::bigint * interval '1 microsecond', 'infinity'),
-                   coalesce($8::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+   AND at >= CASE WHEN $5::timestamptz IS NULL THEN '-infinity' ELSE $5::timestamptz END
+   AND at < CASE WHEN $6::timestamptz IS NULL THEN 'infinity' ELSE $6::timestamptz END
+   AND (at, id) < (CASE WHEN $7::bigint IS NULL THEN 'infinity'
+                        ELSE 'epoch'::timestamptz + $7::bigint * interval '1 microsecond' END,
+                   CASE WHEN $8::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff' ELSE $8::uuid END)
  ORDER BY at DESC, id DESC
  LIMIT $9::integer;

@@ -34,18 +34,25 @@ void api_db_scope_fill(struct api_db_scope *scope, const struct api_request *req
         scope->session_id = &principal->claims.session_id;
 }
 
+void api_db_scope_fill_all(struct api_db_scope *scope, const struct api_request *request)
+{
+    const struct api_principal *principal = api_request_principal(request);
+    api_db_scope_fill(scope, request, NULL);
+    if (principal->kind != API_PRINCIPAL_USER)
+        return;
+    scope->restaurants = principal->claims.restaurants;
+    scope->restaurant_count = principal->claims.restaurant_count;
+}
+
 void api_db_scope_fill_order(struct api_db_scope *scope, const struct api_request *request,
                              const struct osy_uuid *order_id)
 {
     const struct api_principal *principal = api_request_principal(request);
-    api_db_scope_fill(scope, request, NULL);
-    if (principal->kind == API_PRINCIPAL_GUEST) {
+    api_db_scope_fill_all(scope, request);
+    if (principal->kind == API_PRINCIPAL_GUEST)
         scope->order_id = &principal->tracking.order_id;
-    } else if (principal->kind == API_PRINCIPAL_USER) {
-        scope->restaurants = principal->claims.restaurants;
-        scope->restaurant_count = principal->claims.restaurant_count;
-        scope->order_id = principal->claims.role == OSY_ROLE_ADMIN ? order_id : NULL;
-    }
+    else if (principal->kind == API_PRINCIPAL_USER && principal->claims.role == OSY_ROLE_ADMIN)
+        scope->order_id = order_id;
 }
 
 struct statement {

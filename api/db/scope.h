@@ -29,6 +29,8 @@ struct api_db_scope {
 /* Who sent the request, on behalf of that restaurant (NULL: none). Everything in the scope is borrowed from the two. */
 void api_db_scope_fill(struct api_db_scope *scope, const struct api_request *request,
                        const struct osy_uuid *restaurant_id);
+/* The same, on behalf of all restaurants that are the user's by their token. */
+void api_db_scope_fill_all(struct api_db_scope *scope, const struct api_request *request);
 /*
  * The same for a request that reads an order, of which only the id is known: a user sees the orders of all their
  * restaurants and their own, a guest the one of the token, and an admin this one.

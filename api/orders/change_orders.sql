@@ -60,8 +60,8 @@ WITH moment AS MATERIALIZED (
       LEFT JOIN idempotency record
              ON record.restaurant_id = c.restaurant_id AND record.key_hash = c.key_hash
       LEFT JOIN order_events done
-             ON done.order_id = coalesce(own.order_id, record.order_id)
-            AND done.order_version = coalesce(own.order_version, record.order_version)
+             ON done.order_id = CASE WHEN own.order_id IS NULL THEN record.order_id ELSE own.order_id END
+            AND done.order_version = CASE WHEN own.order_id IS NULL THEN record.order_version ELSE own.order_version END
 ), made AS MATERIALIZED (
     -- Code and items of an order never change, so they are taken from its latest event.
     SELECT d.*, moment.at, d.old_version + 1 AS new_version,

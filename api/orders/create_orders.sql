@@ -67,8 +67,8 @@ WITH moment AS MATERIALIZED (
       LEFT JOIN idempotency record
              ON record.restaurant_id = c.restaurant_id AND record.key_hash = c.key_hash
       LEFT JOIN order_events done
-             ON done.order_id = coalesce(own.order_id, record.order_id)
-            AND done.order_version = coalesce(own.order_version, record.order_version)
+             ON done.order_id = CASE WHEN own.order_id IS NULL THEN record.order_id ELSE own.order_id END
+            AND done.order_version = CASE WHEN own.order_id IS NULL THEN record.order_version ELSE own.order_version END
      CROSS JOIN LATERAL (
            SELECT (array_agg(item_id) FILTER (WHERE name IS NULL))[1] AS unknown_item, -- a known one has a name
                   (array_agg(item_id) FILTER (WHERE NOT available))[1] AS unavailable_item,
@@ -151,8 +151,8 @@ WITH moment AS MATERIALIZED (
            customer_address, note, line_notes, data_key, phone_index, at, at, at + make_interval(secs => auto_accept_after_s)
       FROM made
 ), new_items AS (
-    INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
-    SELECT made.order_id, line.n, line.item_id, line.name, line.quantity, line.unit_amount, true
+    INSERT INTO order_items (restaurant_id, order_id, line, item_id, name, quantity, unit_amount, counted)
+    SELECT made.restaurant_id, made.order_id, line.n, line.item_id, line.name, line.quantity, line.unit_amount, true
       FROM made
      CROSS JOIN LATERAL unnest(made.item_ids, made.names, made.quantities, made.unit_amounts, made.stocks)
            WITH ORDINALITY AS line (item_id, name, quantity, unit_amount, stock, n)

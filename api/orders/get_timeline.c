@@ -20,13 +20,13 @@ enum { TIMELINE_RESTAURANT = 0, TIMELINE_REPLY };
 /* Columns of find_people.sql. */
 enum { PERSON_ID = 0, PERSON_NAME };
 
-static bool is_visible(const struct api_request *request, const PGresult *row)
+static bool is_visible(const struct api_request *request, const PGresult *row,
+                       struct osy_uuid *restaurant_id)
 {
-    struct osy_uuid restaurant_id;
     return PQntuples(row) == 1 &&
            osy_uuid_parse(PQgetvalue(row, 0, TIMELINE_RESTAURANT),
-                          (size_t)PQgetlength(row, 0, TIMELINE_RESTAURANT), &restaurant_id) &&
-           api_principal_covers_restaurant(api_request_principal(request), &restaurant_id);
+                          (size_t)PQgetlength(row, 0, TIMELINE_RESTAURANT), restaurant_id) &&
+           api_principal_covers_restaurant(api_request_principal(request), restaurant_id);
 }
 
 /* Appends `{"user_id":...,"name":...}`. */
@@ -84,7 +84,7 @@ static void reply_timeline(struct api_worker *worker, struct api_request *reques
 void api_handle_get_timeline(struct api_worker *worker, struct api_request *request)
 {
     struct osy_error err = {0};
-    struct osy_uuid order_id;
+    struct osy_uuid order_id, restaurant_id;
     struct api_db_scope scope;
     char id[OSY_UUID_TEXT_BYTES];
     if (!api_request_param_uuid(request, "id", &order_id, &err)) {
@@ -95,7 +95,8 @@ void api_handle_get_timeline(struct api_worker *worker, struct api_request *requ
     api_db_scope_fill_order(&scope, request, &order_id);
     PGresult *people = NULL, *timeline = api_db_query(worker->pg, &scope, sql_find_timeline, 1,
                                                       (const char *const[]){id}, &err);
-    bool is_there = timeline && is_visible(request, timeline);
+    bool is_there = timeline && is_visible(request, timeline, &restaurant_id);
+    scope.restaurant_id = is_there ? &restaurant_id : NULL; /* whose people are named */
     if (is_there)
         people = api_db_query(
             worker->pg, &scope, sql_find_people, 2,

@@ -10,7 +10,7 @@ SELECT s.seq, s.last_event_id, page.id, page.data
         WHERE o.restaurant_id = s.restaurant_id
           AND o.status IN ('PENDING', 'ACCEPTED', 'PREPARING', 'READY')
           AND o.status = ANY ($2::text[])
-          AND o.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- an index condition
+          AND o.id < CASE WHEN $3::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff' ELSE $3::uuid END -- an index condition
         ORDER BY o.id DESC
         LIMIT $4::integer
        ) page ON true

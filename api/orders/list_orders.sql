@@ -11,8 +11,8 @@ SELECT s.seq, s.last_event_id, page.id, page.data
          FROM orders o
          JOIN order_events e ON e.order_id = o.id AND e.order_version = o.version
         WHERE o.restaurant_id = s.restaurant_id
-          AND o.id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- these two are index conditions
-          AND o.id >= coalesce($5::uuid, '00000000-0000-0000-0000-000000000000')
+          AND o.id < CASE WHEN $3::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff' ELSE $3::uuid END -- these two are index conditions
+          AND o.id >= CASE WHEN $5::uuid IS NULL THEN '00000000-0000-0000-0000-000000000000' ELSE $5::uuid END
           AND ($2::text[] IS NULL OR o.status = ANY ($2::text[]))
           AND ($6::timestamptz IS NULL OR o.created_at >= $6::timestamptz)
           AND ($7::timestamptz IS NULL OR o.created_at < $7::timestamptz)

@@ -4,6 +4,6 @@ SELECT o.id, e.data
   FROM orders o
   JOIN order_events e ON e.order_id = o.id AND e.order_version = o.version
  WHERE o.customer_id = $1::uuid
-   AND o.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff') -- an index condition
+   AND o.id < CASE WHEN $2::uuid IS NULL THEN 'ffffffff-ffff-ffff-ffff-ffffffffffff' ELSE $2::uuid END -- an index condition
  ORDER BY o.id DESC
  LIMIT $3::integer;

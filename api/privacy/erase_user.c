@@ -21,7 +21,7 @@ static bool erase(struct api_worker *worker, const struct api_request *request,
                                     .scope = &scope,
                                     .statutory_days = context->config->statutory_days};
     bool ok = false;
-    api_db_scope_fill(&scope, request, NULL);
+    api_db_scope_fill_all(&scope, request); /* an owner may be the last one of a restaurant */
     for (int tries = 0; !ok && tries < TRIES; tries++) {
         ok = api_erase_user(worker->pg, &how, user_id, erased, err);
         if (err->code != OSY_ERR_CONFLICT || erased->has_open_order || erased->is_last_owner)

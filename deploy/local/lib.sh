@@ -20,13 +20,27 @@ load_config() {
     [ -r "$state/config" ] || return 1
     # shellcheck source=/dev/null
     source "$state/config"
-    database_url=postgresql://ordersync:$database_password@127.0.0.1:$postgres_port/ordersync
+    database_url=$(database_url_of owner)
     # A stack of an older version has one Redis, and tells its port only.
     : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}" "${edge_workers:=2}" \
         "${redis_cluster:=no}"
     redis_url=$(redis_url_of 1)
     edge_url=http://127.0.0.1:$edge_port
     ws_url=ws://127.0.0.1:$edge_port
+}
+
+# As whom each kind of program comes to PostgreSQL; `owner` migrates. The names are those of 0020_row_security.sql.
+database_kinds=(owner api worker hub admin)
+database_role_of() { [ "$1" = owner ] && echo ordersync || echo "ordersync_$1"; }
+
+# A password for each, made of the one in the configuration.
+database_password_of() {
+    [ "$1" = owner ] && echo "$database_password" && return
+    printf '%s %s' "$1" "$database_password" | sha256sum | cut -c1-48
+}
+
+database_url_of() { # database_url_of KIND [PORT]
+    echo "postgresql://$(database_role_of "$1"):$(database_password_of "$1")@127.0.0.1:${2:-$postgres_port}/ordersync"
 }
 
 redis_port_of() { nth "$1" "$redis_ports"; }
@@ -249,17 +263,26 @@ processes_in_folder() { # prints the pids whose working folder is $1, or fails
     return $found
 }
 
+# The roles are none of the owner's business: with the right to make some (CREATEROLE) it could become each of them.
 create_database() {
-    local admin=postgresql://postgres@127.0.0.1:$postgres_port/postgres
-    local -x PGPASSWORD=$postgres_password OSY_DATABASE_PASSWORD=$database_password
-    if [ "$(psql -XAtq "$admin" -c "SELECT 1 FROM pg_database WHERE datname = 'ordersync'")" != 1 ]; then
+    local admin=postgresql://postgres@127.0.0.1:$postgres_port/postgres kind
+    local -x PGPASSWORD=$postgres_password OSY_ROLE OSY_PASSWORD
+    for kind in "${database_kinds[@]}"; do
+        OSY_ROLE=$(database_role_of "$kind") OSY_PASSWORD=$(database_password_of "$kind")
         # From the environment: an argument could be seen in the list of processes.
         psql -Xq "$admin" -v ON_ERROR_STOP=1 <<'SQL'
-\getenv password OSY_DATABASE_PASSWORD
-CREATE ROLE ordersync LOGIN PASSWORD :'password';
-CREATE DATABASE ordersync OWNER ordersync;
+\getenv role OSY_ROLE
+\getenv password OSY_PASSWORD
+SELECT format('CREATE ROLE %I', :'role') WHERE to_regrole(:'role') IS NULL \gexec
+ALTER ROLE :"role" LOGIN PASSWORD :'password';
 SQL
-    fi
+    done
+    psql -Xq "$admin" -v ON_ERROR_STOP=1 <<'SQL'
+SELECT 'CREATE DATABASE ordersync OWNER ordersync'
+ WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'ordersync') \gexec
+REVOKE ALL ON DATABASE ordersync FROM PUBLIC;
+GRANT CONNECT ON DATABASE ordersync TO ordersync_api, ordersync_worker, ordersync_hub, ordersync_admin;
+SQL
 }
 
 # ---- the other components ---------------------------------------------------------------------------
@@ -301,20 +324,20 @@ create_redis_cluster() {
         --cluster-yes >>"$state/log/setup.log" 2>&1
 }
 
-# Exports the settings that all programs know. In a subshell: what the caller's shell has set for
-# ORDERSYNC_* (a tester's limits, say) reaches the programs too, unless it is set here.
-export_environment() {
+# Exports the settings that all programs know; KIND is as whom this one comes to PostgreSQL. In a subshell: what the
+# caller's shell has set for ORDERSYNC_* (a tester's limits, say) reaches the programs too, unless it is set here.
+export_environment() { # export_environment KIND
     # ctl may name other ports: those of proxies, where a test cuts the wire.
     set_redis_settings "${via_redis_port:-}"
-    export ORDERSYNC_DATABASE_URL=${database_url/1:$postgres_port/1:${via_postgres_port:-$postgres_port}} \
-        ORDERSYNC_REDIS_URL ORDERSYNC_REDIS_URLS \
+    ORDERSYNC_DATABASE_URL=$(database_url_of "$1" "${via_postgres_port:-}")
+    export ORDERSYNC_DATABASE_URL ORDERSYNC_REDIS_URL ORDERSYNC_REDIS_URLS \
         ORDERSYNC_KEYS_DIR=$state/keys ORDERSYNC_PUBLIC_URL=$edge_url \
         ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 }
 
 start_api() {
     (
-        export_environment
+        export_environment api
         # A benchmark's choice; a hub would not know the setting.
         [ -z "${api_password_hash:-}" ] || export ORDERSYNC_PASSWORD_HASH=$api_password_hash
         ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$api_ports")
@@ -328,7 +351,7 @@ start_hub() {
     # Beside its sockets a hub wants 1152 descriptors (hub/descriptors.c): handshakes, PostgreSQL, Redis.
     local sockets=$(($(ulimit -n) - 1152))
     (
-        export_environment
+        export_environment hub
         ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$hub_ports")
         ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$(nth "$1" "$hub_admin_ports")
         export ORDERSYNC_LISTEN ORDERSYNC_ADMIN_LISTEN ORDERSYNC_HUB_ID=hub-$1
@@ -340,7 +363,7 @@ start_hub() {
 
 start_worker() {
     (
-        export_environment
+        export_environment worker
         export ORDERSYNC_ADMIN_LISTEN=127.0.0.1:$worker_port ORDERSYNC_AUDIT_HEADS_DIR=$state/audit-heads
         launch worker-1 "$bin_dir/ordersync-api" work
     )
@@ -450,7 +473,9 @@ write_env() {
         REDIS_PIDS "$(pids_of_kind redis)" NGINX_PIDS "$(pids_of_kind nginx)"
         DEMO_RESTAURANT_ID "$demo_restaurant" DEMO_OWNER_EMAIL "$demo_owner"
         DEMO_OWNER_PASSWORD "$demo_owner_password" BIN_DIR "$bin_dir" STATE_DIR "$state"
-        ORDERSYNC_DATABASE_URL "$database_url"
+        API_DATABASE_URL "$(database_url_of api)" WORKER_DATABASE_URL "$(database_url_of worker)"
+        HUB_DATABASE_URL "$(database_url_of hub)" ADMIN_DATABASE_URL "$(database_url_of admin)"
+        ORDERSYNC_DATABASE_URL "$(database_url_of admin)"
         ORDERSYNC_REDIS_URL "$ORDERSYNC_REDIS_URL" ORDERSYNC_REDIS_URLS "$ORDERSYNC_REDIS_URLS"
         ORDERSYNC_KEYS_DIR "$state/keys" ORDERSYNC_PUBLIC_URL "$edge_url"
     )
@@ -463,7 +488,7 @@ write_env() {
 # admin COMMAND...: ordersync-api's short commands, against this stack.
 admin() {
     (
-        export_environment
+        export_environment "$([ "$1" = migrate ] && echo owner || echo admin)"
         "$bin_dir/ordersync-api" "$@"
     )
 }

@@ -38,7 +38,7 @@ clean_up() {
 }
 
 # A PostgreSQL server as the local stack's, durable, and nothing beside it. Its database is migrated and has
-# restaurants. Exports ORDERSYNC_DATABASE_URL and POSTGRES_PIDS.
+# restaurants. Exports ORDERSYNC_DATABASE_URL, as which `serve` would come, DATABASE_URL, as its owner, and POSTGRES_PIDS.
 start_own_postgres() { # start_own_postgres RESTAURANTS PORT
     export PGCONNECT_TIMEOUT=2
     postgres_port=$2 postgres_password=bench database_password=bench redis_port=0 redis_password=none
@@ -46,11 +46,12 @@ start_own_postgres() { # start_own_postgres RESTAURANTS PORT
     start_component postgres
     wait_ready postgres 60 || exit 1
     create_database
-    export ORDERSYNC_DATABASE_URL=postgresql://ordersync:$database_password@127.0.0.1:$postgres_port/ordersync
+    ORDERSYNC_DATABASE_URL=$(database_url_of api) DATABASE_URL=$(database_url_of owner)
+    export ORDERSYNC_DATABASE_URL DATABASE_URL
     POSTGRES_PIDS=$(pid_of postgres)
     export POSTGRES_PIDS
-    "$root/build/release/bin/ordersync-api" migrate >/dev/null
-    "$root/build/release/bin/ordersync-api" seed --restaurants "$1" >/dev/null
+    ORDERSYNC_DATABASE_URL=$DATABASE_URL "$root/build/release/bin/ordersync-api" migrate >/dev/null
+    ORDERSYNC_DATABASE_URL=$(database_url_of admin) "$root/build/release/bin/ordersync-api" seed --restaurants "$1" >/dev/null
 }
 
 # CPU time that the processes and their children have used, in microseconds. A child that is gone counts with

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { assertNotOver, atEnd } from '../endings.mjs';
+import { as } from '../roles.mjs';
 import { env, sql } from './stack.mjs';
 
 export const PROGRAM = path.join(env.BIN_DIR, 'ordersync-api');
@@ -16,10 +17,13 @@ const WAIT_MS = 60_000; // a test that waits longer for something has failed
 /** All tests have one address: who tests the limits sets others. */
 const EXEMPT = { ORDERSYNC_RATE_EXEMPT: '127.0.0.1' };
 
+const ROLES = { serve: 'api', work: 'worker' };
+
 /** A process on a port that the system chooses, and the lines of its log as they come. */
 export async function start(command, more = {}) {
+  const settings = { ...env, ORDERSYNC_LISTEN: '127.0.0.1:0', ORDERSYNC_ADMIN_LISTEN: '127.0.0.1:0', ORDERSYNC_LOG_LEVEL: 'info', ...EXEMPT, ...more };
   const child = spawn(PROGRAM, [command], {
-    env: { ...env, ORDERSYNC_LISTEN: '127.0.0.1:0', ORDERSYNC_ADMIN_LISTEN: '127.0.0.1:0', ORDERSYNC_LOG_LEVEL: 'info', ...EXEMPT, ...more },
+    env: { ...settings, ORDERSYNC_DATABASE_URL: as(ROLES[command], settings.ORDERSYNC_DATABASE_URL, env) },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
   const forget = atEnd(() => child.kill('SIGKILL'));
@@ -41,7 +45,7 @@ export async function start(command, more = {}) {
   return { child, ended, logged, stop, port: port ?? adminPort };
 }
 
-/** The URL of a schema of its own, with all tables. */
+/** The URL of a schema of its own, with all tables, as their owner. */
 export async function makeSchema() {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const database = `${env.DATABASE_URL}?options=${encodeURIComponent(`-c search_path=${name} -c client_min_messages=warning`)}`;

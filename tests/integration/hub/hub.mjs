@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import WebSocket from 'ws';
 import { assertNotOver, atEnd } from '../endings.mjs';
+import { as } from '../roles.mjs';
 
 const run = promisify(execFile);
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -108,6 +109,7 @@ export class Hub {
         ORDERSYNC_DRAIN_WAIT_MS: '0',
         ORDERSYNC_DRAIN_MS: '0',
         ...settings,
+        ORDERSYNC_DATABASE_URL: as('hub', settings.ORDERSYNC_DATABASE_URL ?? ours.ORDERSYNC_DATABASE_URL, stack),
       },
       stdio: ['ignore', 'inherit', 'pipe'],
     });

@@ -4,7 +4,8 @@
  * with one, it is also seen how many rows they read.
  */
 const restaurantId = (index) => `01890000-0000-7000-8000-${(0x10000 + index).toString(16).padStart(12, '0')}`;
-const RESTAURANT = `'${restaurantId(7)}'`;
+export const SCOPE = restaurantId(7); // in whose name the API asks
+const RESTAURANT = `'${SCOPE}'`;
 const ORDER = `'0196d5c6-1c00-7abc-8def-0123456789ab'`; // in the middle of the history
 const PERSON = `md5('user 7')::uuid`;
 const SESSION = `md5('session of ' || md5('user 7')::uuid)::uuid`;

@@ -1,8 +1,8 @@
 -- After tests/bench/fill_orders.sql: what else a database holds that has been in use for a while.
 UPDATE orders SET status = 'PENDING' WHERE status = 'ACCEPTED';
 UPDATE orders SET customer_id = md5((total_amount + hashtext(id::text) % 5000)::text)::uuid; -- some dozens of each
-INSERT INTO order_items (order_id, line, item_id, name, quantity, unit_amount, counted)
-SELECT id, line, md5(line::text)::uuid, 'Dish', 1, 9000, false FROM orders CROSS JOIN generate_series(1, 2) AS line;
+INSERT INTO order_items (restaurant_id, order_id, line, item_id, name, quantity, unit_amount, counted)
+SELECT restaurant_id, id, line, md5(line::text)::uuid, 'Dish', 1, 9000, false FROM orders CROSS JOIN generate_series(1, 2) AS line;
 INSERT INTO idempotency (restaurant_id, key_hash, body_hash, order_id, order_version, created_at)
 SELECT restaurant_id, sha256(id::text::bytea), sha256('body'), id, 1, now() - random() * interval '25 hours' FROM orders;
 INSERT INTO request_replies (key_hash, body_hash, status, body, created_at)

@@ -62,7 +62,8 @@ static void run_until_left(struct fixture *fixture, const char *count_sql, long 
     struct osy_error err = {0};
     struct osy_metrics *metrics = osy_metrics_create();
     char no_folder[] = "";
-    struct api_config config = {.database_url = (char *)(uintptr_t)database_url(),
+    struct api_config config = {.database_url =
+                                    (char *)(uintptr_t)database_url_as("ordersync_worker"),
                                 .redis = fixture->server.url,
                                 .reconcile_interval_ms = 10,
                                 .stream_events_max = 1000,

@@ -75,8 +75,8 @@ static struct worker make_worker(const struct fixture *f, uint32_t grace_ms, uin
     struct osy_error err = {0};
     struct worker worker = {
         .metrics = osy_metrics_create(),
-        .pg = osy_pg_create(
-            &(struct osy_pg_options){.url = database_url(), .application_name = "test"}),
+        .pg = osy_pg_create(&(struct osy_pg_options){.url = database_url_as("ordersync_worker"),
+                                                     .application_name = "test"}),
         .redis = osy_redis_blocking_shards_create(f->server.url, REDIS_TIMEOUT_MS, &err),
     };
     struct api_reconciler_metrics counts;

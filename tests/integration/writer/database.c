@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/db/migrate.h"
 #include "shared/error.h"
@@ -22,6 +23,14 @@ const char *database_url(void)
         fprintf(stderr, "DATABASE_URL is not set: run this through with_postgres\n");
         exit(2);
     }
+    return url;
+}
+
+const char *database_url_as(const char *role)
+{
+    static char url[1024];
+    snprintf(url, sizeof url, "%s%soptions=-c%%20role%%3D%s", database_url(),
+             strchr(database_url(), '?') ? "&" : "?", role);
     return url;
 }
 

@@ -9,7 +9,9 @@
 struct osy_pg;
 struct osy_uuid;
 
-const char *database_url(void);     /* ends the program when there is none */
+const char *database_url(void); /* ends the program when there is none */
+/* The same as one of the roles of 0020_row_security.sql; until the next call. */
+const char *database_url_as(const char *role);
 int database_migrate(void **state); /* a group's set-up */
 PGresult *database_query(struct osy_pg *pg, const char *sql, int count, const char *const *values);
 /* A restaurant with one menu of count items at 1000 each, of uncounted stock. Fills in the ids. */

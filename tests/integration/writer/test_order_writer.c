@@ -128,7 +128,7 @@ static int set_up(void **state)
     f->pg =
         osy_pg_create(&(struct osy_pg_options){.url = database_url(), .application_name = "test"});
     database_add_restaurant(f->pg, &f->restaurant_id, f->items, ITEMS);
-    f->writer = make_writer(f, database_url(), f->metrics, 2, 512, 60000);
+    f->writer = make_writer(f, database_url_as("ordersync_api"), f->metrics, 2, 512, 60000);
     *state = f;
     return 0;
 }
@@ -299,7 +299,8 @@ static void two_processes_sell_exactly_the_stock(void **state)
 {
     struct fixture *f = *state;
     struct osy_metrics *metrics = osy_metrics_create();
-    struct api_order_writer *other = make_writer(f, database_url(), metrics, 1, 16, 60000);
+    struct api_order_writer *other =
+        make_writer(f, database_url_as("ordersync_api"), metrics, 1, 16, 60000);
     struct answer *answers[400];
     set_stock(f, 0, "150");
     for (int i = 0; i < 400; i++)
@@ -531,7 +532,8 @@ static void commands_are_written_once_however_often_the_connection_dies(void **s
     enum { COUNT = 3000, ANSWERS_PER_KILL = 60 };
     static struct answer *answers[COUNT];
     struct osy_metrics *metrics = osy_metrics_create();
-    struct api_order_writer *victim = make_writer(f, database_url(), metrics, 1, 16, 60000);
+    struct api_order_writer *victim =
+        make_writer(f, database_url_as("ordersync_api"), metrics, 1, 16, 60000);
     set_stock(f, 0, "1000000");
     for (int i = 0; i < COUNT; i++)
         answers[i] = submit_to(victim, f, new_order(f, 0, 1));
@@ -553,7 +555,8 @@ static void a_late_command_is_answered_as_uncertain(void **state)
 {
     struct fixture *f = *state;
     struct osy_metrics *metrics = osy_metrics_create();
-    struct api_order_writer *hasty = make_writer(f, database_url(), metrics, 1, 512, 100);
+    struct api_order_writer *hasty =
+        make_writer(f, database_url_as("ordersync_api"), metrics, 1, 512, 100);
     struct osy_pg *holder = hold_stream(f);
     struct answer *answer = submit_to(hasty, f, new_order(f, 0, 1));
     wait_for_answers(f);
