@@ -171,20 +171,22 @@ CREATE POLICY by_restaurant ON audit_logs FOR SELECT TO ordersync_api
     USING (restaurant_id IN (SELECT unnest(scope_restaurants())));
 CREATE POLICY recorded ON audit_logs FOR INSERT TO ordersync_api WITH CHECK (true);
 
--- Nobody reads a partition by itself. The worker has new ones made ahead in the owner's name, because that is whose
+-- Nobody reads a partition by itself but its owner, for a backup. The worker has new ones made ahead in the owner's name, because that is whose
 -- they are, and can do nothing else so.
 CREATE OR REPLACE FUNCTION protect_audit_partition(partition regclass) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE TRIGGER audit_logs_not_truncated BEFORE TRUNCATE ON %s '
                    'FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()', partition);
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partition);
+    EXECUTE format('CREATE POLICY whole ON %s TO %I USING (true)', partition, current_user);
 END $$;
 DO $$
 DECLARE
     partition regclass;
 BEGIN
     FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_logs'::regclass LOOP
-        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partition);
+        EXECUTE format('DROP TRIGGER audit_logs_not_truncated ON %s', partition);
+        PERFORM protect_audit_partition(partition);
     END LOOP;
     EXECUTE format('ALTER FUNCTION make_audit_partitions SECURITY DEFINER SET search_path = %I, pg_temp',
                    current_schema());

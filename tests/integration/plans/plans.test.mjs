@@ -150,6 +150,9 @@ const wasted = (node) => ((node['Rows Removed by Filter'] ?? 0) + (node['Rows Re
 /** An administrator is let through row security like a worker, and by whatever is granted to any. */
 const ROLES = ['ordersync_api', 'ordersync_worker', 'ordersync_hub', 'ordersync_admin'];
 
+/** What only commands run, though others would be let. */
+const COMMANDS = ['api/auth/list_users.sql'];
+
 const SCANS = ['Seq Scan', 'Index Scan', 'Index Only Scan', 'Bitmap Heap Scan']; // by TID: rows that another scan has found
 
 function complaint({ node, above }) {
@@ -164,8 +167,19 @@ function complaint({ node, above }) {
 async function findRoles(statement) {
   const [way] = ways(statement).map((one) => ({ ...one, runs: false }));
   const isFree = (role) => explain(statement.text, way, role).then(() => true, (error) => !/permission denied/.test(error.stderr) && Promise.reject(error));
+  if (COMMANDS.includes(statement.file)) return ['ordersync_admin'];
   const free = await Promise.all(ROLES.map(isFree));
   return ROLES.filter((_, index) => free[index]);
+}
+
+/** The plan of a statement that was run, or, where this role is refused what these values ask for, that was only planned. */
+async function explainAs(role, statement, way, change) {
+  try {
+    return await explain(statement.text, way, role, change);
+  } catch (error) {
+    if (!way.runs || !/row-level security|permission denied/.test(error.stderr)) throw error;
+    return explain(statement.text, { ...way, runs: false }, role, change);
+  }
 }
 
 /** What is wrong with how this statement reads large tables: [table, text]... */
@@ -174,7 +188,7 @@ async function judge(statement, change) {
   const roles = await findRoles(statement);
   assert.ok(roles.length > 0, 'no role may run it');
   for (const [role, way] of roles.flatMap((one) => ways(statement).map((way) => [one, way]))) {
-    const scans = [...nodes(await explain(statement.text, way, role, change))].filter(({ node }) => SCANS.includes(node['Node Type']) && large.has(node['Relation Name']));
+    const scans = [...nodes(await explainAs(role, statement, way, change))].filter(({ node }) => SCANS.includes(node['Node Type']) && large.has(node['Relation Name']));
     for (const scan of scans) {
       const text = complaint(scan);
       if (text) found.push([scan.node['Relation Name'], `${text}; ${way.name}, by ${role}`]);

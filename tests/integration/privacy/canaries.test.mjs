@@ -119,7 +119,7 @@ test('no log, no key of Redis, no event and no column has anything of a person',
   const webhook = await ok(request('PUT', '/api/v1/restaurants/me/webhook', { token: owner, body: { url: 'https://example.org/hook' } }), 200);
   secret('secret of the webhook', webhook.secret);
 
-  const dump = await run('pg_dump', ['--no-owner', env.DATABASE_URL], ROOM);
+  const dump = await run('pg_dump', ['--no-owner', '--enable-row-security', env.DATABASE_URL], ROOM);
   assert.ok(dump.stdout.includes(restaurant.id)); // it is the right database
   assertClean('the database', dump.stdout);
 
