@@ -18,6 +18,7 @@
 #include "api/menus/sales.h"
 #include "api/presence/reachability.h"
 #include "api/process.h"
+#include "api/restaurants/timekeeper.h"
 #include "shared/key_watch.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "Usage: ordersync-api work [--check-config | --help | --version]\n\n"
     "Publishes events that an API process could not, raises the alarm about\n"
     "orders that nobody shows or accepts in time and rejects them in the end,\n"
+    "accepts orders for restaurants that want that, ends their pauses,\n"
     "decides which restaurants orders can reach, counts what is sold and warns\n"
     "of what there is little of, makes audit partitions\n"
     "ahead and deletes old idempotency records, receipts, alerts and devices.\n"
@@ -60,6 +62,7 @@ struct worker_process {
     struct osy_key_watch *key_watch;
     struct api_reachability *reachability;
     struct api_sales *sales;
+    struct api_timekeeper *timekeeper;
 };
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -116,13 +119,17 @@ static bool start(struct worker_process *process, struct osy_error *err)
     if (!process->reachability)
         return false;
     process->sales = api_sales_start(&process->config, err);
-    return process->sales != NULL;
+    if (!process->sales)
+        return false;
+    process->timekeeper = api_timekeeper_start(&process->config, err);
+    return process->timekeeper != NULL;
 }
 
 static void stop(struct worker_process *process)
 {
     api_sales_stop(process->sales);
     api_sender_stop(process->sender);
+    api_timekeeper_stop(process->timekeeper);
     api_reachability_stop(process->reachability);
     api_watchdog_stop(process->watchdog);
     api_background_stop(process->background);

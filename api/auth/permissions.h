@@ -24,8 +24,11 @@ enum api_permission {
     API_PERM_ACCOUNT,           /* one's own account: profile, sessions, password, second factor */
     API_PERM_MENU_READ, /* a menu as its owner has written it; what can be ordered is public */
     API_PERM_MENU_MANAGE,
-    API_PERM_MENU_STOCK, /* what is sold out, and how much there is */
-    API_PERM_AUDIT_READ, /* what is on record about a restaurant */
+    API_PERM_MENU_STOCK,         /* what is sold out, and how much there is */
+    API_PERM_AUDIT_READ,         /* what is on record about a restaurant */
+    API_PERM_RESTAURANT_OPERATE, /* pause it, say that it is busy */
+    API_PERM_STAFF_MANAGE,       /* who works there */
+    API_PERM_RESTAURANT_MANAGE,  /* its profile and hours; see how its business is registered */
     API_PERMISSION_COUNT,
 };
 

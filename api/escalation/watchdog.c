@@ -25,7 +25,7 @@
 
 enum {
     REDIS_TIMEOUT_MS = 2000,
-    REJECT_DEADLINE_MS = 5000,
+    CHANGE_DEADLINE_MS = 5000,
     FULL_LOOK_EVERY_MS =
         60000,       /* finds what took longer to commit than enrol_orders.sql waits for */
     CLAIM_MAX = 100, /* the streams of so many orders are locked at a time: briefly */
@@ -55,14 +55,14 @@ struct api_watchdog {
     struct osy_pg *pg; /* owned, as is all the rest */
     struct osy_redis_blocking_shards *redis;
     struct api_blocking_publisher *publisher;
-    struct api_order_session *session; /* for rejections */
+    struct api_order_session *session; /* for rejections and acceptances */
     struct api_task_thread *thread;
     char since[48]; /* how far enrolment has looked; "": look at all orders */
     int64_t full_look_due_ms;
     uint64_t looked_connection; /* of PostgreSQL, on which since was found */
     uint64_t
         away; /* a bit for each Redis that is, in this pass; the reconciler publishes the rest */
-    struct osy_metric *alerted, *rejected, *timer_late, *message_late;
+    struct osy_metric *alerted, *rejected, *accepted, *timer_late, *message_late;
 };
 
 /* ---- the clockwork ---- */
@@ -237,34 +237,44 @@ static struct api_order_command *make_rejection(const PGresult *effects, int row
     return command;
 }
 
-static void publish_rejection(struct api_watchdog *watchdog,
-                              const struct api_order_command *command)
+static void publish_change(struct api_watchdog *watchdog, const struct api_order_command *command)
 {
     const struct osy_event event = api_order_command_event(command);
     publish(watchdog, &event);
-    osy_metric_inc(watchdog->rejected);
 }
 
-/* An order that somebody else moved on in the meantime comes back as a conflict, which is what should be. */
-static bool reject_batch(struct api_watchdog *watchdog, struct api_order_command *const *commands,
-                         size_t count, struct osy_error *err)
+/* Takes the commands' steps and counts those that were taken. An order that somebody else moved on in the meantime comes
+ * back as a conflict, which is what should be. */
+static bool change_batch(struct api_watchdog *watchdog, struct api_order_command *const *commands,
+                         size_t count, struct osy_metric *taken, struct osy_error *err)
 {
-    OSY_FAILPOINT("watchdog.before_reject", "orders are rejected because nobody accepted them");
     enum api_batch_end end = api_order_session_run(
-        watchdog->session, commands, count, osy_clock_monotonic_ms() + REJECT_DEADLINE_MS, err);
+        watchdog->session, commands, count, osy_clock_monotonic_ms() + CHANGE_DEADLINE_MS, err);
     if (end == API_BATCH_REFUSED && count > 1) { /* the others must not wait for the bad one */
         bool ok = true;
         for (size_t i = 0; i < count; i++)
-            ok = reject_batch(watchdog, &commands[i], 1, err) && ok;
+            ok = change_batch(watchdog, &commands[i], 1, taken, err) && ok;
         return ok;
     }
     if (end != API_BATCH_COMMITTED)
         return false;
     for (size_t i = 0; i < count; i++) {
-        if (commands[i]->result.outcome == API_ORDER_DONE)
-            publish_rejection(watchdog, commands[i]);
+        if (commands[i]->result.outcome != API_ORDER_DONE)
+            continue;
+        publish_change(watchdog, commands[i]);
+        osy_metric_inc(taken);
     }
     return true;
+}
+
+/* As change_batch, but of no commands as well; destroys them. */
+static bool change_and_destroy(struct api_watchdog *watchdog, struct api_order_command **commands,
+                               size_t count, struct osy_metric *taken, struct osy_error *err)
+{
+    bool ok = count == 0 || change_batch(watchdog, commands, count, taken, err);
+    for (size_t i = 0; i < count; i++)
+        api_order_command_destroy(commands[i]);
+    return ok;
 }
 
 static bool follow_up(struct api_watchdog *watchdog, const PGresult *effects, struct osy_error *err)
@@ -278,10 +288,9 @@ static bool follow_up(struct api_watchdog *watchdog, const PGresult *effects, st
         else
             rejections[count++] = make_rejection(effects, row);
     }
-    bool ok = count == 0 || reject_batch(watchdog, rejections, count, err);
-    for (size_t i = 0; i < count; i++)
-        api_order_command_destroy(rejections[i]);
-    return ok;
+    if (count > 0)
+        OSY_FAILPOINT("watchdog.before_reject", "orders are rejected because nobody accepted them");
+    return change_and_destroy(watchdog, rejections, count, watchdog->rejected, err);
 }
 
 static bool escalate(void *context, bool *more, struct osy_error *err)
@@ -298,6 +307,38 @@ static bool escalate(void *context, bool *more, struct osy_error *err)
     bool ok = follow_up(watchdog, effects, err);
     PQclear(effects);
     return ok;
+}
+
+/* ---- restaurants that accept by themselves ---- */
+
+/* Columns of find_orders_to_accept.sql. */
+enum { ACCEPT_ORDER = 0, ACCEPT_RESTAURANT, ACCEPT_VERSION };
+
+static struct api_order_command *make_acceptance(const PGresult *orders, int row)
+{
+    struct api_order_command *command = api_order_command_create(api_order_step_find("accept"));
+    read_uuid(orders, row, ACCEPT_ORDER, &command->order_id);
+    read_uuid(orders, row, ACCEPT_RESTAURANT, &command->restaurant_id);
+    command->actor_role = "system";
+    command->change.version = strtoll(PQgetvalue(orders, row, ACCEPT_VERSION), NULL, 10);
+    return command;
+}
+
+static bool accept_orders(void *context, bool *more, struct osy_error *err)
+{
+    struct api_watchdog *watchdog = context;
+    struct api_order_command *acceptances[CLAIM_MAX];
+    size_t count = 0;
+    PGresult *orders = osy_pg_query(watchdog->pg, sql_find_orders_to_accept, 1,
+                                    (const char *const[]){CLAIM_MAX_TEXT}, err);
+    if (!orders)
+        return false;
+    watchdog->away = 0;
+    for (int row = 0; row < PQntuples(orders); row++)
+        acceptances[count++] = make_acceptance(orders, row);
+    PQclear(orders);
+    *more = count == CLAIM_MAX;
+    return change_and_destroy(watchdog, acceptances, count, watchdog->accepted, err);
 }
 
 /* ---- life ---- */
@@ -331,6 +372,7 @@ struct api_watchdog *api_watchdog_start(const struct api_config *config,
     const struct api_task tasks[] = {
         {"enrol_orders", config->watch_interval_ms, enrol},
         {"escalate_orders", config->watch_interval_ms, escalate},
+        {"accept_orders", config->watch_interval_ms, accept_orders},
         {0},
     };
     struct api_watchdog *watchdog = osy_alloc(sizeof *watchdog);

@@ -5,6 +5,7 @@
  *   enrol      orders that are still PENDING after the shortest limit get a timer (order_watches)
  *   escalate   due timers: the steps of the restaurant's ladder that are due are taken (order_alerts), the
  *              alerts among them as events of the restaurant's stream, and the timer is set anew
+ *   accept     an order of a restaurant that accepts by itself is accepted as by a person, once orders.accept_at has come
  *   reject     an order that has waited for its restaurant's reject_after_s is rejected as by a person
  *
  * Timers, steps and events change in one transaction, a rejection is a transaction of its own through the

@@ -1,5 +1,6 @@
 /* What there is to read about a restaurant. */
 #include "api/db/scope.h"
+#include "api/http/etag.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/scope.h"
@@ -36,11 +37,15 @@ void api_restaurant_reply(struct api_worker *worker, struct api_request *request
         api_reply_json(request, 200, &body);
 }
 
-void api_handle_get_settings(struct api_worker *worker, struct api_request *request)
+void api_handle_get_restaurant(struct api_worker *worker, struct api_request *request)
 {
+    struct osy_error err = {0};
     struct osy_uuid restaurant_id;
-    if (api_scope_restaurant(request, &restaurant_id))
-        api_restaurant_reply(worker, request, sql_find_settings, &restaurant_id);
+    struct osy_buffer body = OSY_BUFFER_INIT;
+    if (!api_request_param_uuid(request, "id", &restaurant_id, &err))
+        api_reply_invalid(request, &err);
+    else if (read_restaurant(worker, request, sql_find_public, &restaurant_id, &body))
+        api_etag_reply_json(request, &body); /* whether it is open changes by itself */
 }
 
 void api_handle_list_devices(struct api_worker *worker, struct api_request *request)

@@ -89,6 +89,27 @@ test('an order rings, is cooked and handed over, and its customer sees each step
   await card(tablet, code).waitFor({ state: 'detached' });
 });
 
+test('the customer and the kitchen read when an order will be ready, and when that changes', async (t) => {
+  const tablet = await openTablet(t, browser, stack);
+  const { page: phone, code } = await placeOrder(t, browser, stack);
+  const orderId = await card(tablet, code).getAttribute('data-order-id');
+  const token = await mintToken(stack, 'staff');
+  const take = async (step, minutes) => {
+    const url = `${stack.edgeUrl}/api/v1/restaurants/me/orders/${orderId}/${step}`;
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
+    const reply = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ ready_in_min: minutes }) });
+    return (await reply.json()).order.ready_at;
+  };
+  for (const [step, minutes] of [['accept', 20], ['estimate', 45]]) {
+    const readyAt = await take(step, minutes);
+    for (const place of [phone, card(tablet, code)]) await place.locator(`.estimate time[datetime="${readyAt}"]`).getByText('Ready about').waitFor();
+  }
+  await tap(tablet, code, 'prepare');
+  await tap(tablet, code, 'ready');
+  await waitForTrackedStatus(phone, 'READY');
+  assert.equal(await phone.locator('.estimate').count(), 0);
+});
+
 test('a rejected order tells its customer why, in the customer’s own language', async (t) => {
   const tablet = await openTablet(t, browser, stack, { language: 'ko-KR' });
   const { page: phone, code } = await placeOrder(t, browser, stack, { language: 'en-US' });

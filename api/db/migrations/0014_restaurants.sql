@@ -29,15 +29,15 @@ CREATE TABLE restaurant_profiles (
 -- no later than it opens ends on the next day.
 CREATE TABLE opening_hours (
     restaurant_id uuid PRIMARY KEY REFERENCES restaurants (id),
-    weekly        jsonb NOT NULL,
-    exceptions    jsonb NOT NULL,
+    weekly        json NOT NULL,
+    exceptions    json NOT NULL,
     planned_at    timestamptz NOT NULL                   -- when open_times was last made from it
 );
 CREATE INDEX opening_hours_planned_at ON opening_hours (planned_at);
 
 -- When somebody is open who has such hours, from the day before `first` (whose last range may reach into it) for `days` days, on the
 -- clocks of time_zone. What clocks skip is counted on from before the jump, what they show twice is the second time.
-CREATE FUNCTION opening_times(weekly jsonb, exceptions jsonb, time_zone text, first date, days integer)
+CREATE FUNCTION opening_times(weekly json, exceptions json, time_zone text, first date, days integer)
     RETURNS tstzmultirange LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT coalesce(range_agg(tstzrange(starts, ends)), '{}')
@@ -45,9 +45,9 @@ BEGIN ATOMIC
                    (day.date + (closes <= opens)::integer + closes) AT TIME ZONE time_zone AS ends
               FROM (SELECT first + n AS date FROM generate_series(-1, days - 1) n) day
               LEFT JOIN LATERAL (SELECT special -> 'ranges' AS ranges
-                                   FROM jsonb_array_elements(exceptions) special
+                                   FROM json_array_elements(exceptions) special
                                   WHERE (special ->> 'date')::date = day.date) exception ON true
-             CROSS JOIN LATERAL jsonb_to_recordset(coalesce(exception.ranges,
+             CROSS JOIN LATERAL json_to_recordset(coalesce(exception.ranges,
                     weekly -> (ARRAY['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'])
                               [extract(isodow FROM day.date)::integer]))
                    AS range (opens time, closes time)) hours
@@ -70,7 +70,7 @@ ALTER TYPE public_order ADD ATTRIBUTE ready_at text;
 
 -- What opening_hours come to from now on, for as many days as open_times look ahead: the worker plans anew every day, so
 -- without any worker restaurants would open and close for two weeks.
-CREATE FUNCTION planned_times(weekly jsonb, exceptions jsonb, time_zone text) RETURNS tstzmultirange LANGUAGE sql STABLE
+CREATE FUNCTION planned_times(weekly json, exceptions json, time_zone text) RETURNS tstzmultirange LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT opening_times(weekly, exceptions, time_zone, (now() AT TIME ZONE time_zone)::date, 15);
 END;
@@ -103,3 +103,36 @@ BEGIN ATOMIC
                                         AS is_open) state
              WHERE r.id = restaurant) said;
 END;
+
+-- Clears away pauses and busy times that are over, at most `most` of each, and tells the restaurants' sockets. Who is being
+-- changed at this moment comes next time. Streams are locked in ascending order of restaurants, as by all writers.
+CREATE FUNCTION end_respites(most integer) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+DECLARE
+    ended record;
+BEGIN
+    FOR ended IN
+        SELECT due.id, due.paused_until <= now() AS is_pause
+          FROM (SELECT id, paused_until FROM restaurants
+                 WHERE id IN (SELECT id FROM (SELECT id FROM restaurants WHERE paused_until <= now()
+                                               ORDER BY paused_until LIMIT most) pauses
+                               UNION
+                              SELECT id FROM (SELECT id FROM restaurants WHERE busy_until <= now()
+                                               ORDER BY busy_until LIMIT most) busy)
+                   AND (paused_until <= now() OR busy_until <= now()) -- again, of the row that was locked
+                   FOR NO KEY UPDATE SKIP LOCKED) due
+         ORDER BY due.id
+    LOOP
+        UPDATE restaurants r
+           SET paused_until = CASE WHEN r.paused_until > now() THEN r.paused_until END,
+               pause_reason = CASE WHEN r.paused_until > now() THEN r.pause_reason END,
+               busy_until = CASE WHEN r.busy_until > now() THEN r.busy_until END,
+               busy_minutes = CASE WHEN r.busy_until > now() THEN r.busy_minutes END,
+               version = version + 1
+         WHERE r.id = ended.id;
+        PERFORM emit_restaurant_event(ended.id, CASE WHEN ended.is_pause THEN 'restaurant.resumed' ELSE 'restaurant.busy_ended' END,
+                                      ended.id, public_restaurant(ended.id));
+        PERFORM record_audit(CASE WHEN ended.is_pause THEN 'restaurant.resumed' ELSE 'restaurant.busy_ended' END,
+                             ended.id, ended.id, NULL, NULL);
+        RETURN NEXT ended.id;
+    END LOOP;
+END $$;

@@ -102,6 +102,27 @@ export interface Menu {
   items: MenuItem[];
 }
 
+/** A restaurant as everybody may see it. Times are RFC 3339. */
+export interface Restaurant {
+  restaurant_id: string;
+  name: string;
+  description: string;
+  currency: string;
+  time_zone: string;
+  /** The switch; whether it takes orders now is `open`. */
+  accepting: boolean;
+  open: boolean;
+  /** null: it is open, or nobody knows. */
+  opens_at: string | null;
+  closes_at: string | null;
+  paused_until: string | null;
+  pause_reason: string | null;
+  busy_until: string | null;
+  /** How long an order takes now; null: it does not say. */
+  prep_minutes: number | null;
+  version: number;
+}
+
 /** What a restaurant has chosen. Times in seconds. */
 export interface RestaurantSettings {
   /** Without a device for so long, the restaurant is unreachable. */
@@ -112,6 +133,12 @@ export interface RestaurantSettings {
   accept_within_s: number;
   /** When an order that nobody has accepted is rejected; null: never. */
   reject_after_s: number | null;
+  /* What older servers do not know; a PUT without them leaves them as they are. */
+  accepting?: boolean;
+  /** After so long an order is accepted by the system; null: people accept. */
+  auto_accept_after_s?: number | null;
+  /** How many minutes an order usually takes; null: nothing is said. */
+  prep_minutes?: number | null;
 }
 
 export interface DeviceList {
@@ -319,6 +346,10 @@ export class OrderSyncApi {
     return this.call({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}/menu` });
   }
 
+  getRestaurant(restaurantId: string): Promise<Restaurant> {
+    return this.call({ method: 'GET', path: `/restaurants/${encodeURIComponent(restaurantId)}` });
+  }
+
   getTimeline(orderId: string): Promise<Timeline> {
     return this.call({ method: 'GET', path: `/orders/${encodeURIComponent(orderId)}/timeline` });
   }
@@ -331,12 +362,12 @@ export class OrderSyncApi {
 
   /** All of them at once. */
   putSettings(settings: RestaurantSettings, restaurantId?: string): Promise<RestaurantSettings & { restaurant_id: string }> {
-    const { offline_after_s, refuse_when_unreachable, display_within_s, accept_within_s, reject_after_s } = settings;
+    const { offline_after_s, refuse_when_unreachable, display_within_s, accept_within_s, reject_after_s, accepting, auto_accept_after_s, prep_minutes } = settings;
     return this.call({
       method: 'PUT',
       path: '/restaurants/me/settings',
       query: { restaurant_id: restaurantId },
-      body: { offline_after_s, refuse_when_unreachable, display_within_s, accept_within_s, reject_after_s },
+      body: { offline_after_s, refuse_when_unreachable, display_within_s, accept_within_s, reject_after_s, accepting, auto_accept_after_s, prep_minutes },
     });
   }
 

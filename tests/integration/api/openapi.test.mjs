@@ -8,7 +8,7 @@ import { before, test } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { createGenerator } from 'json-schema-faker';
 
-import { DEMO, makeRestaurant, mintToken, newOrder, request, schemaProblemOf, spec, resolve } from './stack.mjs';
+import { DEMO, makeRestaurant, mintToken, newOrder, request, schemaProblemOf, spec, sql, resolve } from './stack.mjs';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 const SEED = Number(process.env.OSY_FUZZ_SEED ?? randomInt(2 ** 31));
@@ -37,7 +37,9 @@ before(async () => {
   await freshOrder();
 });
 
+/** Whatever was tried before (a pause, hours, a switch): the restaurant takes orders. */
 async function freshOrder() {
+  await sql(`UPDATE restaurants SET accepting = true, paused_until = NULL, open_times = NULL WHERE id = '${restaurant.id}'`);
   const { body } = await request('POST', '/api/v1/orders', { token: customer, body: newOrder(restaurant.id, [[restaurant.dish, 1]]), headers });
   ({ order } = body);
 }

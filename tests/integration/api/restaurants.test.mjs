@@ -13,6 +13,8 @@ const hub = await Hub.start({ ORDERSYNC_DATABASE_URL: database, ORDERSYNC_REPORT
 
 const SETTINGS = '/api/v1/restaurants/me/settings';
 const DEVICES = '/api/v1/restaurants/me/devices';
+/** What a PUT need not name, and so leaves. */
+const RECENT = { accepting: true, auto_accept_after_s: null, prep_minutes: null };
 const DEFAULTS = { offline_after_s: 300, refuse_when_unreachable: true, display_within_s: 20, accept_within_s: 90, reject_after_s: 600 };
 
 async function open() {
@@ -41,13 +43,13 @@ async function place(restaurant) {
 
 test('settings have defaults, are changed as a whole, and who did it is on record', async () => {
   const restaurant = await open();
-  assert.deepEqual((await get(SETTINGS, restaurant.staff)).body, { restaurant_id: restaurant.id, ...DEFAULTS });
+  assert.deepEqual((await get(SETTINGS, restaurant.staff)).body, { restaurant_id: restaurant.id, ...DEFAULTS, ...RECENT, version: 1 });
   const chosen = { offline_after_s: 60, refuse_when_unreachable: false, display_within_s: 5, accept_within_s: 30, reject_after_s: null };
   const reply = await put(chosen, restaurant.owner);
   assert.equal(reply.status, 200);
-  assert.deepEqual(reply.body, { restaurant_id: restaurant.id, ...chosen });
+  assert.deepEqual(reply.body, { restaurant_id: restaurant.id, ...chosen, ...RECENT, version: 2 });
   assert.deepEqual((await get(SETTINGS, restaurant.owner)).body, reply.body);
-  const records = await sql(`SELECT actor_role FROM audit_logs WHERE action = 'settings.set' AND subject_id = '${restaurant.id}'`, database);
+  const records = await sql(`SELECT actor_role FROM audit_logs WHERE action = 'restaurant.updated' AND subject_id = '${restaurant.id}'`, database);
   assert.equal(records, 'owner');
 });
 
@@ -71,7 +73,7 @@ test('settings that make no sense are refused by name, and nothing changes', asy
     assert.equal(status, 400, name);
     assert.match(body.detail, new RegExp(`'${name}'`));
   }
-  assert.deepEqual((await get(SETTINGS, restaurant.staff)).body, { restaurant_id: restaurant.id, ...DEFAULTS });
+  assert.deepEqual((await get(SETTINGS, restaurant.staff)).body, { restaurant_id: restaurant.id, ...DEFAULTS, ...RECENT, version: 1 });
 });
 
 test('settings and devices are for the restaurant\'s people; to change them, for its owner', async () => {

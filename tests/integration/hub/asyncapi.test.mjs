@@ -72,9 +72,9 @@ describe('docs/protocol.md', () => {
 
   test('every example of an event is as described', () => {
     const events = blocks('json').map((text) => JSON.parse(lengthen(text)));
-    assert.deepEqual(events.map(({ type }) => type), ['order.accepted', 'order.alerted', 'menu.updated', 'menu.low_stock']);
+    assert.deepEqual(events.map(({ type }) => type), ['order.accepted', 'order.alerted', 'menu.updated', 'menu.low_stock', 'restaurant.paused']);
     for (const event of events) assert.equal(schemaProblemOf('RestaurantEvent', event), null);
-    for (const event of events.slice(1)) assert.notEqual(schemaProblemOf('OrderEvent', event), null, 'customers see no alerts, and nothing of the menu');
+    for (const event of events.slice(1)) assert.notEqual(schemaProblemOf('OrderEvent', event), null, 'customers see neither alerts nor what is the restaurant’s alone');
   });
 
   test('shows an example of every type', () => {

@@ -33,13 +33,13 @@ static void only_the_expected_roles_have_each_permission(void **state)
         {API_PERM_SETTINGS_READ, "--soa"},
         {API_PERM_SETTINGS_WRITE, "---oa"},
         {API_PERM_DEVICE_LIST, "--soa"},
+        {API_PERM_RESTAURANT_OPERATE, "--soa"},
+        {API_PERM_STAFF_MANAGE, "---oa"},
+        {API_PERM_RESTAURANT_MANAGE, "---oa"},
         {API_PERM_TOKEN_REVOKE, "----a"},
         {API_PERM_ESCALATION_MANAGE, "---oa"},
         {API_PERM_AUDIT_READ, "---oa"},
         {API_PERM_ACCOUNT, "-csoa"},
-        {API_PERM_MENU_READ, "--soa"},
-        {API_PERM_MENU_MANAGE, "---oa"},
-        {API_PERM_MENU_STOCK, "--soa"},
     };
     (void)state;
     assert_int_equal(sizeof rows / sizeof rows[0], API_PERMISSION_COUNT);
