@@ -4,9 +4,7 @@
 #include <jansson.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,12 +12,12 @@
 #include "shared/base64url.h"
 #include "shared/buffer.h"
 #include "shared/json.h"
+#include "shared/rs256.h"
 
-#define ALGORITHM     "RS256"
-#define TYPE          "at+jwt"     /* RFC 9068 section 2.1 */
-#define SIGNATURE_MAX 1024         /* RSA of 8192 bits */
-#define TIME_MOST_S   253402300799 /* the end of the year 9999 */
-#define DECODED_MAX   (OSY_JWT_MAX * 3 / 4)
+#define ALGORITHM   "RS256"
+#define TYPE        "at+jwt"     /* RFC 9068 section 2.1 */
+#define TIME_MOST_S 253402300799 /* the end of the year 9999 */
+#define DECODED_MAX (OSY_JWT_MAX * 3 / 4)
 
 static const char *const role_names[] = {
     [OSY_ROLE_NONE] = "none",   [OSY_ROLE_CUSTOMER] = "customer", [OSY_ROLE_STAFF] = "staff",
@@ -58,31 +56,6 @@ bool osy_claims_cover_restaurant(const struct osy_claims *claims,
 static bool role_has_restaurants(enum osy_role role)
 {
     return role == OSY_ROLE_STAFF || role == OSY_ROLE_OWNER;
-}
-
-/* Fetching looks the algorithm up in the providers, which costs as much as a short hash: once is
- * enough. */
-static EVP_MD *sha256;
-static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
-
-static void fetch_sha256(void)
-{
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-/* A context that is ready to sign or verify RSASSA-PKCS1-v1_5 with SHA-256 and this key; NULL on
- * failure. */
-static EVP_MD_CTX *begin_rs256(const struct osy_key *key, bool signing)
-{
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-
-    pthread_once(&sha256_once, fetch_sha256);
-    if (context && sha256 &&
-        (signing ? EVP_DigestSignInit(context, NULL, sha256, NULL, key->pkey)
-                 : EVP_DigestVerifyInit(context, NULL, sha256, NULL, key->pkey)) == 1)
-        return context;
-    EVP_MD_CTX_free(context);
-    return NULL;
 }
 
 /* ---- signing ---- */
@@ -146,17 +119,11 @@ static void write_claims(struct osy_buffer *json, const struct osy_claims *claim
 /* Appends the signature over everything that token holds so far. */
 static bool append_signature(struct osy_buffer *token, const struct osy_key *key)
 {
-    uint8_t signature[SIGNATURE_MAX];
-    size_t length = sizeof signature;
-    EVP_MD_CTX *context = begin_rs256(key, true);
-    bool ok = context && EVP_DigestSign(context, signature, &length, (const uint8_t *)token->bytes,
-                                        token->length) == 1;
+    uint8_t signature[OSY_RS256_SIGNATURE_MAX];
+    size_t length = 0;
 
-    EVP_MD_CTX_free(context);
-    if (!ok) {
-        ERR_clear_error();
+    if (!osy_rs256_sign(key->pkey, token->bytes, token->length, signature, &length))
         return false;
-    }
     osy_buffer_char(token, '.');
     append_base64url(token, signature, length);
     return true;
@@ -274,19 +241,9 @@ static bool signature_is_good(const struct osy_key *key, const struct part *sign
 {
     uint8_t bytes[DECODED_MAX];
     size_t length = 0;
-    EVP_MD_CTX *context = NULL;
-    bool good = false;
 
-    if (!osy_base64url_decode(signature->text, signature->length, bytes, &length) ||
-        length != (size_t)EVP_PKEY_get_size(key->pkey))
-        return false;
-    context = begin_rs256(key, false);
-    good = context && EVP_DigestVerify(context, bytes, length, (const uint8_t *)signed_text->text,
-                                       signed_text->length) == 1;
-    EVP_MD_CTX_free(context);
-    if (!good)
-        ERR_clear_error();
-    return good;
+    return osy_base64url_decode(signature->text, signature->length, bytes, &length) &&
+           osy_rs256_verify(key->pkey, signed_text->text, signed_text->length, bytes, length);
 }
 
 static bool read_uuid(json_t *value, struct osy_uuid *uuid)
@@ -397,7 +354,7 @@ bool osy_jwt_verify(const struct osy_keyring *keyring, const char *token, size_t
 static void append_number(struct osy_buffer *json, const char *name, const EVP_PKEY *pkey,
                           const char *parameter)
 {
-    uint8_t bytes[SIGNATURE_MAX];
+    uint8_t bytes[OSY_RS256_SIGNATURE_MAX]; /* no number of a key is longer */
     BIGNUM *number = NULL;
     int length = 0;
 
