@@ -143,6 +143,6 @@ const struct bench_part bench_cipher_parts[] = {
     {"column.open_900", begin_long, unseal, end_cell},
     {"datakey.make", begin_long, make_key, end_cell},
     {"datakey.unwrap", begin_long, unwrap, end_cell},
-    {"datakey.make_and_seal_900", begin_long, make_key_and_seal, end_cell},
+    {"datakey.seal_new_900", begin_long, make_key_and_seal, end_cell},
     {0},
 };
