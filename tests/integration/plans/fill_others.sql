@@ -50,7 +50,10 @@ SELECT md5('session of ' || id)::uuid, id, sha256(id::text::bytea), now(), '\x00
 INSERT INTO spent_tokens (session_id, user_id, token_hash) SELECT id, user_id, sha256('old') FROM sessions;
 INSERT INTO login_attempts (key, failures, last_at)
 SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 100000) AS n;
-SELECT sha256(n::text::bytea), 1, now() - random() * interval '25 hours' FROM generate_series(1, 20000) AS n;
+INSERT INTO subject_keys (id, user_id, wrapped) SELECT md5('key of ' || id)::uuid, id, '\x00' FROM users;
+INSERT INTO statutory_records (order_id, restaurant_id, user_id, ordered_at, keep_until, data_key, record)
+SELECT md5('erased ' || n)::uuid, gen_random_uuid(), gen_random_uuid(), now(), now() + random() * interval '5 years', '\x00', '\x00'
+  FROM generate_series(1, 40000) AS n;
 
 -- Every item has two groups of three options, and every category a price rule.
 INSERT INTO option_groups (id, restaurant_id, item_id, name, min_choices, max_choices)

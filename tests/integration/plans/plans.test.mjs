@@ -152,6 +152,8 @@ const ROLES = ['ordersync_api', 'ordersync_worker', 'ordersync_hub', 'ordersync_
 
 /** What only commands run, though others would be let. */
 const COMMANDS = ['api/auth/list_users.sql'];
+/** What only the database's owner runs. */
+const MIGRATING = ['api/db/record_migration.sql'];
 
 const SCANS = ['Seq Scan', 'Index Scan', 'Index Only Scan', 'Bitmap Heap Scan']; // by TID: rows that another scan has found
 
@@ -168,6 +170,7 @@ async function findRoles(statement) {
   const [way] = ways(statement).map((one) => ({ ...one, runs: false }));
   const isFree = (role) => explain(statement.text, way, role).then(() => true, (error) => !/permission denied/.test(error.stderr) && Promise.reject(error));
   if (COMMANDS.includes(statement.file)) return ['ordersync_admin'];
+  if (MIGRATING.includes(statement.file)) return ['NONE']; // SET ROLE NONE: as whoever is connected
   const free = await Promise.all(ROLES.map(isFree));
   return ROLES.filter((_, index) => free[index]);
 }
