@@ -59,9 +59,17 @@ static bool read_version(json_t *event, struct load_message *message, struct osy
 }
 
 /* What a restaurant says of itself, of its menu for example, is no order's. */
-static bool is_orders(const char *type)
+static bool is_orders(const char *type, size_t length)
 {
-    return strncmp(type, "order.", strlen("order.")) == 0;
+    static const char prefix[] = "order.";
+    return length >= strlen(prefix) && memcmp(type, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether an event of that type has a version, of its order. */
+static bool has_version(const char *type, size_t length)
+{
+    bool is_alert = length == strlen(ALERT_TYPE) && memcmp(type, ALERT_TYPE, length) == 0;
+    return is_orders(type, length) && !is_alert;
 }
 
 static bool read_event(json_t *root, struct load_message *message, struct osy_error *err)
@@ -78,7 +86,7 @@ static bool read_event(json_t *root, struct load_message *message, struct osy_er
     if (!type)
         return osy_error_set(err, OSY_ERR_INVALID, "the event has no type");
     return read_position(root, message, err) &&
-           (strcmp(type, ALERT_TYPE) == 0 || !is_orders(type) || read_version(event, message, err));
+           (!has_version(type, strlen(type)) || read_version(event, message, err));
 }
 
 /* A dashboard's has no position: its streams are not chosen yet. */
@@ -192,12 +200,14 @@ static bool take_source(const struct load_scan_value *value, struct osy_uuid *re
 
 static bool take_version(const struct load_scan_value *values, struct load_message *message)
 {
-    const struct load_scan_value *version = &values[EVENT_VERSION];
-    if (load_scan_is(&values[EVENT_TYPE], ALERT_TYPE))
+    const struct load_scan_value *type = &values[EVENT_TYPE], *version = &values[EVENT_VERSION];
+    if (type->kind != LOAD_SCAN_STRING)
+        return false;
+    if (!has_version(type->bytes, type->length))
         return true;
     message->version = (uint32_t)version->integer;
-    return values[EVENT_TYPE].kind == LOAD_SCAN_STRING && version->kind == LOAD_SCAN_INTEGER &&
-           version->integer > 0 && version->integer <= UINT32_MAX;
+    return version->kind == LOAD_SCAN_INTEGER && version->integer > 0 &&
+           version->integer <= UINT32_MAX;
 }
 
 /* False when it is no event, or not surely a good one. */

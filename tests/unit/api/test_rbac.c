@@ -40,6 +40,9 @@ static void only_the_expected_roles_have_each_permission(void **state)
         {API_PERM_ESCALATION_MANAGE, "---oa"},
         {API_PERM_AUDIT_READ, "---oa"},
         {API_PERM_ACCOUNT, "-csoa"},
+        {API_PERM_MENU_READ, "--soa"},
+        {API_PERM_MENU_MANAGE, "---oa"},
+        {API_PERM_MENU_STOCK, "--soa"},
     };
     (void)state;
     assert_int_equal(sizeof rows / sizeof rows[0], API_PERMISSION_COUNT);
