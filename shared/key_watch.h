@@ -1,6 +1,8 @@
 /*
  * Watches a keyring's folder and reads it again when it has changed, so that keys rotate without a restart. The folder is
- * looked at every few seconds, and read on libuv's thread pool: checking an RSA key takes milliseconds. Loop thread.
+ * looked at every few seconds, and read on libuv's thread pool: checking an RSA key takes milliseconds, asking a key
+ * service longer. What could not be read because something was away is tried again, each time after a longer pause. Loop
+ * thread.
  */
 #pragma once
 #include <stdbool.h>

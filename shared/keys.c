@@ -43,6 +43,7 @@ struct osy_keyring {
     _Atomic(struct key_set *) newest; /* owned; replaced by osy_keyring_reload alone */
     char *folder;                     /* owned */
     unsigned want;
+    struct osy_key_service *service; /* owned; NULL: none */
 };
 
 /* The keys of a kind as of now. */
@@ -51,7 +52,7 @@ static const struct key_list *list_of(const struct osy_keyring *keyring, enum os
     return &atomic_load(&keyring->newest)->lists[kind];
 }
 
-enum file_form { FORM_PUBLIC_PEM = 0, FORM_PRIVATE_PEM, FORM_SECRET };
+enum file_form { FORM_PUBLIC_PEM = 0, FORM_PRIVATE_PEM, FORM_SECRET, FORM_WRAPPED };
 
 /* A key file's name is prefix, kid, suffix. Two forms of a jwt key share one kid. */
 static const struct file_type {
@@ -64,6 +65,7 @@ static const struct file_type {
     {OSY_KEY_JWT, FORM_PRIVATE_PEM, "jwt-", ".key.pem", OSY_KEYS_JWT_PRIVATE},
     {OSY_KEY_TRACKING, FORM_SECRET, "tracking-", ".key", OSY_KEYS_TRACKING},
     {OSY_KEY_DATA, FORM_SECRET, "data-", ".key", OSY_KEYS_DATA},
+    {OSY_KEY_DATA, FORM_WRAPPED, "data-", ".kms", OSY_KEYS_DATA},
     {OSY_KEY_INDEX, FORM_SECRET, "index-", ".key", OSY_KEYS_INDEX},
     {OSY_KEY_PEPPER, FORM_SECRET, "pepper-", ".key", OSY_KEYS_PEPPER},
     {OSY_KEY_AUDIT, FORM_PUBLIC_PEM, "audit-", ".pub.pem",
@@ -248,6 +250,26 @@ static EVP_PKEY *parse_pem(const struct file_content *content, enum osy_key_kind
 
 /* ---- the keyring ---- */
 
+/* What is being read, and with whom. */
+struct reading {
+    struct key_set *set;          /* receives the keys */
+    const struct key_set *before; /* what was read last time; NULL: nothing */
+    int folder_fd;
+    unsigned want;
+    struct osy_key_service *service; /* NULL: none */
+};
+
+static const struct osy_key *find_key(const struct key_list *list, const char *kid,
+                                      size_t kid_length)
+{
+    /* There are a handful of keys, so a walk is the fastest look-up. A kid is no secret. */
+    for (size_t i = 0; i < list->count; i++)
+        if (strlen(list->keys[i].kid) == kid_length &&
+            memcmp(list->keys[i].kid, kid, kid_length) == 0)
+            return &list->keys[i];
+    return NULL;
+}
+
 /* The entry of that kid, made when it is not there yet. Valid until the next call. */
 static struct osy_key *ensure_key(struct key_list *list, const char *kid)
 {
@@ -283,52 +305,84 @@ static bool add_pem(struct osy_key *key, EVP_PKEY *pkey, bool is_private)
     return true;
 }
 
-static bool load_file(struct key_set *set, int folder_fd, const char *name,
-                      const struct file_type *type, const char *kid, struct osy_error *err)
+static bool add_pem_file(struct osy_key *key, const struct file_type *type,
+                         const struct file_content *content, const char *name,
+                         struct osy_error *err)
 {
-    struct file_content content;
-    struct osy_key *key = NULL;
-    bool ok = false;
+    bool is_private = type->form == FORM_PRIVATE_PEM;
+    const char *half = is_private ? "private" : "public";
+    EVP_PKEY *pkey = parse_pem(content, type->kind, is_private);
 
-    if (!read_file(folder_fd, name, type->form, &content, err))
+    if (!pkey && type->kind == OSY_KEY_AUDIT)
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "key file '%s' is not the PEM of an Ed25519 %s key", name, half);
+    if (!pkey)
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "key file '%s' is not the PEM of a sound RSA %s key of %d to %d bits",
+                             name, half, RSA_BITS_LEAST, RSA_BITS_MOST);
+    return add_pem(key, pkey, is_private) ||
+           osy_error_set(err, OSY_ERR_INVALID,
+                         "key file '%s' does not belong to the other file of its kid", name);
+}
+
+/* A kid names one secret for good, so what was opened once is not asked for again: a folder that changes while the service
+ * is away can be read as far as it is known. */
+static bool open_wrapped(const struct reading *reading, struct osy_key *key,
+                         const struct file_content *content, const char *name,
+                         struct osy_error *err)
+{
+    const struct osy_key *known = NULL;
+
+    key->is_wrapped = true;
+    if (reading->before)
+        known = find_key(&reading->before->lists[OSY_KEY_DATA], key->kid, strlen(key->kid));
+    if (known) {
+        memcpy(key->secret, known->secret, sizeof key->secret);
+        return true;
+    }
+    if (!reading->service)
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "key file '%s' is wrapped, and no key service is set", name);
+    return reading->service->open(reading->service, key->kid, content->bytes, content->length,
+                                  key->secret, err) ||
+           osy_error_prefix(err, "key file '%s'", name);
+}
+
+static bool load_file(const struct reading *reading, const char *name, const struct file_type *type,
+                      const char *kid, struct osy_error *err)
+{
+    struct key_list *list = &reading->set->lists[type->kind];
+    struct file_content content;
+    bool ok = read_file(reading->folder_fd, name, type->form, &content, err);
+
+    if (!ok)
         goto done;
-    key = ensure_key(&set->lists[type->kind], kid);
-    if (type->form == FORM_SECRET) {
-        ok = parse_secret(&content, key->secret) ||
+    if (type->form == FORM_PUBLIC_PEM || type->form == FORM_PRIVATE_PEM)
+        ok = add_pem_file(ensure_key(list, kid), type, &content, name, err);
+    else if (find_key(list, kid, strlen(kid)))
+        ok = osy_error_set(err, OSY_ERR_INVALID, "key file '%s' has the kid of another one", name);
+    else if (type->form == FORM_WRAPPED)
+        ok = open_wrapped(reading, ensure_key(list, kid), &content, name, err);
+    else
+        ok = parse_secret(&content, ensure_key(list, kid)->secret) ||
              osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is not %d hex digits", name,
                            SECRET_TEXT_BYTES);
-    } else {
-        bool is_private = type->form == FORM_PRIVATE_PEM;
-        EVP_PKEY *pkey = parse_pem(&content, type->kind, is_private);
-        if (!pkey && type->kind == OSY_KEY_AUDIT)
-            osy_error_set(err, OSY_ERR_INVALID, "key file '%s' is not the PEM of an Ed25519 %s key",
-                          name, is_private ? "private" : "public");
-        else if (!pkey)
-            osy_error_set(err, OSY_ERR_INVALID,
-                          "key file '%s' is not the PEM of a sound RSA %s key of %d to %d bits",
-                          name, is_private ? "private" : "public", RSA_BITS_LEAST, RSA_BITS_MOST);
-        else
-            ok = add_pem(key, pkey, is_private) ||
-                 osy_error_set(err, OSY_ERR_INVALID,
-                               "key file '%s' does not belong to the other file of its kid", name);
-    }
 done:
     OPENSSL_cleanse(&content, sizeof content);
     return ok;
 }
 
 /* Loads name if it is a key of a wanted kind. */
-static bool load_entry(struct key_set *set, int folder_fd, const char *name, unsigned want,
-                       struct osy_error *err)
+static bool load_entry(const struct reading *reading, const char *name, struct osy_error *err)
 {
     char kid[OSY_KID_BYTES];
 
     for (size_t i = 0; i < FILE_TYPE_COUNT; i++) {
         if (!match_file_name(&file_types[i], name, kid))
             continue;
-        if (!(file_types[i].wanted_by & want))
+        if (!(file_types[i].wanted_by & reading->want))
             return true;
-        return load_file(set, folder_fd, name, &file_types[i], kid, err);
+        return load_file(reading, name, &file_types[i], kid, err);
     }
     return !looks_like_key(name) ||
            osy_error_set(err, OSY_ERR_INVALID, "'%s' is not a valid name of a key file", name);
@@ -374,7 +428,7 @@ static bool check_complete(const struct key_set *set, const char *folder, unsign
     if ((want & OSY_KEYS_TRACKING) && set->lists[OSY_KEY_TRACKING].count == 0)
         missing = "tracking-<kid>.key";
     if ((want & OSY_KEYS_DATA) && set->lists[OSY_KEY_DATA].count == 0)
-        missing = "data-<kid>.key";
+        missing = "data-<kid>.key or .kms";
     if ((want & OSY_KEYS_AUDIT_PUBLIC) && !auditor)
         missing = "audit-<kid>.pub.pem";
     if ((want & OSY_KEYS_AUDIT_PRIVATE) && (!auditor || !auditor->has_private))
@@ -408,61 +462,60 @@ static void destroy_sets(struct key_set *set)
     }
 }
 
-static bool read_folder(struct key_set *set, DIR *dir, unsigned want, struct osy_error *err)
+static bool read_folder(const struct reading *reading, DIR *dir, struct osy_error *err)
 {
+    struct key_list *lists = reading->set->lists;
     struct dirent *entry = NULL;
 
     while ((entry = readdir(dir)) != NULL)
-        if (!load_entry(set, dirfd(dir), entry->d_name, want, err))
+        if (!load_entry(reading, entry->d_name, err))
             return false;
     for (size_t kind = 0; kind < KIND_COUNT; kind++)
-        if (set->lists[kind].count > 0)
-            qsort(set->lists[kind].keys, set->lists[kind].count, sizeof(struct osy_key),
-                  compare_keys);
+        if (lists[kind].count > 0)
+            qsort(lists[kind].keys, lists[kind].count, sizeof(struct osy_key), compare_keys);
     return true;
 }
 
-static struct key_set *load_set(const char *folder, unsigned want, struct osy_error *err)
+/* before: what was read last time, or NULL. */
+static struct key_set *load_set(const struct osy_keyring *keyring, const struct key_set *before,
+                                struct osy_error *err)
 {
-    struct key_set *set = NULL;
-    DIR *dir = opendir(folder);
+    struct reading reading = {.before = before, .want = keyring->want, .service = keyring->service};
+    DIR *dir = opendir(keyring->folder);
 
     if (!dir) {
-        osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
+        osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", keyring->folder, strerror(errno));
         return NULL;
     }
-    set = osy_alloc(sizeof *set);
-    bool ok = read_folder(set, dir, want, err) && check_complete(set, folder, want, err);
+    reading.set = osy_alloc(sizeof *reading.set);
+    reading.folder_fd = dirfd(dir);
+    bool ok = read_folder(&reading, dir, err) &&
+              check_complete(reading.set, keyring->folder, keyring->want, err);
     closedir(dir);
     if (ok)
-        return set;
-    destroy_sets(set);
+        return reading.set;
+    destroy_sets(reading.set);
+    return NULL;
+}
+
+struct osy_keyring *osy_keyring_load_with(const char *folder, unsigned want,
+                                          struct osy_key_service *service, struct osy_error *err)
+{
+    struct osy_keyring *keyring = osy_alloc(sizeof *keyring);
+
+    keyring->folder = osy_strdup(folder);
+    keyring->want = want;
+    keyring->service = service;
+    atomic_init(&keyring->newest, load_set(keyring, NULL, err));
+    if (atomic_load(&keyring->newest))
+        return keyring;
+    osy_keyring_destroy(keyring);
     return NULL;
 }
 
 struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err)
 {
-    struct key_set *set = load_set(folder, want, err);
-    struct osy_keyring *keyring = NULL;
-
-    if (!set)
-        return NULL;
-    keyring = osy_alloc(sizeof *keyring);
-    atomic_init(&keyring->newest, set);
-    keyring->folder = osy_strdup(folder);
-    keyring->want = want;
-    return keyring;
-}
-
-static const struct osy_key *find_key(const struct key_list *list, const char *kid,
-                                      size_t kid_length)
-{
-    /* There are a handful of keys, so a walk is the fastest look-up. A kid is no secret. */
-    for (size_t i = 0; i < list->count; i++)
-        if (strlen(list->keys[i].kid) == kid_length &&
-            memcmp(list->keys[i].kid, kid, kid_length) == 0)
-            return &list->keys[i];
-    return NULL;
+    return osy_keyring_load_with(folder, want, NULL, err);
 }
 
 /* Lets what is new wait, and what was there before go on; returns whether anything has changed. */
@@ -489,7 +542,7 @@ static bool compare_sets(const struct key_set *before, struct key_set *after)
 bool osy_keyring_reload(struct osy_keyring *keyring, bool *is_changed, struct osy_error *err)
 {
     struct key_set *before = atomic_load(&keyring->newest);
-    struct key_set *after = load_set(keyring->folder, keyring->want, err);
+    struct key_set *after = load_set(keyring, before, err);
 
     *is_changed = false;
     if (!after)
@@ -514,6 +567,8 @@ void osy_keyring_destroy(struct osy_keyring *keyring)
     if (!keyring)
         return;
     destroy_sets(atomic_load(&keyring->newest));
+    if (keyring->service)
+        keyring->service->destroy(keyring->service);
     free(keyring->folder);
     free(keyring);
 }
@@ -690,10 +745,34 @@ static bool choose_kid(int folder_fd, enum osy_key_kind kind, char kid[OSY_KID_B
                          kind_names[kind], greatest);
 }
 
-bool osy_keys_generate(const char *folder, enum osy_key_kind kind, char kid[OSY_KID_BYTES],
-                       struct osy_error *err)
+/* The secret is never here in the clear: the service gives it to who reads the folder. */
+static bool write_wrapped(int folder_fd, struct osy_key_service *service, const char *kid,
+                          struct osy_error *err)
 {
-    bool ok = false;
+    struct osy_buffer wrapped = OSY_BUFFER_INIT;
+    char name[NAME_MAX + 1];
+
+    snprintf(name, sizeof name, "data-%s.kms", kid);
+    bool ok = service->make(service, kid, &wrapped, err) &&
+              write_file(folder_fd, name, wrapped.bytes, wrapped.length, err);
+    osy_buffer_deinit(&wrapped);
+    return ok;
+}
+
+static bool write_key(int folder_fd, enum osy_key_kind kind, const char *kid, struct osy_error *err)
+{
+    if (kind == OSY_KEY_JWT || kind == OSY_KEY_AUDIT)
+        return write_key_pair(folder_fd, kind, kid, err);
+    for (size_t i = 0; i < FILE_TYPE_COUNT; i++)
+        if (file_types[i].kind == kind && file_types[i].form == FORM_SECRET)
+            return write_secret(folder_fd, &file_types[i], kid, err);
+    return osy_error_set(err, OSY_ERR_INVALID, "no such kind of key");
+}
+
+/* service: who wraps the new key; NULL: nobody. */
+static bool generate(const char *folder, enum osy_key_kind kind, struct osy_key_service *service,
+                     char kid[OSY_KID_BYTES], struct osy_error *err)
+{
     int folder_fd = -1;
 
     if (mkdir(folder, 0700) != 0 && errno != EEXIST)
@@ -701,15 +780,23 @@ bool osy_keys_generate(const char *folder, enum osy_key_kind kind, char kid[OSY_
     folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd < 0)
         return osy_error_set(err, OSY_ERR_IO, "key folder '%s': %s", folder, strerror(errno));
-    if (!choose_kid(folder_fd, kind, kid, err))
-        goto done;
-    bool is_pair = kind == OSY_KEY_JWT || kind == OSY_KEY_AUDIT;
-    if (is_pair)
-        ok = write_key_pair(folder_fd, kind, kid, err);
-    for (size_t i = 0; i < FILE_TYPE_COUNT; i++)
-        if (!is_pair && file_types[i].kind == kind)
-            ok = write_secret(folder_fd, &file_types[i], kid, err);
-done:
+    bool ok = choose_kid(folder_fd, kind, kid, err);
+    if (ok && service)
+        ok = write_wrapped(folder_fd, service, kid, err);
+    else if (ok)
+        ok = write_key(folder_fd, kind, kid, err);
     close(folder_fd);
     return ok;
+}
+
+bool osy_keys_generate(const char *folder, enum osy_key_kind kind, char kid[OSY_KID_BYTES],
+                       struct osy_error *err)
+{
+    return generate(folder, kind, NULL, kid, err);
+}
+
+bool osy_keys_generate_wrapped(const char *folder, struct osy_key_service *service,
+                               char kid[OSY_KID_BYTES], struct osy_error *err)
+{
+    return generate(folder, OSY_KEY_DATA, service, kid, err);
 }

@@ -1,11 +1,12 @@
 /*
- * The key provider: where secret keys come from. Today a folder of files; a key management service
- * can take its place behind the same functions.
+ * The key provider: where secret keys come from. A folder of files; wrapping keys may lie in it wrapped by a key
+ * service, which is asked when they are read, never when they are used.
  *
  *   jwt-<kid>.key.pem   RSA private key (3072 bits), only where tokens are signed
  *   jwt-<kid>.pub.pem   its public key
  *   tracking-<kid>.key  64 hex digits: the key of tracking tokens
  *   data-<kid>.key      64 hex digits: AES-256 key for columns
+ *   data-<kid>.kms      the same, as a key service has wrapped it: bytes that only the service can read
  *   audit-<kid>.key.pem Ed25519 private key of signed audit heads, only where they are written
  *   audit-<kid>.pub.pem its public key
  *   index-<kid>.key     64 hex digits: the key of blind indexes; there is only ever one
@@ -25,6 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shared/buffer.h"
 #include "shared/error.h"
 
 #define OSY_KID_BYTES     65 /* with the NUL */
@@ -44,11 +46,24 @@ struct osy_key {
     char kid[OSY_KID_BYTES];
     EVP_PKEY *pkey;         /* OSY_KEY_JWT: RSA of at least 2048 bits; OSY_KEY_AUDIT: Ed25519 */
     bool has_private;       /* pkey can sign */
+    bool is_wrapped;        /* lies in the folder as a key service has wrapped it */
     int64_t active_from_ms; /* monotonic: before, others may not know it; 0: from the beginning */
     uint8_t secret[OSY_SECRET_BYTES]; /* the other kinds */
 };
 
 struct osy_keyring;
+
+/* A key service keeps the key that keys of the folder are wrapped with (api/privacy/aws_kms.h). Its functions may block,
+ * until a time limit of their own; one caller at a time. What fails now and may not fail later is not OSY_ERR_INVALID. */
+struct osy_key_service {
+    /* Opens what was wrapped under that kid; under another one it is invalid. */
+    bool (*open)(struct osy_key_service *service, const char *kid, const void *wrapped,
+                 size_t length, uint8_t secret[OSY_SECRET_BYTES], struct osy_error *err);
+    /* Appends a new key, wrapped under that kid. */
+    bool (*make)(struct osy_key_service *service, const char *kid, struct osy_buffer *wrapped,
+                 struct osy_error *err);
+    void (*destroy)(struct osy_key_service *service);
+};
 
 enum osy_keys_want {
     OSY_KEYS_JWT_PUBLIC = 1 << 0,
@@ -65,7 +80,10 @@ enum osy_keys_want {
  * can read (its group may), a file that others can write, a bad name, a weak or broken key is an
  * error that names the file. */
 struct osy_keyring *osy_keyring_load(const char *folder, unsigned want, struct osy_error *err);
-/* Reads the folder again. On failure the keys stay as they are. One caller at a time, beside any readers. */
+/* The same, with keys that service has wrapped; without one they are an error. Takes service, on failure, too. */
+struct osy_keyring *osy_keyring_load_with(const char *folder, unsigned want,
+                                          struct osy_key_service *service, struct osy_error *err);
+/* Reads the folder again; the key service is asked only for kids that are new. On failure the keys stay as they are. One caller at a time, beside any readers. */
 OSY_MUST_CHECK bool osy_keyring_reload(struct osy_keyring *keyring, bool *is_changed,
                                        struct osy_error *err);
 const char *osy_keyring_folder(const struct osy_keyring *keyring);
@@ -85,3 +103,6 @@ const struct osy_key *osy_keyring_at(const struct osy_keyring *keyring, enum osy
  * key: under a second one nothing that the first one indexed would be found. */
 OSY_MUST_CHECK bool osy_keys_generate(const char *folder, enum osy_key_kind kind,
                                       char kid[OSY_KID_BYTES], struct osy_error *err);
+/* A new data key of service's, of which the folder has only the wrapped form. */
+OSY_MUST_CHECK bool osy_keys_generate_wrapped(const char *folder, struct osy_key_service *service,
+                                              char kid[OSY_KID_BYTES], struct osy_error *err);

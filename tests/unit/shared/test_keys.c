@@ -255,7 +255,7 @@ static void what_is_missing_is_said(void **state)
 
     expect_refused(folder, OSY_KEYS_JWT_PUBLIC, "jwt-<kid>.pub.pem");
     expect_refused(folder, OSY_KEYS_TRACKING, "tracking-<kid>.key");
-    expect_refused(folder, OSY_KEYS_DATA, "data-<kid>.key");
+    expect_refused(folder, OSY_KEYS_DATA, "data-<kid>.key or .kms");
     expect_refused(folder, OSY_KEYS_INDEX, "index-<kid>.key");
     key_folder_write_public(folder, "jwt-a.pub.pem", rsa);
     expect_refused(folder, OSY_KEYS_JWT_PRIVATE, "jwt-<kid>.key.pem");
@@ -305,6 +305,118 @@ static void weak_foreign_and_mismatched_pems_are_refused(void **state)
     EVP_PKEY_free(other);
 }
 
+/* A key service whose wrapped form is a byte more than each of the key's; it counts how often it is asked. */
+struct fake_service {
+    struct osy_key_service service;
+    int opened, destroyed;
+    bool is_away;
+};
+
+static bool open_fake(struct osy_key_service *service, const char *kid, const void *wrapped,
+                      size_t length, uint8_t secret[OSY_SECRET_BYTES], struct osy_error *err)
+{
+    struct fake_service *fake = (struct fake_service *)service;
+    (void)kid;
+    if (fake->is_away)
+        return osy_error_set(err, OSY_ERR_IO, "the service is away");
+    if (length != OSY_SECRET_BYTES)
+        return osy_error_set(err, OSY_ERR_INVALID, "not mine");
+    fake->opened++;
+    for (size_t i = 0; i < length; i++)
+        secret[i] = (uint8_t)(((const uint8_t *)wrapped)[i] - 1);
+    return true;
+}
+
+static bool make_fake(struct osy_key_service *service, const char *kid, struct osy_buffer *wrapped,
+                      struct osy_error *err)
+{
+    (void)kid;
+    if (((struct fake_service *)service)->is_away)
+        return osy_error_set(err, OSY_ERR_IO, "the service is away");
+    for (uint8_t i = 0; i < OSY_SECRET_BYTES; i++)
+        osy_buffer_char(wrapped, (char)(i + 1));
+    return true;
+}
+
+static void destroy_fake(struct osy_key_service *service)
+{
+    ((struct fake_service *)service)->destroyed++;
+}
+
+static struct fake_service fake_service(void)
+{
+    return (struct fake_service){
+        .service = {.open = open_fake, .make = make_fake, .destroy = destroy_fake}};
+}
+
+static void a_wrapped_key_is_opened_once_and_then_known(void **state)
+{
+    const struct key_folder *folder = *state;
+    struct fake_service fake = fake_service();
+    struct osy_error err = {OSY_OK, ""};
+    char first[OSY_KID_BYTES], second[OSY_KID_BYTES];
+    struct osy_keyring *keyring = NULL;
+    const struct osy_key *key = NULL;
+    bool is_changed = true;
+
+    assert_true(osy_keys_generate_wrapped(folder->path, &fake.service, first, &err));
+    keyring = osy_keyring_load_with(folder->path, OSY_KEYS_DATA, &fake.service, &err);
+    assert_non_null(keyring);
+    key = osy_keyring_active(keyring, OSY_KEY_DATA);
+    assert_string_equal(key->kid, first);
+    assert_true(key->is_wrapped);
+    for (uint8_t i = 0; i < OSY_SECRET_BYTES; i++)
+        assert_int_equal(key->secret[i], i);
+    assert_true(osy_keyring_reload(keyring, &is_changed, &err));
+    assert_false(is_changed);
+    assert_int_equal(fake.opened, 1);
+
+    assert_true(osy_keys_generate_wrapped(folder->path, &fake.service, second, &err));
+    fake.is_away = true;
+    assert_false(osy_keyring_reload(keyring, &is_changed, &err));
+    assert_int_equal(err.code, OSY_ERR_IO);
+    assert_int_equal(osy_keyring_count(keyring, OSY_KEY_DATA), 1);
+    fake.is_away = false;
+    assert_true(osy_keyring_reload(keyring, &is_changed, &err));
+    assert_true(is_changed);
+    assert_int_equal(fake.opened, 2);
+    assert_int_equal(osy_keyring_count(keyring, OSY_KEY_DATA), 2);
+    assert_string_equal(osy_keyring_active(keyring, OSY_KEY_DATA)->kid, first); /* for now */
+    osy_keyring_destroy(keyring);
+    assert_int_equal(fake.destroyed, 1);
+}
+
+static void a_wrapped_key_that_cannot_be_opened_is_refused_by_name(void **state)
+{
+    const struct key_folder *folder = *state;
+    struct fake_service fake = fake_service();
+    struct osy_error err = {OSY_OK, ""};
+    char kid[OSY_KID_BYTES];
+
+    key_folder_write(folder, "data-0.kms", "too short", 0600);
+    expect_refused(folder, OSY_KEYS_DATA, "'data-0.kms' is wrapped, and no key service is set");
+    assert_null(osy_keyring_load_with(folder->path, OSY_KEYS_DATA, &fake.service, &err));
+    assert_string_equal(err.message, "key file 'data-0.kms': not mine");
+    assert_int_equal(fake.destroyed, 1);
+    fake.is_away = true;
+    assert_false(osy_keys_generate_wrapped(folder->path, &fake.service, kid, &err));
+    assert_int_equal(err.code, OSY_ERR_IO);
+}
+
+static void a_kid_is_there_wrapped_or_in_the_clear(void **state)
+{
+    const struct key_folder *folder = *state;
+    struct fake_service fake = fake_service();
+    struct osy_error err = {OSY_OK, ""};
+
+    key_folder_write(folder, "data-a.kms", "0123456789abcdef0123456789abcdef", 0600);
+    key_folder_write(folder, "data-a.key", SECRET_A, 0600);
+    assert_null(osy_keyring_load_with(folder->path, OSY_KEYS_DATA, &fake.service, &err));
+    assert_non_null(strstr(err.message, "has the kid of another one"));
+    key_folder_write(folder, "tracking-a.kms", "only data keys are wrapped", 0600);
+    expect_refused(folder, OSY_KEYS_TRACKING, "'tracking-a.kms' is not a valid name");
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -318,6 +430,9 @@ int main(void)
         WITH_FOLDER(secrets_are_read_as_hex_and_found_by_kid),
         WITH_FOLDER(broken_secret_files_are_refused_by_name),
         WITH_FOLDER(what_is_missing_is_said),
+        WITH_FOLDER(a_wrapped_key_is_opened_once_and_then_known),
+        WITH_FOLDER(a_wrapped_key_that_cannot_be_opened_is_refused_by_name),
+        WITH_FOLDER(a_kid_is_there_wrapped_or_in_the_clear),
         WITH_FOLDER(only_who_signs_loads_private_keys),
         WITH_FOLDER(weak_foreign_and_mismatched_pems_are_refused),
     };
