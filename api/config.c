@@ -38,6 +38,18 @@ static const struct osy_setting settings[] = {
            "several Redis servers, name=URL each, by comma or blank; names decide whose is whose"),
     STRING(keys_dir, "ORDERSYNC_KEYS_DIR", "", 0, 4000,
            "folder of the keys (ordersync-api keys); required by serve and work"),
+    STRING(
+        kms_url, "ORDERSYNC_KMS_URL", "", 0, 500,
+        "AWS KMS, as https://kms.REGION.amazonaws.com; opens data keys that lie wrapped. Empty: none do"),
+    STRING(kms_key_id, "ORDERSYNC_KMS_KEY_ID", "", 0, 2048,
+           "the KMS key that wraps them: id, ARN or alias/NAME"),
+    STRING(kms_region, "ORDERSYNC_KMS_REGION", "", 0, 64, "its region"),
+    STRING(kms_credentials_file, "ORDERSYNC_KMS_CREDENTIALS_FILE", "", 0, 4000,
+           "file of an AWS access key, with one profile; read for each call"),
+    STRING(kms_ca_file, "ORDERSYNC_KMS_CA_FILE", "", 0, 4000,
+           "PEM of who vouches for KMS' certificate; empty: whom the system trusts"),
+    INT(kms_timeout_ms, "ORDERSYNC_KMS_TIMEOUT_MS", "10000", 100, 60000,
+        "time for KMS to open or make one key, all tries together, ms"),
     CHOICE(log_level, "ORDERSYNC_LOG_LEVEL", "info", "debug|info|warn|error",
            "least level that is logged"),
     STRING(public_url, "ORDERSYNC_PUBLIC_URL", "http://127.0.0.1:8080", 8, 500,
@@ -163,6 +175,37 @@ static bool check_country(const char *code, struct osy_error *err)
            osy_error_set(err, OSY_ERR_INVALID, "ORDERSYNC_PHONE_COUNTRY must be digits");
 }
 
+/* What goes into a signed header, and into libcurl's settings. */
+static bool check_word(const char *name, const char *value, const char *more, struct osy_error *err)
+{
+    for (const char *c = value; *c; c++) {
+        bool ok = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
+                  (*c >= '0' && *c <= '9') || strchr(more, *c);
+        if (!ok)
+            return osy_error_set(err, OSY_ERR_INVALID, "%s must be letters, digits and %s", name,
+                                 more);
+    }
+    return *value ||
+           osy_error_set(err, OSY_ERR_INVALID, "%s is required with ORDERSYNC_KMS_URL", name);
+}
+
+static bool check_kms(const struct api_config *config, struct osy_error *err)
+{
+    static const char scheme[] = "https://";
+    const char *host = config->kms_url + strlen(scheme);
+
+    if (!*config->kms_url)
+        return true;
+    if (strncmp(config->kms_url, scheme, strlen(scheme)) != 0 || !*host ||
+        strpbrk(host, "@?#\\ \t\r\n"))
+        return osy_error_set(err, OSY_ERR_INVALID, "ORDERSYNC_KMS_URL must be https://host[:port]");
+    if (!*config->kms_credentials_file)
+        return osy_error_set(err, OSY_ERR_INVALID,
+                             "ORDERSYNC_KMS_CREDENTIALS_FILE is required with ORDERSYNC_KMS_URL");
+    return check_word("ORDERSYNC_KMS_KEY_ID", config->kms_key_id, ":/_-", err) &&
+           check_word("ORDERSYNC_KMS_REGION", config->kms_region, "-", err);
+}
+
 static bool check_networks(const char *name, const char *list, struct osy_error *err)
 {
     struct api_networks *networks = api_networks_create(list, err);
@@ -194,6 +237,7 @@ bool api_config_load(struct api_config *config, unsigned needs, struct osy_error
     return check_networks("ORDERSYNC_TRUSTED_PROXIES", config->trusted_proxies, err) &&
            check_networks("ORDERSYNC_RATE_EXEMPT", config->rate_exempt, err) &&
            check_origins(config->cors_origins, err) && check_country(config->phone_country, err) &&
+           check_kms(config, err) &&
            require(config->database_url, needs, API_CONFIG_DATABASE, "ORDERSYNC_DATABASE_URL",
                    err) &&
            choose_redis(config, needs, err) &&

@@ -12,6 +12,9 @@ struct api_config {
     /* common */
     char *database_url, *redis_url, *redis_urls, *keys_dir, *log_level, *public_url, *environment,
         *phone_country;
+    char *kms_url, *kms_key_id, *kms_region, *kms_credentials_file,
+        *kms_ca_file; /* url empty: none */
+    int64_t kms_timeout_ms;
     bool webhook_allow_private;
     const char *redis; /* whichever of the two is set; borrowed from it; NULL: neither */
     /* serve */

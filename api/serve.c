@@ -30,6 +30,7 @@
 #include "api/main.h"
 #include "api/menus/cache.h"
 #include "api/orders/writer.h"
+#include "api/privacy/keyring.h"
 #include "api/privacy/subject_keys.h"
 #include "api/process.h"
 #include "api/routes.h"
@@ -270,7 +271,7 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->loop = &process->loop;
     context->config = config;
     context->metrics = osy_metrics_create();
-    process->keyring = osy_keyring_load(config->keys_dir,
+    process->keyring = api_keyring_load(config,
                                         OSY_KEYS_JWT_PRIVATE | OSY_KEYS_TRACKING | OSY_KEYS_DATA |
                                             OSY_KEYS_INDEX | OSY_KEYS_PEPPER,
                                         err);

@@ -17,6 +17,7 @@
 #include "api/main.h"
 #include "api/menus/sales.h"
 #include "api/presence/reachability.h"
+#include "api/privacy/keyring.h"
 #include "api/process.h"
 #include "api/restaurants/timekeeper.h"
 #include "shared/key_watch.h"
@@ -84,7 +85,7 @@ static bool start(struct worker_process *process, struct osy_error *err)
     process->context.loop = &process->loop;
     process->context.config = &process->config;
     process->context.metrics = osy_metrics_create();
-    process->keyring = osy_keyring_load(process->config.keys_dir, OSY_KEYS_DATA, err);
+    process->keyring = api_keyring_load(&process->config, OSY_KEYS_DATA, err);
     if (!process->keyring || !api_webhook_init(err))
         return false;
     process->key_watch =

@@ -14,6 +14,7 @@
 #include "api/db/bytea.h"
 #include "api/db/scope.h"
 #include "api/main.h"
+#include "api/privacy/keyring.h"
 #include "api/text.h"
 #include "embedded/api_core.h"
 #include "shared/log.h"
@@ -337,8 +338,8 @@ static bool open_users(struct users *users, struct osy_error *err)
     if (!api_config_load(&users->config, API_CONFIG_DATABASE | API_CONFIG_KEYS | API_CONFIG_REDIS,
                          err))
         return false;
-    users->keyring = osy_keyring_load(users->config.keys_dir,
-                                      OSY_KEYS_DATA | OSY_KEYS_INDEX | OSY_KEYS_PEPPER, err);
+    users->keyring =
+        api_keyring_load(&users->config, OSY_KEYS_DATA | OSY_KEYS_INDEX | OSY_KEYS_PEPPER, err);
     users->redis = osy_redis_blocking_shards_create(users->config.redis, REDIS_TIMEOUT_MS, err);
     users->pg = osy_pg_create(&(struct osy_pg_options){.url = users->config.database_url,
                                                        .application_name = "ordersync-api users"});

@@ -1,6 +1,6 @@
 /*
  * The webhook client: sends signed messages over HTTPS to addresses that restaurants have chosen, many at a
- * time. libcurl is met here alone.
+ * time. libcurl is met here and in api/privacy/aws_kms.c.
  *
  * A restaurant must not be able to make us connect to our own machines. So each address is checked where
  * the connection is made (public_address.h), after every resolution, whatever the URL spells; the port is

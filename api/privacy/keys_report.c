@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "api/config.h"
+#include "api/privacy/keyring.h"
 #include "api/privacy/wrapped_columns.h"
 #include "shared/alloc.h"
 #include "shared/keys.h"
@@ -22,7 +23,7 @@ struct tools {
 /* Losing the last moments of this work costs doing them again, so it does not wait for the disk. */
 static bool open_tools(const struct api_config *config, struct tools *tools, struct osy_error *err)
 {
-    tools->keyring = osy_keyring_load(config->keys_dir, OSY_KEYS_DATA, err);
+    tools->keyring = api_keyring_load(config, OSY_KEYS_DATA, err);
     if (!tools->keyring)
         return false;
     tools->pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,

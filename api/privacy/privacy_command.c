@@ -10,6 +10,7 @@
 #include "api/db/scope.h"
 #include "api/main.h"
 #include "api/privacy/erasure.h"
+#include "api/privacy/keyring.h"
 #include "api/privacy/statutory_record.h"
 #include "embedded/api_core.h"
 #include "shared/keys.h"
@@ -191,7 +192,7 @@ static bool run(const struct api_config *config, const struct privacy_options *o
 {
     struct tools tools = {.config = config, .scope = {.actor_role = "operator"}};
     bool ok = false;
-    tools.keyring = osy_keyring_load(config->keys_dir, OSY_KEYS_DATA, err);
+    tools.keyring = api_keyring_load(config, OSY_KEYS_DATA, err);
     if (!tools.keyring)
         return false;
     tools.pg = osy_pg_create(&(struct osy_pg_options){.url = config->database_url,
