@@ -110,6 +110,7 @@ static void *run_worker(void *argument)
     while ((job = wait_for_job(workers))) {
         if (workers->queue_depth)
             osy_metric_dec(workers->queue_depth);
+        osy_pg_set_deadline(thread->worker.pg, 0); /* not that of the job before */
         job->work(&thread->worker, job);
         give_back(workers, job);
     }

@@ -26,6 +26,7 @@ struct api_worker {
 };
 
 struct api_job {
+    /* worker->pg has no deadline until the work sets one. */
     void (*work)(struct api_worker *worker, struct api_job *job);
     void (*done)(struct api_job *job); /* on the loop; may free the job and submit it again */
     struct api_job *next;              /* the pool's */

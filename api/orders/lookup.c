@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/auth/principal.h"
+#include "api/config.h"
 #include "api/context.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
@@ -11,6 +12,8 @@
 #include "api/orders/record.h"
 #include "api/orders/reply.h"
 #include "shared/alloc.h"
+#include "shared/clock.h"
+#include "shared/pg.h"
 
 struct lookup {
     struct api_job job;
@@ -20,6 +23,7 @@ struct lookup {
     api_order_found_fn on_found;
     struct osy_uuid order_id;
     struct api_db_scope scope;
+    int64_t due_ms; /* monotonic: nobody waits for the record any more */
 
     /* the worker's answer */
     bool is_worked, is_found;
@@ -36,6 +40,7 @@ static void on_work(struct api_worker *worker, struct api_job *job)
 {
     struct lookup *lookup = lookup_of(job);
     lookup->is_worked = true;
+    osy_pg_set_deadline(worker->pg, lookup->due_ms);
     lookup->is_found = api_order_record_find(&lookup->record, worker->pg, &lookup->scope,
                                              &lookup->order_id, &lookup->err);
 }
@@ -72,6 +77,7 @@ void api_order_look_up(struct api_context *context, struct api_request *request,
     lookup->request = request;
     lookup->on_found = on_found;
     lookup->order_id = *order_id;
+    lookup->due_ms = osy_clock_monotonic_ms() + context->config->request_ms;
     api_db_scope_fill_order(&lookup->scope, request, &lookup->order_id);
     if (api_workers_submit(context->workers[API_POOL_WORKERS], &lookup->job))
         return;

@@ -136,8 +136,7 @@ static PGresult *ask(struct api_worker *worker, const struct osy_uuid *user_id,
 static void on_work(struct api_worker *worker, struct api_job *job)
 {
     struct fetch *fetch = (struct fetch *)job;
-    osy_pg_set_deadline(worker->pg,
-                        osy_clock_monotonic_ms() + FETCH_MS); /* not that of the request before */
+    osy_pg_set_deadline(worker->pg, osy_clock_monotonic_ms() + FETCH_MS);
     PGresult *row = ask(worker, &fetch->user_id, &fetch->err);
     for (int tries = 1; row && PQntuples(row) == 0 && tries < TRIES; tries++) {
         PQclear(row);
