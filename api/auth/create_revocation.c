@@ -1,9 +1,10 @@
-/* POST /api/v1/auth/revocations: an admin ends the tokens of a user or of a session. */
+/* POST /api/v1/auth/revocations: an admin ends the tokens and sessions of a user, or of one session. */
 #include <stdlib.h>
 
 #include "api/auth/handlers.h"
 #include "api/auth/principal.h"
 #include "api/auth/revocation.h"
+#include "api/auth/session.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -68,6 +69,7 @@ void api_handle_create_revocation(struct api_worker *worker, struct api_request 
     const struct api_principal *principal = api_request_principal(request);
     char *reason = NULL;
     struct api_db_scope scope;
+    struct api_sessions_ended ended;
     struct osy_error err = {0};
     struct api_revocation revocation = {
         .actor_role = api_principal_role(principal),
@@ -80,10 +82,11 @@ void api_handle_create_revocation(struct api_worker *worker, struct api_request 
     }
     revocation.reason = reason;
     api_db_scope_fill(&scope, request, NULL);
-    if (!api_revocation_record(worker->pg, &scope, &revocation, &err)) {
+    if (!api_session_revoke(worker->pg, &scope, &revocation, &ended, &err)) {
         api_reply_database_error(request, &err);
         goto done;
     }
+    api_session_announce(worker->redis, &ended);
     if (!api_revocation_announce(worker->redis, &revocation, &err))
         OSY_WARN("revocation_not_announced", OSY_ERR(&err)); /* it is found in PostgreSQL */
     reply(request, &revocation);

@@ -1,10 +1,11 @@
-/* `ordersync-api revoke`: ends the access tokens of a user, or of one login session. */
+/* `ordersync-api revoke`: ends the sessions and access tokens of a user, or one session. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/auth/revocation.h"
+#include "api/auth/session.h"
 #include "api/config.h"
 #include "api/db/scope.h"
 #include "api/main.h"
@@ -19,8 +20,9 @@
 static const char usage[] =
     "Usage: ordersync-api revoke --user ID | --session ID [--reason TEXT]\n"
     "\n"
-    "Ends the access tokens that the user was issued until now, or every token of the session: hubs close\n"
-    "their sockets, APIs answer 401. Prints the moment. The user may sign in again a second later.\n"
+    "Ends the user's sessions and the access tokens issued until now, or one session with all its tokens: hubs\n"
+    "close their sockets, APIs answer 401, and nothing of it can be refreshed. Prints the moment. The user may\n"
+    "sign in again a second later.\n"
     "\n"
     "  --user ID      the tokens' `sub`\n"
     "  --session ID   the tokens' `sid`\n"
@@ -99,7 +101,8 @@ static bool read_reason(const char *given, char **reason, struct osy_error *err)
 }
 
 /* It holds without the announcement: that costs seconds. */
-static void announce(const char *servers, const struct api_revocation *revocation)
+static void announce(const char *servers, const struct api_revocation *revocation,
+                     const struct api_sessions_ended *ended)
 {
     struct osy_error err = {0};
     struct osy_redis_blocking_shards *redis =
@@ -109,6 +112,8 @@ static void announce(const char *servers, const struct api_revocation *revocatio
                 "ordersync-api revoke: recorded, but not announced (%s): it takes effect within "
                 "seconds instead of at once\n",
                 err.message);
+    else
+        api_session_announce(redis, ended);
     osy_redis_blocking_shards_destroy(redis);
 }
 
@@ -124,13 +129,14 @@ static bool run(const struct api_config *config, const struct revoke_options *op
     struct osy_pg *pg = osy_pg_create(&(struct osy_pg_options){
         .url = config->database_url, .application_name = "ordersync-api revoke"});
     const struct api_db_scope scope = {.actor_role = revocation.actor_role};
-    bool ok = api_revocation_record(pg, &scope, &revocation, err);
+    struct api_sessions_ended ended;
+    bool ok = api_session_revoke(pg, &scope, &revocation, &ended, err);
     osy_pg_destroy(pg);
     free(reason);
     if (!ok)
         return false;
     puts(revocation.revoked_at);
-    announce(config->redis, &revocation);
+    announce(config->redis, &revocation, &ended);
     return true;
 }
 

@@ -7,11 +7,13 @@
 
 #include "api/auth/revocation.h"
 #include "api/db/bytea.h"
+#include "api/db/scope.h"
 #include "embedded/api_core.h"
 #include "shared/base64url.h"
 #include "shared/blind_index.h"
 #include "shared/column_cipher.h"
 #include "shared/digest.h"
+#include "shared/jwt.h"
 #include "shared/log.h"
 #include "shared/pg.h"
 #include "shared/random.h"
@@ -27,6 +29,8 @@
 
 _Static_assert(sizeof PREFIX - 1 + IDS_LENGTH + 1 + SECRET_LENGTH < API_SESSION_TOKEN_BYTES,
                "a token fits");
+_Static_assert(API_SESSION_IDLE_S <= OSY_JWT_LIFE_MAX_S,
+               "a revocation is not forgotten while its session can be refreshed");
 
 /* ---- tokens ---- */
 
@@ -229,6 +233,32 @@ bool api_session_end(struct osy_pg *pg, const struct api_session_choice *choice,
     bool ok = rows && read_ended(rows, ended, err);
     PQclear(rows);
     return ok;
+}
+
+static bool end_and_record(struct osy_pg *pg, const struct api_db_scope *scope,
+                           struct api_revocation *revocation, struct api_sessions_ended *ended,
+                           struct osy_error *err)
+{
+    const struct api_session_choice all = {.user_id = &revocation->what.id};
+    return (revocation->what.kind != OSY_REVOCATION_USER ||
+            api_session_end(pg, &all, "revoked", ended, err)) &&
+           api_revocation_record(pg, scope, revocation, err) && api_db_commit(pg, err);
+}
+
+bool api_session_revoke(struct osy_pg *pg, const struct api_db_scope *actor,
+                        struct api_revocation *revocation, struct api_sessions_ended *ended,
+                        struct osy_error *err)
+{
+    struct api_db_scope scope = *actor;
+    ended->count = 0;
+    if (revocation->what.kind == OSY_REVOCATION_USER)
+        scope.user_id = &revocation->what.id; /* whose sessions they are */
+    if (!api_db_begin(pg, &scope, err))
+        return false;
+    if (end_and_record(pg, &scope, revocation, ended, err))
+        return true;
+    api_db_rollback(pg);
+    return false;
 }
 
 /* ---- in Redis ---- */

@@ -23,6 +23,7 @@
 #include "shared/uuid.h"
 
 struct api_db_scope;
+struct api_revocation;
 struct api_worker;
 struct osy_pg;
 struct osy_redis_blocking_shards;
@@ -73,6 +74,13 @@ struct api_sessions_ended {
 OSY_MUST_CHECK bool api_session_end(struct osy_pg *pg, const struct api_session_choice *choice,
                                     const char *why, struct api_sessions_ended *ended,
                                     struct osy_error *err);
+/*
+ * Records a revocation (revocation.h) in a transaction of its own, and sees to it that nobody refreshes what was revoked:
+ * of a user all sessions end; of a session, whose user nobody needs to know, lock_session.sql looks for the revocation.
+ */
+OSY_MUST_CHECK bool api_session_revoke(struct osy_pg *pg, const struct api_db_scope *actor,
+                                       struct api_revocation *revocation,
+                                       struct api_sessions_ended *ended, struct osy_error *err);
 /* Tells hubs, APIs and Redis. Without Redis they find it in PostgreSQL, in seconds. */
 void api_session_announce(struct osy_redis_blocking_shards *redis,
                           const struct api_sessions_ended *ended);

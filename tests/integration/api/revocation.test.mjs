@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import { assertNotOver } from '../endings.mjs';
+import { logIn, post, signUp } from './people.mjs';
 import { env, makeRestaurant, program, request, sql } from './stack.mjs';
 
 const PATH = '/api/v1/auth/revocations';
@@ -50,6 +51,28 @@ test('the tokens of one session end, and no others', { timeout: 30_000 }, async 
   assert.equal(status, 201);
   await answered(mine, 401);
   await answered(theirs, 200);
+});
+
+test('whoever is revoked cannot refresh, and may sign in again', { timeout: 30_000 }, async () => {
+  const who = await signUp();
+  const refresh = (token) => post('/api/v1/auth/refresh', { refresh_token: token });
+  assert.equal((await request('POST', PATH, { token: admin, body: { user_id: who.user.id } })).status, 201);
+  const { status, body } = await refresh(who.refresh_token);
+  assert.deepEqual([status, body.code], [401, 'SESSION_OVER']);
+  assert.equal(await sql(`SELECT ended_for FROM sessions WHERE id = '${who.session_id}'`), 'revoked');
+  const { body: again } = await logIn(who);
+  assert.equal((await refresh(again.refresh_token)).status, 200);
+});
+
+test('of a revoked session nothing is refreshed or listed, of the others everything', { timeout: 30_000 }, async () => {
+  const who = await signUp();
+  const { body: other } = await logIn(who);
+  const refresh = (token) => post('/api/v1/auth/refresh', { refresh_token: token });
+  assert.equal((await request('POST', PATH, { token: admin, body: { session_id: who.session_id } })).status, 201);
+  assert.equal((await refresh(who.refresh_token)).status, 401);
+  const { body } = await request('GET', '/api/v1/auth/sessions', { token: other.access_token });
+  assert.deepEqual(body.sessions.map(({ id }) => id), [other.session_id]);
+  assert.equal((await refresh(other.refresh_token)).status, 200);
 });
 
 test('revoking again moves the moment on', async () => {
@@ -106,6 +129,15 @@ test('the command does it, too, also when Redis cannot tell anybody', { timeout:
   assert.match(stderr, /not announced/);
   await answered(token, 401); // found in PostgreSQL
   assert.equal(await sql(`SELECT action, actor_role FROM audit_logs WHERE subject_id = '${user}'`), 'user.revoked|operator');
+});
+
+test('who is revoked by the command cannot refresh either', { timeout: 30_000 }, async () => {
+  for (const target of [(who) => ['--user', who.user.id], (who) => ['--session', who.session_id]]) {
+    const who = await signUp();
+    const { status, stderr } = await revoke(target(who));
+    assert.equal(status, 0, stderr);
+    assert.equal((await post('/api/v1/auth/refresh', { refresh_token: who.refresh_token })).status, 401);
+  }
 });
 
 test('the command refuses what it does not understand, and names it', async () => {
