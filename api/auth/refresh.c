@@ -7,11 +7,11 @@
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "shared/json.h"
-#include "shared/log.h"
 
 struct refresh {
     struct api_session session;
     struct api_user user;
+    bool may_go_on; /* the user is there, and not disabled */
     struct api_db_scope scope;
     enum api_session_refreshed outcome;
     struct api_sessions_ended ended;
@@ -48,34 +48,37 @@ static bool end_family(struct osy_pg *pg, struct refresh *refresh, struct osy_er
            api_sign_in_record(pg, "auth.token_reused", &refresh->session.user_id, err);
 }
 
+/* Role and restaurants may have changed since: the access token has what holds now. */
+static bool load_user(struct api_worker *worker, struct refresh *refresh, struct osy_error *err)
+{
+    bool is_there =
+        api_user_load(worker->pg, worker->context->keyring, &refresh->scope, &refresh->user, err);
+    refresh->may_go_on = is_there && !refresh->user.is_disabled;
+    return is_there || err->code == OSY_ERR_NOT_FOUND;
+}
+
+static bool use_token(struct api_worker *worker, const struct api_request *request,
+                      struct refresh *refresh, struct osy_error *err)
+{
+    refresh->outcome = API_SESSION_OVER;
+    if (!refresh->may_go_on)
+        return true;
+    return api_session_refresh(worker->pg, worker->context->keyring, &refresh->session,
+                               api_request_client(request), &refresh->outcome, err) &&
+           (refresh->outcome != API_SESSION_REUSED || end_family(worker->pg, refresh, err));
+}
+
+/* The user first: a token whose user cannot be read now is not spent. */
 static bool exchange(struct api_worker *worker, const struct api_request *request,
                      struct refresh *refresh, struct osy_error *err)
 {
     if (!api_db_begin(worker->pg, &refresh->scope, err))
         return false;
-    bool ok = api_session_refresh(worker->pg, worker->context->keyring, &refresh->session,
-                                  api_request_client(request), &refresh->outcome, err) &&
-              (refresh->outcome != API_SESSION_REUSED || end_family(worker->pg, refresh, err));
+    bool ok = load_user(worker, refresh, err) && use_token(worker, request, refresh, err);
     if (ok)
         return api_db_commit(worker->pg, err);
     api_db_rollback(worker->pg);
     return false;
-}
-
-/* Role and restaurants may have changed since: the access token has what holds now. */
-static void reply_tokens(struct api_worker *worker, struct api_request *request,
-                         struct refresh *refresh)
-{
-    struct osy_error err = {0};
-    api_session_note(worker->redis, &refresh->session);
-    bool ok =
-        api_user_load(worker->pg, worker->context->keyring, &refresh->scope, &refresh->user, &err);
-    if (ok && !refresh->user.is_disabled)
-        api_sign_in_reply(worker, request, 200, &refresh->user, &refresh->session);
-    else if (ok || err.code == OSY_ERR_NOT_FOUND)
-        reply_over(request);
-    else
-        api_reply_database_error(request, &err);
 }
 
 static void refresh_now(struct api_worker *worker, struct api_request *request,
@@ -98,7 +101,8 @@ static void refresh_now(struct api_worker *worker, struct api_request *request,
     if (!exchange(worker, request, refresh, &err)) {
         api_reply_database_error(request, &err);
     } else if (refresh->outcome == API_SESSION_REFRESHED) {
-        reply_tokens(worker, request, refresh);
+        api_session_note(worker->redis, &refresh->session);
+        api_sign_in_reply(worker, request, 200, &refresh->user, &refresh->session);
     } else {
         api_session_announce(worker->redis, &refresh->ended);
         reply_over(request);
