@@ -20,6 +20,13 @@ bool api_account_load(struct api_worker *worker, struct api_request *request, st
     return false;
 }
 
+void api_account_refuse(struct api_worker *worker, struct api_request *request,
+                        const struct api_user *user)
+{
+    api_sign_in_record_failure(worker, request, &user->id, "auth.password_refused");
+    api_reply_error(request, 403, "WRONG_PASSWORD", "That is not the account's password.", NULL);
+}
+
 /* The token is good, but whoever holds it need not be the one who knows the password. */
 static bool check_password(struct api_worker *worker, struct api_request *request,
                            const char *password, const struct api_user *user,
@@ -39,8 +46,7 @@ static bool check_password(struct api_worker *worker, struct api_request *reques
     }
     if (api_password_fits(worker->context->keyring, password, user->password_hash))
         return true;
-    api_sign_in_record_failure(worker, request, &user->id, "auth.password_refused");
-    api_reply_error(request, 403, "WRONG_PASSWORD", "That is not the account's password.", NULL);
+    api_account_refuse(worker, request, user);
     return false;
 }
 

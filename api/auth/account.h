@@ -10,3 +10,5 @@ OSY_MUST_CHECK bool api_account_load(struct api_worker *worker, struct api_reque
 OSY_MUST_CHECK bool api_account_prove(struct api_worker *worker, struct api_request *request,
                                       const char *password, struct api_user *user,
                                       struct api_login_attempt *attempt);
+void api_account_refuse(struct api_worker *worker, struct api_request *request,
+                        const struct api_user *user); /* 403 WRONG_PASSWORD, on record */

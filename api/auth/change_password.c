@@ -14,6 +14,7 @@ struct change {
     struct api_user user;
     struct api_login_attempt attempt;
     char hash[API_PASSWORD_HASH_BYTES];
+    bool is_set; /* false: somebody else has changed it since it was judged */
     struct api_sessions_ended ended;
 };
 
@@ -31,14 +32,13 @@ static bool parse(const struct api_request *request, struct change *change, stru
     return change->root && osy_json_read(change->root, "", fields, err);
 }
 
-static bool write_change(struct api_worker *worker, const struct api_request *request,
-                         const struct api_db_scope *scope, struct change *change,
-                         struct osy_error *err)
+static bool end_others(struct api_worker *worker, const struct api_request *request,
+                       const struct api_db_scope *scope, struct change *change,
+                       struct osy_error *err)
 {
     const struct api_session_choice others = {
         .user_id = &change->user.id, .except = &api_request_principal(request)->claims.session_id};
-    return api_user_set_password_hash(worker->pg, &change->user.id, change->hash, err) &&
-           api_session_end(worker->pg, &others, "password changed", &change->ended, err) &&
+    return api_session_end(worker->pg, &others, "password changed", &change->ended, err) &&
            api_sign_in_record(worker->pg, "user.password_changed", &change->user.id, err) &&
            api_login_guard_forgive(worker->pg, scope, &change->attempt, err);
 }
@@ -50,10 +50,12 @@ static bool store(struct api_worker *worker, const struct api_request *request,
     api_db_scope_fill(&scope, request, NULL);
     if (!api_db_begin(worker->pg, &scope, err))
         return false;
-    if (write_change(worker, request, &scope, change, err))
+    bool ok =
+        api_user_set_password_hash(worker->pg, &change->user, change->hash, &change->is_set, err);
+    if (ok && change->is_set && end_others(worker, request, &scope, change, err))
         return api_db_commit(worker->pg, err);
     api_db_rollback(worker->pg);
-    return false;
+    return ok && !change->is_set;
 }
 
 static void hash_and_store(struct api_worker *worker, struct api_request *request,
@@ -68,6 +70,8 @@ static void hash_and_store(struct api_worker *worker, struct api_request *reques
         api_reply_error(request, 500, "INTERNAL_ERROR", NULL, NULL);
     } else if (!store(worker, request, change, &err)) {
         api_reply_database_error(request, &err);
+    } else if (!change->is_set) {
+        api_account_refuse(worker, request, &change->user);
     } else {
         api_session_announce(worker->redis, &change->ended);
         api_reply_bytes(request, 204, NULL, NULL);

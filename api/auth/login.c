@@ -1,5 +1,7 @@
 /* POST /api/v1/auth/login: e-mail address and password, and the second factor of whoever uses one. */
+#include <openssl/crypto.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/auth/handlers.h"
 #include "api/auth/second_factor.h"
@@ -20,6 +22,7 @@ struct login {
     struct api_login_attempt attempt;
     struct api_user user;
     bool user_is_there;
+    bool has_changed;                       /* the account, since the password was judged */
     char new_hash[API_PASSWORD_HASH_BYTES]; /* empty: the old one stays */
     struct api_session session;
     struct api_sessions_ended ended;
@@ -70,6 +73,7 @@ static void renew_hash(const struct api_worker *worker, struct login *login)
 {
     enum api_password_method method = worker->context->password_method;
     struct osy_error err = {0};
+    login->new_hash[0] = '\0';
     if (!api_password_is_outdated(worker->context->keyring, method, login->user.password_hash))
         return;
     if (!api_password_hash(worker->context->keyring, method, login->password, login->new_hash,
@@ -79,12 +83,34 @@ static void renew_hash(const struct api_worker *worker, struct login *login)
     }
 }
 
+/* In the transaction. Hashing takes long enough for somebody to change the password, or to disable the account: who signs
+ * in is who the account is now. */
+static bool lock_user(struct api_worker *worker, const struct api_db_scope *scope,
+                      struct login *login, struct osy_error *err)
+{
+    struct api_user now;
+    bool is_there = api_user_lock(worker->pg, worker->context->keyring, scope, &now, err);
+    bool is_known = is_there || err->code == OSY_ERR_NOT_FOUND;
+    login->has_changed =
+        !is_there || now.is_disabled || strcmp(now.password_hash, login->user.password_hash) != 0;
+    if (!login->has_changed)
+        login->user = now;
+    api_user_wipe(&now);
+    return is_known;
+}
+
+static bool store_new_hash(struct osy_pg *pg, const struct login *login, struct osy_error *err)
+{
+    bool is_set = false; /* it is: the account is locked */
+    return !*login->new_hash ||
+           api_user_set_password_hash(pg, &login->user, login->new_hash, &is_set, err);
+}
+
 /* In the transaction; the account's count comes last, because others may wait for its row. */
 static bool sign_in(struct api_worker *worker, const struct api_request *request,
                     const struct api_db_scope *scope, struct login *login, struct osy_error *err)
 {
-    return (!*login->new_hash ||
-            api_user_set_password_hash(worker->pg, &login->user.id, login->new_hash, err)) &&
+    return store_new_hash(worker->pg, login, err) &&
            api_sign_in_begin(worker, request, &login->user, login->device, &login->session,
                              &login->ended, err) &&
            api_sign_in_record(worker->pg, "auth.login", &login->user.id, err) &&
@@ -101,8 +127,10 @@ static bool prove(struct api_worker *worker, const struct api_request *request, 
     scope.actor_id = &login->user.id;
     if (!api_db_begin(worker->pg, &scope, err))
         return false;
-    bool ok = api_second_factor_use(worker->pg, worker->context->keyring, &login->user, login->totp,
-                                    login->recovery_code, outcome, err);
+    bool ok = lock_user(worker, &scope, login, err) &&
+              (login->has_changed ||
+               api_second_factor_use(worker->pg, worker->context->keyring, &login->user,
+                                     login->totp, login->recovery_code, outcome, err));
     ok = ok && (*outcome != API_SECOND_FACTOR_GOOD || sign_in(worker, request, &scope, login, err));
     if (!ok || *outcome != API_SECOND_FACTOR_GOOD)
         api_db_rollback(worker->pg);
@@ -132,15 +160,10 @@ static void refuse(struct api_worker *worker, struct api_request *request, struc
     api_reply_bad_credentials(request);
 }
 
-static void check_second_factor(struct api_worker *worker, struct api_request *request,
-                                struct login *login)
+static void conclude(struct api_worker *worker, struct api_request *request, struct login *login,
+                     enum api_second_factor outcome)
 {
-    enum api_second_factor outcome = API_SECOND_FACTOR_WRONG;
-    struct osy_error err = {0};
-    renew_hash(worker, login);
-    if (!prove(worker, request, login, &outcome, &err)) {
-        api_reply_database_error(request, &err);
-    } else if (outcome == API_SECOND_FACTOR_MISSING) {
+    if (outcome == API_SECOND_FACTOR_MISSING) {
         ask_for_code(worker, request, login);
     } else if (outcome == API_SECOND_FACTOR_WRONG) {
         refuse(worker, request, login, "auth.code_refused");
@@ -149,6 +172,28 @@ static void check_second_factor(struct api_worker *worker, struct api_request *r
         api_session_announce(worker->redis, &login->ended);
         api_sign_in_reply(worker, request, 200, &login->user, &login->session);
     }
+}
+
+/* Whether it is to be judged once more. */
+static bool judge(struct api_worker *worker, struct api_request *request, struct login *login)
+{
+    enum api_second_factor outcome = API_SECOND_FACTOR_WRONG;
+    struct osy_error err = {0};
+    login->has_changed = false;
+    if (!load_user(worker, request, login, &err)) {
+        api_reply_database_error(request, &err);
+        return false;
+    }
+    if (!password_fits(worker, login)) {
+        refuse(worker, request, login, "auth.password_refused");
+        return false;
+    }
+    renew_hash(worker, login);
+    if (!prove(worker, request, login, &outcome, &err))
+        api_reply_database_error(request, &err);
+    else if (!login->has_changed)
+        conclude(worker, request, login, outcome);
+    return login->has_changed;
 }
 
 static void log_in(struct api_worker *worker, struct api_request *request, struct login *login)
@@ -169,12 +214,9 @@ static void log_in(struct api_worker *worker, struct api_request *request, struc
         api_reply_too_many_attempts(request, login->attempt.wait_s);
         return;
     }
-    if (!load_user(worker, request, login, &err))
-        api_reply_database_error(request, &err);
-    else if (!password_fits(worker, login))
+    /* Another login with the same password may have hashed it anew meanwhile. */
+    if (judge(worker, request, login) && judge(worker, request, login))
         refuse(worker, request, login, "auth.password_refused");
-    else
-        check_second_factor(worker, request, login);
 }
 
 void api_handle_login(struct api_worker *worker, struct api_request *request)
@@ -184,4 +226,5 @@ void api_handle_login(struct api_worker *worker, struct api_request *request)
     json_decref(login.root);
     free(login.device);
     api_user_wipe(&login.user);
+    OPENSSL_cleanse(login.session.token, sizeof login.session.token);
 }

@@ -3,6 +3,7 @@
  * An address that is taken is told (409), because nobody could sign up otherwise; the login guard counts that as an
  * attempt, so that addresses cannot be tried out by the thousand.
  */
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,7 @@ static void handle(struct api_worker *worker, struct api_request *request, bool 
     json_decref(sign_up.root);
     free(sign_up.device);
     api_user_wipe(&sign_up.user);
+    OPENSSL_cleanse(sign_up.session.token, sizeof sign_up.session.token);
 }
 
 void api_handle_sign_up(struct api_worker *worker, struct api_request *request)

@@ -111,6 +111,17 @@ bool api_user_load(struct osy_pg *pg, const struct osy_keyring *keyring,
     return ok;
 }
 
+/* Two statements: what the first one has waited for only the second one sees whole. */
+bool api_user_lock(struct osy_pg *pg, const struct osy_keyring *keyring,
+                   const struct api_db_scope *scope, struct api_user *user, struct osy_error *err)
+{
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(scope->user_id, id);
+    PGresult *locked = osy_pg_query(pg, sql_lock_user, 1, (const char *const[]){id}, err);
+    PQclear(locked);
+    return locked && api_user_load(pg, keyring, scope, user, err);
+}
+
 void api_user_wipe(struct api_user *user)
 {
     OPENSSL_cleanse(user, sizeof *user);
@@ -176,15 +187,16 @@ done:
     return ok;
 }
 
-bool api_user_set_password_hash(struct osy_pg *pg, const struct osy_uuid *user_id,
-                                const char *stored, struct osy_error *err)
+bool api_user_set_password_hash(struct osy_pg *pg, const struct api_user *user, const char *stored,
+                                bool *is_set, struct osy_error *err)
 {
     char id[OSY_UUID_TEXT_BYTES];
-    osy_uuid_format(user_id, id);
-    PGresult *done =
-        osy_pg_query(pg, sql_set_password_hash, 2, (const char *const[]){id, stored}, err);
-    PQclear(done);
-    return done != NULL;
+    osy_uuid_format(&user->id, id);
+    PGresult *row = osy_pg_query(pg, sql_set_password_hash, 3,
+                                 (const char *const[]){id, stored, user->password_hash}, err);
+    *is_set = row && PQntuples(row) == 1;
+    PQclear(row);
+    return row != NULL;
 }
 
 void api_user_append(struct osy_buffer *out, const struct api_user *user)

@@ -38,6 +38,10 @@ struct api_user {
 OSY_MUST_CHECK bool api_user_load(struct osy_pg *pg, const struct osy_keyring *keyring,
                                   const struct api_db_scope *scope, struct api_user *user,
                                   struct osy_error *err);
+/* The same in the caller's transaction: until its end nobody else changes the account. */
+OSY_MUST_CHECK bool api_user_lock(struct osy_pg *pg, const struct osy_keyring *keyring,
+                                  const struct api_db_scope *scope, struct api_user *user,
+                                  struct osy_error *err);
 void api_user_wipe(struct api_user *user);
 
 /* A new one: id, role, email, name and password_hash are set, and restaurants. In the caller's transaction, which has to
@@ -45,9 +49,10 @@ void api_user_wipe(struct api_user *user);
 OSY_MUST_CHECK bool api_user_insert(struct osy_pg *pg, const struct osy_keyring *keyring,
                                     const struct api_user *user, bool *is_taken,
                                     struct osy_error *err);
-/* In the caller's transaction. */
-OSY_MUST_CHECK bool api_user_set_password_hash(struct osy_pg *pg, const struct osy_uuid *user_id,
-                                               const char *stored, struct osy_error *err);
+/* In the caller's transaction. *is_set false: it is not user->password_hash any more that is stored, and stays. */
+OSY_MUST_CHECK bool api_user_set_password_hash(struct osy_pg *pg, const struct api_user *user,
+                                               const char *stored, bool *is_set,
+                                               struct osy_error *err);
 /* As the literal of a uuid[]. */
 void api_user_append_restaurants(struct osy_buffer *array, const struct api_user *user);
 /* `{"id":...,"role":...,...}`: as the user sees themselves. */
