@@ -216,6 +216,11 @@ PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err)
     return pg->connection;
 }
 
+PGconn *osy_pg_present(const struct osy_pg *pg)
+{
+    return pg->connection;
+}
+
 uint64_t osy_pg_connection_number(const struct osy_pg *pg)
 {
     return pg->connections_made;

@@ -47,6 +47,8 @@ PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count,
 /* The live libpq connection for what the above cannot do (pipelines, migrations): NULL when it
  * cannot be made. Statements prepared through osy_pg_prepare are known to it. */
 PGconn *osy_pg_connection(struct osy_pg *pg, struct osy_error *err);
+/* The connection that is there, for what gives back: it neither connects nor asks the breaker. NULL: none. */
+PGconn *osy_pg_present(const struct osy_pg *pg);
 /* How many connections have been made so far: another number is another connection, and perhaps another
  * server behind the same address, which need not know what the one before was told. */
 uint64_t osy_pg_connection_number(const struct osy_pg *pg);

@@ -236,7 +236,7 @@ bool api_db_commit(struct osy_pg *pg, struct osy_error *err)
 
 void api_db_rollback(struct osy_pg *pg)
 {
-    PGconn *connection = osy_pg_connection(pg, NULL);
+    PGconn *connection = osy_pg_present(pg);
     if (!connection || PQtransactionStatus(connection) == PQTRANS_IDLE)
         return;
     PGresult *result = NULL;

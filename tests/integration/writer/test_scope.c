@@ -147,6 +147,15 @@ static void a_lost_connection_is_no_commit(void **state)
     osy_pg_destroy(pg);
 }
 
+static void a_rollback_makes_no_connection(void **state)
+{
+    (void)state;
+    struct osy_pg *pg = open_database();
+    api_db_rollback(pg);
+    assert_int_equal(osy_pg_connection_number(pg), 0);
+    osy_pg_destroy(pg);
+}
+
 static void audit_rows_record_the_scope(void **state)
 {
     (void)state;
@@ -183,6 +192,7 @@ int main(void)
         cmocka_unit_test(a_failed_statement_leaves_the_connection_usable),
         cmocka_unit_test(a_transaction_ends_whole_or_not_at_all),
         cmocka_unit_test(a_lost_connection_is_no_commit),
+        cmocka_unit_test(a_rollback_makes_no_connection),
         cmocka_unit_test(audit_rows_record_the_scope),
     };
     return cmocka_run_group_tests_name("scope", tests, database_migrate, NULL);
