@@ -6,9 +6,19 @@
  * stands behind). Wipe the user afterwards, either way. */
 OSY_MUST_CHECK bool api_account_load(struct api_worker *worker, struct api_request *request,
                                      struct api_user *user);
-/* The same, if password is the account's; attempts are counted as those of a login are. False: a reply was given. */
+/* Counts an attempt to prove something of that user, as one to log in. False: a reply was given. */
+OSY_MUST_CHECK bool api_account_count(struct api_worker *worker, struct api_request *request,
+                                      const struct api_user *user,
+                                      struct api_login_attempt *attempt);
+/* The same as api_account_load, if password is the account's; attempts are counted as those of a login are. False: a reply was given. */
 OSY_MUST_CHECK bool api_account_prove(struct api_worker *worker, struct api_request *request,
                                       const char *password, struct api_user *user,
                                       struct api_login_attempt *attempt);
+/* The password was right. Alone, or within the caller's transaction. Whoever uses a second factor has not proved with it
+ * who they are: the account's failures stay counted. */
+OSY_MUST_CHECK bool api_account_settle(struct osy_pg *pg, const struct api_db_scope *scope,
+                                       const struct api_user *user,
+                                       const struct api_login_attempt *attempt,
+                                       struct osy_error *err);
 void api_account_refuse(struct api_worker *worker, struct api_request *request,
                         const struct api_user *user); /* 403 WRONG_PASSWORD, on record */

@@ -40,7 +40,7 @@ static bool end_others(struct api_worker *worker, const struct api_request *requ
         .user_id = &change->user.id, .except = &api_request_principal(request)->claims.session_id};
     return api_session_end(worker->pg, &others, "password changed", &change->ended, err) &&
            api_sign_in_record(worker->pg, "user.password_changed", &change->user.id, err) &&
-           api_login_guard_forgive(worker->pg, scope, &change->attempt, err);
+           api_account_settle(worker->pg, scope, &change->user, &change->attempt, err);
 }
 
 static bool store(struct api_worker *worker, const struct api_request *request,

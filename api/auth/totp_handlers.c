@@ -71,13 +71,13 @@ static void reply_in_use(struct api_request *request)
                     "The second factor is not in the state that this starts from.", NULL);
 }
 
-static bool forgive(struct api_worker *worker, struct api_request *request,
-                    const struct api_login_attempt *attempt)
+static bool settle(struct api_worker *worker, struct api_request *request,
+                   const struct input *input)
 {
     struct api_db_scope scope;
     struct osy_error err = {0};
     api_db_scope_fill(&scope, request, NULL);
-    if (api_login_guard_forgive(worker->pg, &scope, attempt, &err))
+    if (api_account_settle(worker->pg, &scope, &input->user, &input->attempt, &err))
         return true;
     api_reply_database_error(request, &err);
     return false;
@@ -117,7 +117,7 @@ void api_handle_offer_totp(struct api_worker *worker, struct api_request *reques
     if (!parse(request, &input, fields, &err))
         api_reply_invalid(request, &err);
     else if (api_account_prove(worker, request, input.password, &input.user, &input.attempt) &&
-             forgive(worker, request, &input.attempt))
+             settle(worker, request, &input))
         offer(worker, request, &input.user);
     deinit(&input);
 }
@@ -156,20 +156,32 @@ static bool run_enable(struct osy_pg *pg, const struct api_user *user,
     return row != NULL;
 }
 
-/* The first code is used up like any other, so that it cannot sign anybody in afterwards. */
+/* Of the secret that is offered now, and stays the offered one until the transaction ends: another request may have
+ * offered another. The code is used up like any other, so that it cannot sign anybody in afterwards. */
+static bool judge_first_code(struct api_worker *worker, const struct api_db_scope *scope,
+                             struct input *input, enum api_second_factor *outcome,
+                             struct osy_error *err)
+{
+    const struct osy_keyring *keyring = worker->context->keyring;
+    if (!api_user_lock(worker->pg, keyring, scope, &input->user, err))
+        return false;
+    input->user.uses_totp = input->user.has_totp_secret;
+    return api_second_factor_use(worker->pg, keyring, &input->user, input->totp, NULL, outcome,
+                                 err);
+}
+
 static bool enable(struct api_worker *worker, const struct api_request *request,
                    struct input *input, const struct recovery_codes *codes,
                    enum api_second_factor *outcome, bool *is_enabled, struct osy_error *err)
 {
     struct api_db_scope scope;
     api_db_scope_fill(&scope, request, NULL);
-    input->user.uses_totp = input->user.has_totp_secret;
     if (!api_db_begin(worker->pg, &scope, err))
         return false;
-    bool ok = api_second_factor_use(worker->pg, worker->context->keyring, &input->user, input->totp,
-                                    NULL, outcome, err) &&
+    bool ok = judge_first_code(worker, &scope, input, outcome, err) &&
               (*outcome != API_SECOND_FACTOR_GOOD ||
-               run_enable(worker->pg, &input->user, codes, is_enabled, err));
+               (run_enable(worker->pg, &input->user, codes, is_enabled, err) &&
+                api_login_guard_return(worker->pg, &scope, &input->attempt, err)));
     if (ok && *is_enabled)
         return api_db_commit(worker->pg, err);
     api_db_rollback(worker->pg);
@@ -212,7 +224,7 @@ void api_handle_confirm_totp(struct api_worker *worker, struct api_request *requ
         ; /* it has replied */
     else if (input.user.uses_totp || !input.user.has_totp_secret)
         reply_in_use(request);
-    else
+    else if (api_account_count(worker, request, &input.user, &input.attempt))
         confirm(worker, request, &input);
     deinit(&input);
 }

@@ -1,7 +1,11 @@
 /** Signing up and in, over HTTP: who gets tokens, what they say, and what nobody is told. */
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { until } from './own.mjs';
 import { DEMO, request, sql } from './stack.mjs';
+import { hold, meet } from './hold.mjs';
 import { PASSWORD, anywhere, claimsOf, logIn, newEmail, post, signUp, signUpOwner, totp } from './people.mjs';
 
 const ME = '/api/v1/auth/me';
@@ -123,11 +127,68 @@ test('thirty failures lock an address, whatever accounts it tries', async () => 
   assert.equal((await logIn(who)).status, 200);
 });
 
+test('what an account refuses does not count against the address', async () => {
+  const headers = anywhere();
+  const email = newEmail();
+  for (let i = 0; i < 5; i++) await logIn({ email, password: 'not the password' });
+  await sql(`UPDATE login_attempts SET locked_until = now() + interval '5 minutes' WHERE locked_until > now() AND failures = 5`);
+  for (let i = 0; i < 31; i++) assert.equal((await logIn({ email, password: 'not the password' }, {}, { headers })).status, 429);
+  assert.equal((await logIn(await signUp(), {}, { headers })).status, 200);
+});
+
+test('what an address is refused does not count against the account', async () => {
+  const headers = anywhere();
+  const who = await signUp();
+  for (let i = 0; i < 30; i++) await logIn({ email: newEmail(), password: 'not the password' }, {}, { headers });
+  await sql(`UPDATE login_attempts SET locked_until = now() + interval '5 minutes' WHERE locked_until > now() AND failures = 30`);
+  for (let i = 0; i < 6; i++) assert.equal((await logIn(who, {}, { headers })).status, 429);
+  assert.equal((await logIn(who)).status, 200);
+});
+
+test('attempts are given back in the order in which they are counted, so that nobody waits in a circle', async () => {
+  const [low, high] = ['00', 'ff'].map((byte) => `'\\x${byte.repeat(16)}${randomBytes(16).toString('hex')}'`);
+  await sql(`INSERT INTO login_attempts (key, failures, last_at) VALUES (${low}, 1, now()), (${high}, 1, now())`);
+  const statement = readFileSync(new URL('../../../api/auth/return_attempt.sql', import.meta.url), 'utf8').replace(/--.*$/gm, '');
+  const values = { $1: low, $2: high, $3: 'true' };
+  const held = await hold(`SELECT FROM login_attempts WHERE key = ${low} FOR UPDATE`);
+  const returned = sql(statement.replace(/\$\d/g, (name) => values[name]));
+  await until('it waits for the first', held.isMet);
+  await sql(`SELECT FROM login_attempts WHERE key = ${high} FOR UPDATE NOWAIT`); // which it does not have before the first
+  await held.release();
+  await returned;
+  assert.equal(await sql(`SELECT failures FROM login_attempts WHERE key IN (${low}, ${high})`), '0');
+});
+
 test('who is disabled does not get in', async () => {
   const who = await signUp();
   await sql(`UPDATE users SET disabled_at = now() WHERE id = '${who.user.id}'`);
   const { status, body } = await logIn(who);
   assert.deepEqual([status, body.code], [401, 'INVALID_CREDENTIALS']);
+});
+
+for (const [what, change] of [
+  ['changed its password', `password_hash = 'x'`],
+  ['was disabled', 'disabled_at = now()'],
+])
+  test(`an account that ${what} while somebody signs in lets nobody in`, async () => {
+    const who = await signUp();
+    const { status, body } = await meet(`UPDATE users SET ${change} WHERE id = '${who.user.id}'`, () => logIn(who));
+    assert.deepEqual([status, body.code], [401, 'INVALID_CREDENTIALS']);
+    assert.equal(await sql(`SELECT count(*) FROM sessions WHERE user_id = '${who.user.id}'`), '1'); // that of signing up
+  });
+
+test('who signs in has the role of now', async () => {
+  const who = await signUp();
+  const { body } = await meet(`UPDATE users SET role = 'staff' WHERE id = '${who.user.id}'`, () => logIn(who));
+  assert.equal(claimsOf(body.access_token).role, 'staff');
+});
+
+test('a password that somebody else changed meanwhile is not changed back', async () => {
+  const who = await signUp();
+  const change = () => post('/api/v1/auth/password', { password: who.password, new_password: 'CANARY another one' }, { token: who.access_token });
+  const { status, body } = await meet(`UPDATE users SET password_hash = 'x' WHERE id = '${who.user.id}'`, change);
+  assert.deepEqual([status, body.code], [403, 'WRONG_PASSWORD']);
+  assert.equal(await sql(`SELECT password_hash FROM users WHERE id = '${who.user.id}'`), 'x');
 });
 
 test('sign-ins and failures are on record', async () => {
@@ -209,6 +270,44 @@ test('guesses at the code lock the account like guesses at the password', async 
   const statuses = [];
   for (let i = 0; i < 6; i++) statuses.push((await logIn(who, { totp: '000000' })).status);
   assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
+});
+
+for (const [what, path, body, expected] of [
+  ['offering', TOTP, {}, 409],
+  ['changing the password', '/api/v1/auth/password', { new_password: PASSWORD }, 204],
+])
+  test(`${what} with the password alone forgives no guesses at the code`, async () => {
+    const who = await withTwoFactors();
+    for (let i = 0; i < 4; i++) assert.equal((await logIn(who, { totp: '000000' })).status, 401);
+    assert.equal((await post(path, { password: who.password, ...body }, { token: who.access_token })).status, expected);
+    assert.equal((await logIn(who, { totp: '000000' })).status, 401);
+    assert.equal((await logIn(who, { totp: '000000' })).status, 429);
+  });
+
+test('guesses at the first code are counted, too', async () => {
+  const who = await signUp();
+  const { body: offer } = await post(TOTP, { password: who.password }, { token: who.access_token });
+  const confirm = (code) => post(`${TOTP}/confirm`, { totp: code }, { token: who.access_token });
+  const statuses = [];
+  for (let i = 0; i < 5; i++) statuses.push((await confirm('000000')).status);
+  assert.deepEqual(statuses, [403, 403, 403, 403, 403]);
+  const locked = await confirm(totp(offer.secret));
+  assert.deepEqual([locked.status, locked.body.code], [429, 'TOO_MANY_ATTEMPTS']);
+});
+
+test('a secret that was offered meanwhile is not confirmed with the code of another', async () => {
+  const who = await signUp();
+  const stored = () => sql(`SELECT quote_literal(totp_secret) FROM users WHERE id = '${who.user.id}'`);
+  const set = (secret) => `UPDATE users SET totp_secret = ${secret} WHERE id = '${who.user.id}'`;
+  const offer = () => post(TOTP, { password: who.password }, { token: who.access_token });
+  const { body: first } = await offer();
+  const firstStored = await stored();
+  await offer();
+  const secondStored = await stored();
+  await sql(set(firstStored));
+  const confirm = () => post(`${TOTP}/confirm`, { totp: totp(first.secret) }, { token: who.access_token });
+  const { status, body } = await meet(set(secondStored), confirm);
+  assert.deepEqual([status, body.code], [403, 'WRONG_CODE']);
 });
 
 test('a recovery code stands in for the app, once', async () => {

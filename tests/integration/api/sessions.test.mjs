@@ -49,6 +49,16 @@ test('a reply that got lost is given again, for ten seconds', async () => {
   assert.equal((await refresh(replies[0].body.refresh_token)).status, 200);
 });
 
+test('a token whose user cannot be read is not spent', async () => {
+  const who = await signUp();
+  const name = await sql(`SELECT quote_literal(name) FROM users WHERE id = '${who.user.id}'`);
+  await sql(`UPDATE users SET name = '\\x00' WHERE id = '${who.user.id}'`);
+  assert.ok((await refresh(who.refresh_token)).status >= 500);
+  await letOverlapPass(who.session_id);
+  await sql(`UPDATE users SET name = ${name} WHERE id = '${who.user.id}'`);
+  assert.equal((await refresh(who.refresh_token)).status, 200);
+});
+
 test('a spent token that comes back ends the session, for the thief and for the robbed', { timeout: 30_000 }, async () => {
   const who = await signUp();
   const { body: second } = await refresh(who.refresh_token);
