@@ -128,6 +128,19 @@ static bool any_due(const PGresult *claimed)
     return false;
 }
 
+/* What is to be done after the commit: rows of escalate_orders.sql. */
+struct effects {
+    PGresult *results[CLAIM_MAX]; /* owned */
+    size_t count;
+};
+
+static void clear_effects(struct effects *effects)
+{
+    for (size_t i = 0; i < effects->count; i++)
+        PQclear(effects->results[i]);
+    effects->count = 0;
+}
+
 /* The values of a column of the claimed timers for whose orders something is due, as a PostgreSQL array. */
 static void list_due(const PGresult *claimed, int column, struct osy_buffer *out)
 {
@@ -142,31 +155,82 @@ static void list_due(const PGresult *claimed, int column, struct osy_buffer *out
     osy_buffer_char(out, '}');
 }
 
-/* What the steps came to; NULL on failure. */
-static PGresult *escalate_claimed(struct api_watchdog *watchdog, const PGresult *claimed,
-                                  struct osy_error *err)
+static bool lock_streams(struct api_watchdog *watchdog, const PGresult *claimed,
+                         struct osy_error *err)
 {
-    struct osy_buffer orders = OSY_BUFFER_INIT, restaurants = OSY_BUFFER_INIT;
-    PGresult *effects = NULL;
-    list_due(claimed, CLAIMED_ORDER, &orders);
+    struct osy_buffer restaurants = OSY_BUFFER_INIT;
     list_due(claimed, CLAIMED_RESTAURANT, &restaurants);
     PGresult *locked = osy_pg_query(watchdog->pg, sql_lock_streams, 1,
                                     (const char *const[]){restaurants.bytes}, err);
-    if (locked)
-        effects = osy_pg_query(watchdog->pg, sql_escalate_orders, 1,
-                               (const char *const[]){orders.bytes}, err);
     PQclear(locked);
-    osy_buffer_deinit(&orders);
     osy_buffer_deinit(&restaurants);
-    return effects;
+    return locked != NULL;
 }
 
-/* One transaction: timers, steps and events, or nothing. *effects is NULL when nothing was due; *more: further
- * timers may have run out. */
-static bool take_steps(struct api_watchdog *watchdog, PGresult **effects, bool *more,
-                       struct osy_error *err)
+/* orders: an array of PostgreSQL's. */
+static bool escalate_orders(struct api_watchdog *watchdog, const char *orders,
+                            struct effects *effects, struct osy_error *err)
 {
-    *effects = NULL;
+    PGresult *result =
+        osy_pg_query(watchdog->pg, sql_escalate_orders, 1, (const char *const[]){orders}, err);
+    if (result)
+        effects->results[effects->count++] = result;
+    return result != NULL;
+}
+
+static bool escalate_together(struct api_watchdog *watchdog, const PGresult *claimed,
+                              struct effects *effects, struct osy_error *err)
+{
+    struct osy_buffer orders = OSY_BUFFER_INIT;
+    list_due(claimed, CLAIMED_ORDER, &orders);
+    bool ok = escalate_orders(watchdog, orders.bytes, effects, err);
+    osy_buffer_deinit(&orders);
+    return ok;
+}
+
+/* An order whose steps the database refuses is left for a while. False: nothing goes on in this transaction. */
+static bool escalate_alone(struct api_watchdog *watchdog, const char *order,
+                           struct effects *effects, struct osy_error *err)
+{
+    char orders[OSY_UUID_TEXT_BYTES + 2];
+    struct osy_error why = {0};
+    snprintf(orders, sizeof orders, "{%s}", order);
+    if (!run(watchdog, "SAVEPOINT before_order", err))
+        return false;
+    if (escalate_orders(watchdog, orders, effects, &why))
+        return run(watchdog, "RELEASE before_order", err);
+    if (why.code != OSY_ERR_INVALID) {
+        *err = why;
+        return false;
+    }
+    OSY_ERROR("order_not_escalated", OSY_STR("order_id", order), OSY_ERR(&why));
+    PGresult *left = NULL;
+    if (run(watchdog, "ROLLBACK TO before_order", err))
+        left = osy_pg_query(watchdog->pg, sql_postpone_watch, 1, (const char *const[]){order}, err);
+    PQclear(left);
+    return left != NULL;
+}
+
+static bool escalate_each(struct api_watchdog *watchdog, const PGresult *claimed,
+                          struct effects *effects, struct osy_error *err)
+{
+    bool ok = true;
+    for (int row = 0; ok && row < PQntuples(claimed); row++) {
+        if (is_due(claimed, row))
+            ok = escalate_alone(watchdog, PQgetvalue(claimed, row, CLAIMED_ORDER), effects, err);
+    }
+    return ok;
+}
+
+typedef bool (*escalate_fn)(struct api_watchdog *watchdog, const PGresult *claimed,
+                            struct effects *effects, struct osy_error *err);
+
+/* One transaction: timers, steps and events, or nothing. effects has none when nothing was due; *more: further
+ * timers may have run out. */
+static bool take_steps_by(struct api_watchdog *watchdog, escalate_fn escalate_claimed,
+                          struct effects *effects, bool *more, struct osy_error *err)
+{
+    effects->count = 0;
     if (!run(watchdog, "BEGIN", err))
         return false;
     PGresult *claimed = osy_pg_query(watchdog->pg, sql_claim_watches, 1,
@@ -175,15 +239,28 @@ static bool take_steps(struct api_watchdog *watchdog, PGresult **effects, bool *
     *more = ok && PQntuples(claimed) == CLAIM_MAX;
     if (ok && any_due(claimed)) {
         OSY_FAILPOINT("watchdog.claimed", "the steps of the claimed timers are taken");
-        *effects = escalate_claimed(watchdog, claimed, err);
-        ok = *effects != NULL;
+        ok = lock_streams(watchdog, claimed, err) &&
+             escalate_claimed(watchdog, claimed, effects, err);
         OSY_FAILPOINT("watchdog.before_commit", "steps and events are committed");
     }
     PQclear(claimed);
     if (ok && run(watchdog, "COMMIT", err))
         return true;
-    PQclear(*effects);
+    clear_effects(effects);
     osy_pg_reset(watchdog->pg); /* ends the transaction */
+    return false;
+}
+
+/* The others must not wait for a bad one: when the database refuses the steps of all, each order's are taken alone. */
+static bool take_steps(struct api_watchdog *watchdog, struct effects *effects, bool *more,
+                       struct osy_error *err)
+{
+    struct osy_error why = {0};
+    if (take_steps_by(watchdog, escalate_together, effects, more, &why))
+        return true;
+    if (why.code == OSY_ERR_INVALID)
+        return take_steps_by(watchdog, escalate_each, effects, more, err);
+    *err = why;
     return false;
 }
 
@@ -277,16 +354,20 @@ static bool change_and_destroy(struct api_watchdog *watchdog, struct api_order_c
     return ok;
 }
 
-static bool follow_up(struct api_watchdog *watchdog, const PGresult *effects, struct osy_error *err)
+static bool follow_up(struct api_watchdog *watchdog, const struct effects *effects,
+                      struct osy_error *err)
 {
     struct api_order_command *rejections[CLAIM_MAX];
     size_t count = 0;
     watchdog->away = 0;
-    for (int row = 0; row < PQntuples(effects); row++) {
-        if (strcmp(PQgetvalue(effects, row, EFFECT_WHAT), "publish") == 0)
-            publish_alert(watchdog, effects, row);
-        else
-            rejections[count++] = make_rejection(effects, row);
+    for (size_t i = 0; i < effects->count; i++) {
+        const PGresult *result = effects->results[i];
+        for (int row = 0; row < PQntuples(result); row++) {
+            if (strcmp(PQgetvalue(result, row, EFFECT_WHAT), "publish") == 0)
+                publish_alert(watchdog, result, row);
+            else
+                rejections[count++] = make_rejection(result, row);
+        }
     }
     if (count > 0)
         OSY_FAILPOINT("watchdog.before_reject", "orders are rejected because nobody accepted them");
@@ -296,16 +377,14 @@ static bool follow_up(struct api_watchdog *watchdog, const PGresult *effects, st
 static bool escalate(void *context, bool *more, struct osy_error *err)
 {
     struct api_watchdog *watchdog = context;
-    if (!measure_lateness(watchdog, err))
+    struct effects effects;
+    if (!measure_lateness(watchdog, err) || !take_steps(watchdog, &effects, more, err))
         return false;
-    PGresult *effects;
-    if (!take_steps(watchdog, &effects, more, err))
-        return false;
-    if (!effects)
+    if (effects.count == 0)
         return true;
     OSY_FAILPOINT("watchdog.committed", "what was committed is published, and orders are rejected");
-    bool ok = follow_up(watchdog, effects, err);
-    PQclear(effects);
+    bool ok = follow_up(watchdog, &effects, err);
+    clear_effects(&effects);
     return ok;
 }
 

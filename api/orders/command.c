@@ -28,6 +28,7 @@ static const char *const outcome_names[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_OPTION_UNAVAILABLE] = "option_unavailable",
     [API_ORDER_OPTION_COUNT] = "option_count",
     [API_ORDER_OUT_OF_STOCK] = "out_of_stock",
+    [API_ORDER_TOO_LARGE] = "order_too_large",
     [API_ORDER_NOT_FOUND] = "not_found",
     [API_ORDER_CONFLICT] = "conflict",
     [API_ORDER_FAILED] = "failed",

@@ -39,6 +39,7 @@ enum api_order_outcome {
     API_ORDER_OPTION_UNAVAILABLE, /* as before */
     API_ORDER_OPTION_COUNT,       /* as before, culprit_id: the group with too few or too many */
     API_ORDER_OUT_OF_STOCK,       /* result.item_id */
+    API_ORDER_TOO_LARGE,          /* its events would not fit into a frame */
     API_ORDER_NOT_FOUND,          /* no such order in this restaurant */
     API_ORDER_CONFLICT,           /* another status or version: result has the present state */
     API_ORDER_FAILED,             /* the database refused this very command */

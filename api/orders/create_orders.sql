@@ -50,6 +50,8 @@ WITH moment AS MATERIALIZED (
                WHEN basket.unavailable_item IS NOT NULL THEN 'item_unavailable'
                WHEN basket.bad_line IS NOT NULL THEN (basket.bad_terms).problem
                WHEN basket.short_item IS NOT NULL THEN 'out_of_stock'
+               -- Its events have to fit into a frame (order_events_fit_frames), with what steps and alerts add later.
+               WHEN octet_length(basket.items::text) > 55000 THEN 'order_too_large'
                ELSE 'fits'
            END AS verdict
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[], $7::uuid[],

@@ -29,6 +29,8 @@ static const struct problem problems[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_OPTION_COUNT] = {422, "OPTION_COUNT",
                                 "Too few or too many options of a group were chosen."},
     [API_ORDER_OUT_OF_STOCK] = {409, "OUT_OF_STOCK", "There are not so many of the item left."},
+    [API_ORDER_TOO_LARGE] = {422, "ORDER_TOO_LARGE",
+                             "The order has too many lines and options. Split it into two."},
     [API_ORDER_NOT_FOUND] = {404, "ORDER_NOT_FOUND", "There is no such order."},
     [API_ORDER_CONFLICT] = {409, "ORDER_CONFLICT",
                             "The order is in another state than this step starts from."},

@@ -151,6 +151,25 @@ test('an order’s alerts are numbered as they come, whichever steps of the ladd
   await worker.stop();
 });
 
+test('an order whose alert the database refuses keeps no other from its alerts, nor itself from its rejection', async () => {
+  const [restaurant, other] = [await makeTimed({ accept: 1 }), await makeTimed({ accept: 1 })];
+  const orders = [await place(restaurant), await place(restaurant), await place(other)];
+  const [bad, ...good] = orders;
+  // Its data has room for the reason of a rejection, but not for what an alert adds.
+  await ask(
+    `UPDATE order_events SET data = left(data, -1) || ',"more":"' || repeat('x', 59975 - octet_length(data)) || '"}'
+      WHERE order_id = '${bad.order_id}'`,
+  );
+  const worker = await work();
+  for (const order of good) await until('alerted', async () => (await stepsOf(order)).includes('2 alert done'));
+  assert.equal(await stepsOf(bad), '');
+  await ask(`UPDATE restaurants SET reject_after_s = 1; UPDATE order_watches SET next_at = now()`);
+  for (const order of orders) await until('rejected', async () => (await statusOf(order)) === 'REJECTED');
+  await assertWhole(restaurant);
+  await assertWhole(other);
+  await worker.stop();
+});
+
 test('two workers share the orders, and each step is taken once', async () => {
   const restaurant = await makeTimed({ display: 1, accept: 1, reject: 4 });
   const workers = await Promise.all([work(), work()]);

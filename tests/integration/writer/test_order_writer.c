@@ -331,6 +331,40 @@ static void an_order_that_may_fit_waits_for_those_before_it(void **state)
     assert_int_equal(stock(f, 0), 0);
 }
 
+/* So many lines of an item with the longest name there may be; JSON needs six bytes for each of its characters. */
+static struct api_order_command *new_long_order(struct fixture *f, size_t lines)
+{
+    struct api_order_command *command = new_order(f, 0, 1);
+    for (size_t i = 1; i < lines; i++)
+        command->draft.lines[i] = command->draft.lines[0];
+    command->draft.line_count = lines;
+    return command;
+}
+
+static void an_order_that_fits_no_frame_is_refused_alone(void **state)
+{
+    struct fixture *f = *state;
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&f->items[0], id);
+    PQclear(query(f, "UPDATE menu_items SET name = repeat(chr(1), 200) WHERE id = $1::uuid", 1,
+                  (const char *const[]){id}));
+    struct answer *before = submit(f, new_order(f, 1, 1));
+    struct answer *too_large = submit(f, new_long_order(f, 45));
+    struct answer *large = submit(f, new_long_order(f, 40));
+    wait_for_answers(f);
+    assert_int_equal(before->outcome, API_ORDER_DONE);
+    assert_int_equal(too_large->outcome, API_ORDER_TOO_LARGE);
+    assert_int_equal(large->outcome, API_ORDER_DONE);
+    struct api_order_command *reject = new_step(f, "reject", &large->order_id);
+    reject->change.reason = osy_alloc(200 * 2 + 1);
+    for (size_t i = 0; i < 400; i += 2) /* the longest reason of two-byte characters */
+        memcpy(reject->change.reason + i, "é", 2);
+    struct answer *rejected = submit(f, reject);
+    wait_for_answers(f);
+    assert_int_equal(rejected->outcome, API_ORDER_DONE);
+    assert_no_holes(f);
+}
+
 static void a_key_that_comes_often_makes_one_order(void **state)
 {
     struct fixture *f = *state;
@@ -754,6 +788,7 @@ int main(void)
         TEST(stock_race_sells_exactly_the_stock),
         TEST(two_processes_sell_exactly_the_stock),
         TEST(an_order_that_may_fit_waits_for_those_before_it),
+        TEST(an_order_that_fits_no_frame_is_refused_alone),
         TEST(a_key_that_comes_often_makes_one_order),
         TEST(a_refused_request_leaves_no_record_of_its_key),
         TEST(the_first_step_wins_inside_a_batch),

@@ -158,6 +158,7 @@ const en = {
   phoneInvalid: 'Please enter a phone number.',
   fieldRefused: 'The restaurant’s system did not accept this. Please check it.',
   itemGone: 'This is not available any more. Please change your order.',
+  tooLarge: 'This is too much for one order. Please split it into two.',
   orderFailed: 'The order was not placed. Please try again; it will not be placed twice.',
   orderBusy: 'Very many orders right now. Please try again in a moment; it will not be placed twice.',
 
@@ -326,6 +327,7 @@ const ko: Texts = {
   phoneInvalid: '전화번호를 확인해 주세요.',
   fieldRefused: '입력한 내용을 확인해 주세요.',
   itemGone: '지금은 주문할 수 없는 메뉴예요. 주문 내역을 바꿔 주세요.',
+  tooLarge: '한 번에 주문하기에는 너무 많아요. 두 번으로 나누어 주문해 주세요.',
   orderFailed: '주문하지 못했어요. 다시 시도해 주세요. 중복으로 주문되지 않아요.',
   orderBusy: '주문이 몰리고 있어요. 잠시 후 다시 시도해 주세요. 중복으로 주문되지 않아요.',
 

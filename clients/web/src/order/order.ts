@@ -11,12 +11,13 @@ import { newIdempotencyKey } from '../common/random-key.js';
 import { Cart } from './cart.js';
 import { fieldNamedIn, GuestForm } from './guest-form.js';
 
-type Problem = 'orderFailed' | 'orderBusy' | 'itemGone' | 'closed' | 'unreachable';
+type Problem = 'orderFailed' | 'orderBusy' | 'itemGone' | 'tooLarge' | 'closed' | 'unreachable';
 
 const PROBLEM_OF_CODE: Record<string, Problem> = {
   ITEM_UNAVAILABLE: 'itemGone',
   OUT_OF_STOCK: 'itemGone',
   UNKNOWN_ITEM: 'itemGone',
+  ORDER_TOO_LARGE: 'tooLarge',
   RESTAURANT_CLOSED: 'closed',
   RESTAURANT_UNREACHABLE: 'unreachable',
   OVERLOADED: 'orderBusy',
