@@ -244,6 +244,17 @@ static bool begin(struct api_menu_change *change, struct api_worker *worker,
     return false;
 }
 
+/* Sales change how much there is of an item without making another version of it, so who writes the rest of it, even what
+ * they have just read, must not write that: it has a path of its own. */
+static void keep_stock(const struct found *before, json_t *fields)
+{
+    json_t *there = json_loads(before->json, 0, NULL);
+    json_t *stock = json_object_get(there, "stock");
+    if (stock)
+        json_object_set(fields, "stock", stock);
+    json_decref(there);
+}
+
 /* POST and PUT: the whole of it. part->id may be new. */
 static void write_whole(struct api_worker *worker, struct api_request *request,
                         const struct part *part)
@@ -257,6 +268,8 @@ static void write_whole(struct api_worker *worker, struct api_request *request,
     if (!part->kind->check(body, &err)) {
         api_reply_invalid(request, &err);
     } else if (begin(&change, worker, request, part, &before)) {
+        if (before.json)
+            keep_stock(&before, body);
         put(&change, part, &before, body);
         free(before.json);
     }
@@ -286,9 +299,9 @@ static json_t *merge(const struct part *part, const struct found *found, json_t 
     json_object_del(fields, "id");
     json_object_del(fields, "version");
     json_object_update(fields, patch);
-    /* A time until when something is sold out says nothing of what is there again. */
-    if (json_is_true(json_object_get(patch, "available")) &&
-        !json_object_get(patch, "sold_out_until"))
+    /* A time until when something is sold out says nothing of what is there again, nor of what is sold out anew: it may
+     * have passed. */
+    if (json_object_get(patch, "available") && !json_object_get(patch, "sold_out_until"))
         json_object_set_new(fields, "sold_out_until", json_null());
     if (part->kind->check(fields, err))
         return fields;
