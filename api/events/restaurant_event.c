@@ -9,6 +9,7 @@
 #include "api/events/blocking_publisher.h"
 #include "api/events/event_row.h"
 #include "api/http/workers.h"
+#include "api/menus/cache.h"
 #include "embedded/api_core.h"
 #include "shared/log.h"
 
@@ -31,6 +32,14 @@ static bool publish(struct api_worker *worker, const struct osy_event *event, st
     bool ok = api_blocking_publisher_publish(publisher, event, &added, err);
     api_blocking_publisher_destroy(publisher);
     return ok;
+}
+
+void api_restaurant_event_end_caches(struct api_worker *worker,
+                                     const struct osy_uuid *restaurant_id, uint64_t seq)
+{
+    struct osy_error err = {0};
+    if (!api_menu_cache_end(worker->redis, restaurant_id, seq, &err))
+        OSY_WARN("menu_cache_not_ended", OSY_ERR(&err));
 }
 
 void api_restaurant_event_publish(struct api_worker *worker, const struct osy_uuid *restaurant_id,

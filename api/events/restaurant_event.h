@@ -11,6 +11,13 @@
 
 struct api_worker;
 
+/*
+ * Before the commit, while the stream is locked: what is kept of the restaurant's menu ends, and who reads it before the
+ * commit cannot keep it any more. So it does not hang on whoever publishes the event: when an order's event of a later
+ * number is published first, nobody ever does. A failure is logged.
+ */
+void api_restaurant_event_end_caches(struct api_worker *worker,
+                                     const struct osy_uuid *restaurant_id, uint64_t seq);
 /* seq: what emit_restaurant_event returned. A failure is logged; it costs latency only. */
 void api_restaurant_event_publish(struct api_worker *worker, const struct osy_uuid *restaurant_id,
                                   uint64_t seq);

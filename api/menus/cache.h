@@ -1,6 +1,6 @@
 /*
  * Menus in Redis, cache-aside: who does not find one there reads PostgreSQL and keeps it for up to 5 minutes, or until a
- * price or an item changes by the clock. A change of the menu ends what is kept before its event is published, and leaves
+ * price or an item changes by the clock. A change of the menu ends what is kept before it is committed, and again before its event is published, and leaves
  * the event's number: a reader that was slow, and read before the change, cannot put back what it has (put_cached_menu.lua).
  * Many who miss at once read once: in a process they wait for the first of them, and between processes a short lock in
  * Redis says that somebody reads. Without Redis everybody who misses in one process still shares one read. What is kept is

@@ -128,6 +128,8 @@ void api_menu_change_reply(struct api_menu_change *change, const struct api_menu
 {
     struct osy_error err = {0};
     uint64_t seq = settle(change, &err) ? record(change, news, &err) : 0;
+    if (seq > 0)
+        api_restaurant_event_end_caches(change->worker, &change->restaurant_id, seq);
     if (seq == 0) {
         api_menu_change_fail(change, &err);
     } else if (api_idempotency_commit(&change->once, status, body)) {

@@ -139,6 +139,8 @@ static void fail(struct api_idempotency *once, const struct osy_error *err)
 static void finish(struct api_idempotency *once, const struct osy_uuid *restaurant_id,
                    struct outcome *outcome)
 {
+    if (outcome->is_written)
+        api_restaurant_event_end_caches(once->worker, restaurant_id, outcome->seq);
     if (!api_idempotency_commit(once, 200, &outcome->new_value))
         return;
     if (outcome->is_written)

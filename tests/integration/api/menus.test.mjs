@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Hub } from '../hub/hub.mjs';
-import { start, until } from './own.mjs';
+import { makeSchema, start, until } from './own.mjs';
 import { API, makeRestaurant, mintToken, newOrder, request, sql } from './stack.mjs';
 
 const ME = '/api/v1/restaurants/me/menu';
@@ -204,6 +204,27 @@ test('what is sold out cannot be ordered, until it is there again', async () => 
   assert.equal((await order(restaurant, line(large))).status, 201);
 });
 
+test('what is sold out by hand stays so, whatever time was told before', async () => {
+  const restaurant = await open();
+  const item = { available: false, sold_out_until: new Date(Date.now() + 200).toISOString() };
+  const patch = (body) => restaurant.call('PATCH', `/items/${restaurant.dish}`, body);
+  assert.equal((await patch(item)).body.sold_out_until, item.sold_out_until);
+  await until('it is there again', async () => (await itemOf(restaurant, restaurant.dish)).available);
+  assert.deepEqual((({ available, sold_out_until: until_ }) => [available, until_])((await patch({ available: false })).body), [false, null]);
+  assert.equal((await itemOf(restaurant, restaurant.dish)).available, false);
+  assertProblem(await order(restaurant, [{ item_id: restaurant.dish, quantity: 1 }]), 409, 'ITEM_UNAVAILABLE');
+});
+
+test('who writes an item whole leaves alone how much there is of it', async () => {
+  const restaurant = await open();
+  const path = `/items/${restaurant.counted}`;
+  const { headers, body: { id, version, ...fields } } = await restaurant.call('GET', path);
+  assert.equal((await order(restaurant, [{ item_id: id, quantity: 3 }])).status, 201);
+  const written = await restaurant.call('PUT', path, { ...fields, name: 'B' }, { headers: { 'if-match': headers.get('etag') } });
+  assert.deepEqual([written.status, written.body], [200, { ...fields, id, version: version + 1, name: 'B', stock: fields.stock - 3 }]);
+  assert.equal((await restaurant.call('PATCH', path, { stock: 2 })).body.stock, 2);
+});
+
 test('options are priced, kept with what was sold, and refused by the line', async () => {
   const restaurant = await open();
   const { burger, size, extras, small, large, cheese, bacon, egg } = await makeBurger(restaurant);
@@ -336,6 +357,18 @@ test('price rules hold as an independent clock says, at whatever moment, in what
   }
 });
 
+test('an order that would fit no frame is refused, and one of half its size is not', async () => {
+  const restaurant = await open();
+  const { id: category_id } = await restaurant.make('/categories', { name: 'A' });
+  const longest = '🍲'.repeat(200);
+  const { id: item_id } = await restaurant.make('/items', { category_id, name: longest, unit_amount: 1 });
+  const { id: group_id } = await restaurant.make('/option-groups', { item_id, name: longest, min_choices: 0, max_choices: 20 });
+  const options = await Promise.all(Array.from({ length: 20 }, () => restaurant.make('/options', { group_id, name: longest })));
+  const line = (count) => ({ item_id, quantity: 1, options: options.slice(0, count).map(({ id }) => id) });
+  assertProblem(await order(restaurant, [line(20), line(19)]), 422, 'ORDER_TOO_LARGE');
+  assert.equal((await order(restaurant, [line(20)])).status, 201);
+});
+
 test('the menu shows the price of now, and an order pays it', async () => {
   const restaurant = await open();
   const always = { weekdays: [1, 2, 3, 4, 5, 6, 7], starts: '00:00', ends: '24:00' };
@@ -421,6 +454,20 @@ test('whoever changes a menu finds the new one, while others read without end', 
   }
   over = true;
   await Promise.all(readers);
+});
+
+test('a menu that was changed is kept no longer, even if nobody has published that', async () => {
+  const database = await makeSchema(); // which no worker knows
+  const restaurant = await makeRestaurant(database);
+  const own = await start('serve', { ORDERSYNC_DATABASE_URL: database, OSY_FAILPOINTS: 'work.before_publish=error' });
+  const api = `http://127.0.0.1:${own.port}`;
+  const token = await mintToken('owner', restaurant.id);
+  assert.equal((await itemOf(restaurant, restaurant.dish, api)).unit_amount, 9000);
+  assert.equal((await request('PATCH', `${ME}/items/${restaurant.dish}`, { api, token, body: { unit_amount: 1 } })).status, 200);
+  assert.equal((await itemOf(restaurant, restaurant.dish, api)).unit_amount, 1);
+  assert.equal((await request('PATCH', '/api/v1/restaurants/me', { api, token, body: { name: 'Another' } })).status, 200);
+  assert.equal((await menuOf(restaurant, api)).restaurant.name, 'Another');
+  await own.stop();
 });
 
 test('without Redis menus come from PostgreSQL', async () => {
