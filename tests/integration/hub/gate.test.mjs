@@ -149,7 +149,7 @@ describe('a hub that leaves', TIMEOUT, () => {
     tablet.socket._socket.pause();
     const placed = [];
     while ((await hub.metric('queue_bytes')) === 0) {
-      const orders = await Promise.all(Array.from({ length: 20 }, placeOrder));
+      const orders = await Promise.all(Array.from({ length: 20 }, () => placeOrder()));
       placed.push(...orders.map(({ order }) => order.order_id));
     }
     hub.process.kill('SIGTERM');
