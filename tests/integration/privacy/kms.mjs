@@ -128,7 +128,8 @@ async function readBody(request) {
 
 /**
  * kms.settings are what programs need to use it. kms.clockMs is added to its time; kms.failures are given, first to last, instead
- * of answers; while kms.isSilent nothing is answered; stop and start are its absence. kms.calls are those that it took as genuine.
+ * of answers; while kms.isSilent nothing is answered, and while kms.isAway nobody gets through (the
+ * port stays ours); stop is its end. kms.calls are those that it took as genuine.
  */
 export async function makeKms({ token } = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'ordersync-kms-'));
@@ -137,7 +138,7 @@ export async function makeKms({ token } = {}) {
   const user = { id: 'AKIATESTTESTTESTTEST', secret: randomBytes(30).toString('base64'), token };
   const users = new Map([[user.id, user]]);
   const vault = new Vault();
-  const kms = { user, calls: [], tries: 0, failures: [], clockMs: 0, isSilent: false, secrets: vault.secrets };
+  const kms = { user, calls: [], tries: 0, failures: [], clockMs: 0, isSilent: false, isAway: false, secrets: vault.secrets };
 
   const answer = (request, body) => {
     kms.tries++;
@@ -166,11 +167,9 @@ export async function makeKms({ token } = {}) {
     }
     response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(reply));
   });
-  kms.start = async () => {
-    server.listen(kms.port ?? 0, '127.0.0.1');
-    await once(server, 'listening');
-    kms.port = server.address().port;
-  };
+  server.on('connection', (socket) => kms.isAway && socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   kms.stop = async () => {
     if (!server.listening) return;
     server.close();
@@ -178,7 +177,6 @@ export async function makeKms({ token } = {}) {
     await once(server, 'close');
   };
   atEnd(kms.stop);
-  await kms.start();
 
   const credentials = path.join(folder, 'credentials');
   kms.writeCredentials = ({ id, secret, token: session } = user, mode = 0o600) =>
@@ -187,7 +185,7 @@ export async function makeKms({ token } = {}) {
     );
   await kms.writeCredentials();
   kms.settings = {
-    ORDERSYNC_KMS_URL: `https://127.0.0.1:${kms.port}`,
+    ORDERSYNC_KMS_URL: `https://127.0.0.1:${server.address().port}`,
     ORDERSYNC_KMS_KEY_ID: KEY_ID,
     ORDERSYNC_KMS_REGION: REGION,
     ORDERSYNC_KMS_CREDENTIALS_FILE: credentials,
