@@ -1,8 +1,8 @@
 /*
  * Watches a keyring's folder and reads it again when it has changed, so that keys rotate without a restart. The folder is
  * looked at every few seconds, and read on libuv's thread pool: checking an RSA key takes milliseconds, asking a key
- * service longer. What could not be read because something was away is tried again, each time after a longer pause. Loop
- * thread.
+ * service longer. It is read once at the beginning, for it may have changed since the keyring was loaded, and what could
+ * not be read is tried again, each time after a longer pause. Loop thread.
  */
 #pragma once
 #include <stdbool.h>
@@ -14,7 +14,8 @@
 
 struct osy_key_watch;
 
-/* The folder was read again: its keys are others now; or err says why it could not be, and nothing has changed. */
+/* The folder was read again: its keys are others now; or err says why it could not be, and nothing has
+ * changed (once for each reason: it is tried again without another word). */
 typedef void (*osy_keys_changed_fn)(void *context, const struct osy_error *err);
 
 /* keyring is borrowed until the watch's end. */
