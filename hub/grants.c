@@ -44,12 +44,17 @@ static void remove_entry(struct hub_grants *grants, struct entry *entry)
     free(entry);
 }
 
+void hub_grants_clear(struct hub_grants *grants)
+{
+    while (grants->entries)
+        remove_entry(grants, grants->entries);
+}
+
 void hub_grants_destroy(struct hub_grants *grants)
 {
     if (!grants)
         return;
-    while (grants->entries)
-        remove_entry(grants, grants->entries);
+    hub_grants_clear(grants);
     free(grants);
 }
 

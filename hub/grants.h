@@ -32,6 +32,8 @@ struct hub_grants *hub_grants_create(const struct osy_keyring *keyring,
                                      const struct osy_revocations *revocations, size_t max_entries);
 void hub_grants_destroy(struct hub_grants *grants); /* NULL is fine */
 
+/* Forgets all tokens: the keys are others, and what one that is gone has signed is worth nothing any more. */
+void hub_grants_clear(struct hub_grants *grants);
 size_t hub_grants_count(const struct hub_grants *grants); /* tokens that are remembered */
 
 enum hub_grant_verdict {

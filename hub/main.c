@@ -266,11 +266,13 @@ static void start_timers(struct program *program)
 
 static void on_keys_changed(void *context, const struct osy_error *err)
 {
-    (void)context;
-    if (err)
+    struct program *program = context;
+    if (err) {
         OSY_ERROR("hub_keys_not_read", OSY_ERR(err)); /* those of before are used on */
-    else
-        OSY_INFO("hub_keys_changed");
+        return;
+    }
+    hub_grants_clear(program->hub.grants);
+    OSY_INFO("hub_keys_changed");
 }
 
 static bool start(struct program *program, struct osy_error *err)
@@ -287,7 +289,8 @@ static bool start(struct program *program, struct osy_error *err)
         osy_keyring_load(config->keys_dir, OSY_KEYS_JWT_PUBLIC | OSY_KEYS_TRACKING, err);
     if (!program->keyring)
         return osy_error_prefix(err, "ORDERSYNC_KEYS_DIR");
-    program->key_watch = osy_key_watch_create(hub->loop, program->keyring, on_keys_changed, NULL);
+    program->key_watch =
+        osy_key_watch_create(hub->loop, program->keyring, on_keys_changed, program);
     hub->bearers = hub_bearers_create();
     hub->revocations = osy_revocation_feed_create(
         hub->loop,

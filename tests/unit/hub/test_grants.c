@@ -159,6 +159,37 @@ static void the_cache_is_bounded(void **state)
     hub_grants_destroy(grants);
 }
 
+static void a_token_whose_key_is_gone_opens_nothing_once_the_cache_is_empty(void **state)
+{
+    struct key_folder folder;
+    char old_kid[OSY_KID_BYTES], new_kid[OSY_KID_BYTES], name[2 * OSY_KID_BYTES];
+    bool is_changed = false;
+    (void)state;
+    key_folder_make(&folder);
+    assert_true(osy_keys_generate(folder.path, OSY_KEY_JWT, old_kid, NULL));
+    struct osy_keyring *shared = keyring; /* which `sign` uses */
+    struct osy_keyring *own = keyring = osy_keyring_load(folder.path, OSY_KEYS_JWT_PRIVATE, NULL);
+    struct hub_grants *grants = hub_grants_create(own, revocations, 100);
+    char *token = sign(OSY_ROLE_ADMIN, NULL);
+    keyring = shared;
+    assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_OK);
+
+    assert_true(osy_keys_generate(folder.path, OSY_KEY_JWT, new_kid, NULL));
+    snprintf(name, sizeof name, "jwt-%s.key.pem", old_kid);
+    key_folder_delete(&folder, name);
+    snprintf(name, sizeof name, "jwt-%s.pub.pem", old_kid);
+    key_folder_delete(&folder, name);
+    assert_true(osy_keyring_reload(own, &is_changed, NULL));
+    hub_grants_clear(grants);
+    assert_int_equal(hub_grants_count(grants), 0);
+    assert_int_equal(check(grants, token, &restaurant, NOW_S), HUB_GRANT_UNAUTHENTICATED);
+
+    free(token);
+    hub_grants_destroy(grants);
+    osy_keyring_destroy(own);
+    key_folder_remove(&folder);
+}
+
 static void a_tracking_token_opens_its_order_alone(void **state)
 {
     struct hub_grants *grants = hub_grants_create(keyring, revocations, 100);
@@ -187,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_revoked_token_opens_nothing),
         cmocka_unit_test(an_altered_token_is_not_the_remembered_one),
         cmocka_unit_test(the_cache_is_bounded),
+        cmocka_unit_test(a_token_whose_key_is_gone_opens_nothing_once_the_cache_is_empty),
         cmocka_unit_test(a_tracking_token_opens_its_order_alone),
     };
     return cmocka_run_group_tests(tests, make_keys, drop_keys);

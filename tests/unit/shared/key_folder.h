@@ -36,6 +36,15 @@ static inline void key_folder_remove(const struct key_folder *folder)
     rmdir(folder->path);
 }
 
+static inline void key_folder_delete(const struct key_folder *folder, const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    if (unlink(path) != 0)
+        abort();
+}
+
 static inline FILE *key_folder_open(const struct key_folder *folder, const char *name, mode_t mode)
 {
     char path[256];
