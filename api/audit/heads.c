@@ -45,6 +45,15 @@ void api_audit_heads_destroy(struct api_audit_heads *heads)
     free(heads);
 }
 
+/* The files may have been signed with a key of now by whoever had them before; without it the old ones have to do. */
+static void read_keys(struct api_audit_heads *heads)
+{
+    struct osy_error err = {0};
+    bool is_changed = false;
+    if (!osy_keyring_reload(heads->keyring, &is_changed, &err))
+        OSY_WARN("audit_keys_not_read", OSY_ERR(&err));
+}
+
 /* True with the file NULL: another process writes these files. */
 static bool open_file(struct api_audit_heads *heads, struct osy_error *err)
 {
@@ -145,6 +154,7 @@ static bool append(struct api_audit_heads *heads, const PGresult *rows, struct o
 
 bool api_audit_heads_write(struct api_audit_heads *heads, struct osy_pg *pg, struct osy_error *err)
 {
+    read_keys(heads);
     if (!open_file(heads, err))
         return false;
     if (!heads->file)
