@@ -215,8 +215,11 @@ static void log_in(struct api_worker *worker, struct api_request *request, struc
         return;
     }
     /* Another login with the same password may have hashed it anew meanwhile. */
-    if (judge(worker, request, login) && judge(worker, request, login))
-        refuse(worker, request, login, "auth.password_refused");
+    for (int tries = 0; tries < 2; tries++) {
+        if (!judge(worker, request, login))
+            return;
+    }
+    refuse(worker, request, login, "auth.password_refused");
 }
 
 void api_handle_login(struct api_worker *worker, struct api_request *request)

@@ -13,7 +13,6 @@
 #include "shared/blind_index.h"
 #include "shared/column_cipher.h"
 #include "shared/digest.h"
-#include "shared/jwt.h"
 #include "shared/log.h"
 #include "shared/pg.h"
 #include "shared/random.h"
@@ -29,8 +28,6 @@
 
 _Static_assert(sizeof PREFIX - 1 + IDS_LENGTH + 1 + SECRET_LENGTH < API_SESSION_TOKEN_BYTES,
                "a token fits");
-_Static_assert(API_SESSION_IDLE_S <= OSY_JWT_LIFE_MAX_S,
-               "a revocation is not forgotten while its session can be refreshed");
 
 /* ---- tokens ---- */
 

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "shared/error.h"
+#include "shared/jwt.h"
 #include "shared/keys.h"
 #include "shared/uuid.h"
 
@@ -28,7 +29,8 @@ struct api_worker;
 struct osy_pg;
 struct osy_redis_blocking_shards;
 
-#define API_SESSION_IDLE_S      (30 * 24 * 3600)
+#define API_SESSION_IDLE_S \
+    OSY_JWT_LIFE_MAX_S /* so long its revocation is remembered: it cannot be refreshed behind that */
 #define API_SESSIONS_OF_USER    20  /* the one that was seen longest ago gives way */
 #define API_SESSION_DEVICE_MAX  100 /* characters */
 #define API_SESSION_TOKEN_BYTES 96
