@@ -145,6 +145,17 @@ static bool take_lock(struct api_menu_cache *cache, struct api_worker *worker,
     return true;
 }
 
+/* Nothing came of our read that the others could find. */
+static void give_lock(struct api_menu_cache *cache, struct api_worker *worker,
+                      const struct osy_uuid *restaurant_id, const struct keys *keys)
+{
+    struct osy_error err = {0};
+    if (!is_away(cache) && !osy_redis_blocking_shards_command(
+                               worker->redis, restaurant_id, 2,
+                               (const char *const[]){"DEL", keys->lock}, NULL, NULL, NULL, &err))
+        note_away(cache, &err);
+}
+
 static void sleep_ms(long ms)
 {
     struct timespec left = {.tv_nsec = ms * 1000000};
@@ -182,8 +193,12 @@ static void keep(struct api_menu_cache *cache, struct api_worker *worker,
 {
     struct osy_error err = {0};
     char holds[24];
-    if (is_away(cache) || holds_ms <= 0)
+    if (is_away(cache))
         return;
+    if (holds_ms <= 0) {
+        give_lock(cache, worker, restaurant_id, keys);
+        return;
+    }
     snprintf(holds, sizeof holds, "%" PRId64, holds_ms);
     const char *argv[] = {keys->menu, keys->changed, keys->lock, seq, menu, holds};
     if (!eval(worker->redis, restaurant_id, lua_put_cached_menu, 3, 6, argv, NULL, &err))
@@ -225,6 +240,8 @@ static bool read_menu(struct api_menu_cache *cache, struct api_worker *worker,
                           (size_t)PQgetlength(row, 0, MENU_JSON));
         keep(cache, worker, restaurant_id, keys, PQgetvalue(row, 0, MENU_SEQ),
              PQgetvalue(row, 0, MENU_JSON), valid_ms - (osy_clock_monotonic_ms() - began_ms));
+    } else {
+        give_lock(cache, worker, restaurant_id, keys);
     }
     PQclear(row);
     return ok;

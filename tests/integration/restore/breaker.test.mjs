@@ -30,7 +30,8 @@ const breaker = (program, dependency) => metric(program, `circuit_breaker_state{
 const CLOSED = 0;
 const OPEN = 1;
 
-const read = (program) => request('GET', `/api/v1/restaurants/${restaurant.id}/menu`, { api: at(program) });
+/** Not its menu, which Redis keeps. */
+const read = (program) => request('GET', `/api/v1/restaurants/${restaurant.id}`, { api: at(program) });
 const order = (program) => request('POST', '/api/v1/orders', { api: at(program), body: newOrder(restaurant.id, [[restaurant.dish, 1]]) });
 
 function isUnavailable({ status, body, headers }) {
@@ -56,7 +57,7 @@ test('while PostgreSQL is away nobody waits for it, and once it is back all is a
   await postgres.start();
   address.leadTo(postgres);
   await until('orders are taken again', async () => (await order(api)).status === 201);
-  await until('menus are read again', async () => (await read(api)).status === 200);
+  await until('restaurants are read again', async () => (await read(api)).status === 200);
   await until('both breakers are closed', async () => {
     await Promise.all([order(api), read(api)]);
     return (await breaker(api, 'postgresql')) === CLOSED && (await breaker(api, 'postgresql_orders')) === CLOSED;
@@ -77,8 +78,8 @@ test('requests that are wrong, or that PostgreSQL refuses, open no breaker', asy
   await api.stop();
 });
 
-/** Whoever reads menus waits for as long as this holds. */
-async function holdMenus() {
+/** Whoever reads a restaurant waits for as long as this holds. */
+async function holdRestaurants() {
   const psql = spawn('psql', ['-XAtq', postgres.url], { stdio: ['pipe', 'pipe', 'inherit'] });
   atEnd(() => psql.kill());
   psql.stdin.write("BEGIN; LOCK TABLE restaurants IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n");
@@ -92,13 +93,13 @@ async function holdMenus() {
 test('a request on a worker ends at its deadline, those that wait for a worker too', async () => {
   const api = await start('serve', { ...settings, ORDERSYNC_REQUEST_MS: '300', ORDERSYNC_WORKER_THREADS: '1' });
   assert.equal((await read(api)).status, 200);
-  const release = await holdMenus();
+  const release = await holdRestaurants();
   const replies = await Promise.all([read(api), read(api), read(api)]);
   const codes = replies.map(({ status, body }) => [status, body.code]).sort();
   assert.deepEqual(new Set(codes.map(([status]) => status)), new Set([503]));
   assert.ok(codes.some(([, code]) => code === 'DATABASE_UNAVAILABLE'), codes.join());
   await release();
-  await until('menus are read again', async () => (await read(api)).status === 200);
+  await until('restaurants are read again', async () => (await read(api)).status === 200);
   await api.stop();
 });
 
