@@ -33,8 +33,8 @@ static void good_hours_are_taken(void **state)
         "{\"time_zone\":\"Asia/Seoul\",\"weekly\":null}",
         "{\"time_zone\":\"Asia/Seoul\",\"weekly\":{}}",
         "{\"time_zone\":\"UTC\",\"weekly\":{\"monday\":[{\"opens\":\"00:00\",\"closes\":\"24:00\"}]}}",
-        "{\"time_zone\":\"UTC\",\"weekly\":{\"monday\":[{\"opens\":\"10:00\",\"closes\":\"12:00\"},"
-        "{\"opens\":\"12:00\",\"closes\":\"10:00\"}]}}",
+        ("{\"time_zone\":\"UTC\",\"weekly\":{\"monday\":[{\"opens\":\"10:00\",\"closes\":\"12:00\"},"
+         "{\"opens\":\"12:00\",\"closes\":\"10:00\"}]}}"),
         "{\"time_zone\":\"UTC\",\"weekly\":{},\"exceptions\":[{\"date\":\"2028-02-29\",\"ranges\":[]}]}",
     };
     (void)state;
