@@ -156,12 +156,12 @@ static void run(struct api_idempotency *once, const struct osy_uuid *restaurant_
     struct outcome outcome = {.old_value = OSY_BUFFER_INIT, .new_value = OSY_BUFFER_INIT};
     char id[OSY_UUID_TEXT_BYTES];
     osy_uuid_format(restaurant_id, id);
-    if (!lock(once->worker, id, &outcome.version, &err)) {
-        fail(once, &err);
-    } else if (expected && expected != outcome.version) {
+    bool is_locked = lock(once->worker, id, &outcome.version, &err);
+    if (is_locked && expected && expected != outcome.version) {
         api_idempotency_abandon(once);
         api_version_reply_conflict(once->request, outcome.version);
-    } else if (carry_out(once->worker, once->request, restaurant_id, change, &outcome, &err)) {
+    } else if (is_locked &&
+               carry_out(once->worker, once->request, restaurant_id, change, &outcome, &err)) {
         finish(once, restaurant_id, &outcome);
     } else {
         fail(once, &err);

@@ -63,7 +63,7 @@ static bool read_range(json_t *json, const char *path, struct range *range, stru
 /* path: "weekly.monday". */
 static bool check_ranges(const json_t *ranges, const char *path, struct osy_error *err)
 {
-    struct range known[RANGES_MAX];
+    struct range known[RANGES_MAX] = {{0}};
     size_t count = json_array_size(ranges);
     char place[PATH_BYTES];
     if (!json_is_array(ranges) || count > RANGES_MAX)

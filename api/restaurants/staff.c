@@ -43,15 +43,17 @@ static void append_member(struct osy_buffer *out, const struct api_user *user, c
 /* ---- list ---- */
 
 /* Each person's row is their own, so each is read in their scope. */
-static bool append_row(struct api_worker *worker, struct api_db_scope *scope, const PGresult *rows,
-                       int row, struct osy_buffer *body, struct osy_error *err)
+static bool append_row(struct api_worker *worker, const struct api_db_scope *scope,
+                       const PGresult *rows, int row, struct osy_buffer *body,
+                       struct osy_error *err)
 {
     struct api_user user = {0};
     struct osy_uuid user_id;
     if (!osy_uuid_parse(PQgetvalue(rows, row, MEMBER_USER), OSY_UUID_TEXT_BYTES - 1, &user_id))
         return osy_error_set(err, OSY_ERR_INVALID, "memberships has a row with a bad id");
-    scope->user_id = &user_id;
-    bool ok = api_user_load(worker->pg, worker->context->keyring, scope, &user, err);
+    struct api_db_scope own = *scope;
+    own.user_id = &user_id;
+    bool ok = api_user_load(worker->pg, worker->context->keyring, &own, &user, err);
     if (ok) {
         osy_buffer_text(body, row > 0 ? "," : "");
         append_member(body, &user, PQgetvalue(rows, row, MEMBER_SINCE));
