@@ -10,7 +10,7 @@ const ORDER = `'0196d5c6-1c00-7abc-8def-0123456789ab'`; // in the middle of the 
 const PERSON = `md5('user 7')::uuid`;
 const SESSION = `md5('session of ' || md5('user 7')::uuid)::uuid`;
 const DIGEST = `sha256(md5('user 7')::uuid::text::bytea)`;
-const USER = `'01890000-0000-7000-8000-0000000000aa'`;
+export const USER = `'01890000-0000-7000-8000-0000000000aa'`;
 const EVERYTHING = `'{${Array.from({ length: 2000 }, (_, index) => restaurantId(index))}}'`; // a hub that has all topics
 const SOME = `'{${Array.from({ length: 32 }, (_, index) => restaurantId(index))}}'`; // a dashboard's
 
