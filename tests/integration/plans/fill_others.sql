@@ -66,7 +66,4 @@ INSERT INTO price_rules (id, restaurant_id, name, category_id, weekdays, starts,
 SELECT gen_random_uuid(), restaurant_id, 'Rule', id, '{1,2,3,4,5,6,7}', '00:00', '24:00', -10
   FROM menus CROSS JOIN generate_series(1, 6);
 UPDATE menu_items SET has_terms = true;
-INSERT INTO subject_keys (id, user_id, wrapped) SELECT gen_random_uuid(), gen_random_uuid(), '\x00' FROM generate_series(1, 20000);
-INSERT INTO statutory_records (order_id, restaurant_id, ordered_at, keep_until, data_key, record)
-SELECT id, restaurant_id, created_at, created_at + interval '5 years', '\x00', '\x00' FROM orders LIMIT 20000;
 ANALYZE;
