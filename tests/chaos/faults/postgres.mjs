@@ -28,7 +28,7 @@ async function holdLocks({ stack, isQuick }) {
 /** Every backend of ours is told to go, again and again. */
 async function terminate({ stack, random, isQuick }) {
   for (let i = 0; i < (isQuick ? 5 : 20); i++) {
-    await stack.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'ordersync-%'")
+    await stack.queryAsSuperuser("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'ordersync-%'")
     await pause(400 * random())
   }
   await until('PostgreSQL answers', () => stack.query('SELECT 1').then(() => true, () => false))
