@@ -12,7 +12,7 @@
 
 static const char usage[] =
     "Usage: ordersync-api keys init [--kms]   make one key of each kind that has none yet\n"
-    "       ordersync-api keys generate KIND  make a new key; it signs and encrypts from the next start on\n"
+    "       ordersync-api keys generate KIND  make a new key; programs take it up by themselves, and use it 30 s later\n"
     "       ordersync-api keys rotate KIND    the same: the first step of a rotation\n"
     "       ordersync-api keys rewrap         encrypt anew what is under older data keys: the second\n"
     "       ordersync-api keys status         how many values need each data key, and what to do next\n"
