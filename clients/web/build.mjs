@@ -21,6 +21,8 @@ const testedModules = [
   'tablet/device',
   'order/cart',
   'order/guest-form',
+  'order/options',
+  'order/refusal',
 ];
 
 const common = { bundle: true, format: 'esm', target: 'es2020', logLevel: 'warning' };

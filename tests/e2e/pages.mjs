@@ -94,9 +94,9 @@ export async function openDashboard(t, browser, stack, { language = 'en-US', dev
 }
 
 /** The ordering page on a customer's phone. */
-export async function openMenu(t, browser, stack, { language = 'en-US' } = {}) {
+export async function openMenu(t, browser, stack, { language = 'en-US', restaurantId = stack.restaurantId } = {}) {
   const page = await openDevice(t, browser, PHONE, language);
-  await page.goto(`${stack.edgeUrl}/order/#restaurant=${stack.restaurantId}`);
+  await page.goto(`${stack.edgeUrl}/order/#restaurant=${restaurantId}`);
   return page;
 }
 

@@ -24,7 +24,7 @@ import {
   waitForTrackedStatus,
   waitUntilLive,
 } from './pages.mjs';
-import { busiestHub, control, makeRestaurant, mintToken, readStack, revokeTokens, sql, until } from './stack.mjs';
+import { askAsOwner, busiestHub, control, makeKitchen, makeRestaurant, mintToken, readStack, revokeTokens, setSoldOut, sql, until } from './stack.mjs';
 
 let stack;
 let browser;
@@ -200,6 +200,87 @@ test('the ordering page names the fields that are missing or wrong, and places n
   assert.match(await page.locator('#guest-phone-problem').innerText(), /phone number/);
   assert.equal(await page.locator('#guest-address-problem').innerText(), '');
   assert.equal(posts, 0);
+});
+
+test('a dish is ordered with its options, which are chosen, counted into the price, and may be changed', async (t) => {
+  const kitchen = await makeKitchen(stack, 'Soup Kitchen');
+  await setSoldOut(stack, kitchen.restaurant, { options: [kitchen.Truffle], sold_out: true });
+  const phone = await openMenu(t, browser, stack, { restaurantId: kitchen.restaurant });
+  const option = (name) => phone.getByRole('form', { name: 'Choose options: Soup' }).getByLabel(name);
+  const confirm = phone.locator('[data-action="confirm-options"]');
+  const lines = phone.locator('.checkout .lines li');
+  await phone.getByRole('button', { name: 'Choose options: Soup' }).click();
+  assert.equal(await option('Regular').getAttribute('type'), 'radio');
+  assert.equal(await option('Egg').getAttribute('type'), 'checkbox');
+  assert.equal(await option('Truffle').isDisabled(), true);
+  await phone.getByRole('group', { name: /^Size ?Choose 1$/ }).waitFor();
+  assert.equal(await option('Regular').evaluate((input) => input === document.activeElement), true);
+
+  await confirm.click();
+  await phone.locator('.picker [role="alert"]', { hasText: 'Choose 1' }).waitFor();
+  assert.equal(await lines.count(), 0);
+  await option('Large').check();
+  await option('Egg').check();
+  await option('Tofu').check();
+  await confirm.filter({ hasText: '₩11,700' }).waitFor();
+  await takePicture(phone, 'order-options');
+  await phone.keyboard.press('Enter'); /* the keyboard is still where it was */
+  await lines.filter({ hasText: 'Large, Egg, Tofu' }).waitFor();
+
+  await phone.getByRole('button', { name: 'Choose options: Soup' }).click();
+  await option('Regular').focus();
+  await phone.keyboard.press('Space');
+  await confirm.click();
+  await lines.filter({ hasText: 'Regular' }).getByRole('button', { name: 'Add Soup' }).click();
+  await phone.locator('.checkout .total', { hasText: '₩29,700' }).waitFor();
+  await lines.filter({ hasText: 'Tofu' }).getByRole('button', { name: 'Change options: Soup' }).click();
+  await option('Tofu').uncheck();
+  await confirm.click();
+  await phone.locator('.checkout .total', { hasText: '₩29,000' }).waitFor();
+  assert.ok((await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, 'it is wider than the screen');
+
+  await fillGuest(phone);
+  await phone.locator('[data-action="place-order"]').click();
+  await phone.waitForURL(/\/track\//);
+  const { orders } = await askAsOwner(stack, kitchen.restaurant, 'GET', 'orders');
+  const sold = orders[0].items.map(({ quantity, unit_amount, options }) => [quantity, unit_amount, options.map(({ name }) => name).join()]);
+  assert.deepEqual(sold, [[1, 11_000, 'Large,Egg'], [2, 9000, 'Regular']]);
+});
+
+test('what the restaurant changes meanwhile is said at its line, and the order goes through once that is mended', async (t) => {
+  const kitchen = await makeKitchen(stack, 'Changing Kitchen');
+  const phone = await openMenu(t, browser, stack, { restaurantId: kitchen.restaurant });
+  const pick = async (...options) => {
+    for (const option of options) await phone.locator('.picker').getByLabel(option).check();
+    await phone.locator('[data-action="confirm-options"]').click();
+  };
+  const place = () => phone.locator('[data-action="place-order"]').click();
+  const line = (text) => phone.locator('.checkout .lines li', { hasText: text });
+  await phone.getByRole('button', { name: 'Add Rice' }).click();
+  for (const options of [['Regular'], ['Large', 'Egg']]) {
+    await phone.getByRole('button', { name: 'Choose options: Soup' }).click();
+    await pick(...options);
+  }
+  await fillGuest(phone);
+
+  await setSoldOut(stack, kitchen.restaurant, { items: [kitchen.rice], options: [kitchen.Egg], sold_out: true });
+  await place();
+  await line('Large').getByText('“Egg” is sold out').waitFor();
+  await line('Rice').getByText('Sold out').waitFor();
+  assert.equal(await line('Regular').getAttribute('data-problem'), null);
+  await takePicture(phone, 'order-refused');
+  await line('Rice').getByRole('button', { name: 'Remove' }).click();
+  await line('Large').getByRole('button', { name: 'Change options: Soup' }).click();
+  await pick('Tofu');
+
+  await askAsOwner(stack, kitchen.restaurant, 'PATCH', `menu/option-groups/${kitchen.toppings}`, { min_choices: 1 });
+  await place();
+  await line('Regular').getByText('“Toppings” is another one now').waitFor();
+  assert.equal(await line('Large').getAttribute('data-problem'), null);
+  await line('Regular').getByRole('button', { name: 'Change options: Soup' }).click();
+  await pick('Tofu');
+  await place();
+  await phone.waitForURL(/\/track\//);
 });
 
 test('a tracking link with a wrong token shows nothing of the order', async (t) => {

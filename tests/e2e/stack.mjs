@@ -46,6 +46,39 @@ export async function makeRestaurant(stack, name) {
   );
 }
 
+/** What an owner asks of the API under /restaurants/me/; the reply's body. */
+export async function askAsOwner(stack, restaurantId, method, path, body) {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${await mintToken(stack, 'owner', { restaurantIds: [restaurantId] })}` };
+  const reply = await fetch(`${stack.edgeUrl}/api/v1/restaurants/me/${path}`, { method, headers, body: JSON.stringify(body) });
+  if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
+  return reply.json();
+}
+
+/**
+ * A restaurant of its own with a menu: rice, and soup of which a size has to be chosen and up to two toppings may be. The ids
+ * of all that, by their names.
+ */
+export async function makeKitchen(stack, name) {
+  const restaurant = await makeRestaurant(stack, name);
+  const make = async (path, body) => (await askAsOwner(stack, restaurant, 'POST', `menu/${path}`, body)).id;
+  const category_id = await make('categories', { name: 'Menu' });
+  const makeItem = (item) => make('items', { category_id, ...item });
+  const rice = await makeItem({ name: 'Rice', unit_amount: 1000, position: 0 });
+  const soup = await makeItem({ name: 'Soup', unit_amount: 9000, position: 1 });
+  const makeGroup = (group) => make('option-groups', { item_id: soup, ...group });
+  const size = await makeGroup({ name: 'Size', min_choices: 1, max_choices: 1, position: 0 });
+  const toppings = await makeGroup({ name: 'Toppings', min_choices: 0, max_choices: 2, position: 1 });
+  const options = {};
+  for (const [position, [group_id, option, extra_amount]] of [[size, 'Regular', 0], [size, 'Large', 1500], [toppings, 'Egg', 500], [toppings, 'Tofu', 700], [toppings, 'Truffle', 9900]].entries())
+    options[option] = await make('options', { group_id, name: option, extra_amount, position });
+  return { restaurant, rice, soup, size, toppings, ...options };
+}
+
+/** Marks items and options of a restaurant as sold out, or as there again. */
+export function setSoldOut(stack, restaurantId, change) {
+  return askAsOwner(stack, restaurantId, 'POST', 'menu/sold-out', change);
+}
+
 /** Waits for what no page tells. */
 export async function until(condition) {
   const end = Date.now() + WAIT_MS;

@@ -253,6 +253,21 @@ export class ApiError extends Error {
   get itemId(): string | null {
     return (this.problem['item_id'] as string | undefined) ?? null;
   }
+
+  /** Of refused options: the place of their line in the order's `items`. */
+  get line(): number | null {
+    return (this.problem['line'] as number | undefined) ?? null;
+  }
+
+  /** Of a refused option: which one. */
+  get optionId(): string | null {
+    return (this.problem['option_id'] as string | undefined) ?? null;
+  }
+
+  /** Of an OPTION_COUNT: the group of which too few or too many options were chosen. */
+  get groupId(): string | null {
+    return (this.problem['group_id'] as string | undefined) ?? null;
+  }
 }
 
 export interface ApiOptions {

@@ -155,3 +155,12 @@ test('devices and the timeline of an order are read from their own paths', async
     ['/api/v1/restaurants/me/devices', '/api/v1/orders/o%2F1/timeline'],
   );
 });
+
+test('a refused option tells its line, and itself or its group', async (t) => {
+  const problem = { code: 'OPTION_COUNT', detail: 'Too few.', item_id: 'i1', line: 2, group_id: 'g1' };
+  const { api } = await setUp(t, () => ({ status: 422, json: problem }));
+  await assert.rejects(api.createOrder({}), ({ itemId, line, groupId, optionId }) => {
+    assert.deepEqual([itemId, line, groupId, optionId], ['i1', 2, 'g1', null]);
+    return true;
+  });
+});
