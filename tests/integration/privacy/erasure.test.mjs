@@ -107,6 +107,19 @@ test('the account goes as well: no password, session or address is left, and the
   assert.equal((await post('/api/v1/users', { email: person.email, password: person.password, name: '새 사람' })).status, 201);
 });
 
+test('a token that was left open erases nobody: it takes a login of the last minutes', async () => {
+  const person = await signUp();
+  await sql(`UPDATE sessions SET created_at = created_at - interval '6 minutes' WHERE id = '${person.session_id}'`);
+  const { body: refreshed } = await post('/api/v1/auth/refresh', { refresh_token: person.refresh_token });
+  for (const token of [person.access_token, refreshed.access_token]) {
+    const { status, body, headers } = await eraseMe(token);
+    assert.deepEqual([status, body.code], [401, 'LOGIN_TOO_OLD']);
+    assert.match(headers.get('www-authenticate'), /^Bearer error="insufficient_user_authentication", max_age="300"$/);
+  }
+  const { body: anew } = await logIn(person);
+  assert.equal((await eraseMe(anew.access_token)).status, 204);
+});
+
 test('the last owner of a restaurant stays until it has another', async () => {
   const owner = await signUpOwner();
   const { status, body } = await eraseMe(owner.access_token);
