@@ -5,6 +5,7 @@
 #include "api/auth/principal.h"
 #include "api/auth/revocation.h"
 #include "api/auth/session.h"
+#include "api/db/idempotency.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -54,42 +55,62 @@ static bool read_body(const struct api_request *request, struct osy_revocation *
     return ok;
 }
 
-static void reply(struct api_request *request, const struct api_revocation *revocation)
+static void append(struct osy_buffer *body, const struct api_revocation *revocation)
 {
-    struct osy_buffer body = OSY_BUFFER_INIT;
     char id[OSY_UUID_TEXT_BYTES];
     osy_uuid_format(&revocation->what.id, id);
-    osy_buffer_printf(&body, "{\"kind\":\"%s\",\"id\":\"%s\",\"revoked_at\":\"%s\"}",
+    osy_buffer_printf(body, "{\"kind\":\"%s\",\"id\":\"%s\",\"revoked_at\":\"%s\"}",
                       osy_revocation_kind_name(revocation->what.kind), id, revocation->revoked_at);
-    api_reply_json(request, 201, &body);
+}
+
+static void announce(struct api_worker *worker, const struct api_revocation *revocation,
+                     const struct api_sessions_ended *ended)
+{
+    struct osy_error err = {0};
+    api_session_announce(worker->redis, ended);
+    if (!api_revocation_announce(worker->redis, revocation, &err))
+        OSY_WARN("revocation_not_announced", OSY_ERR(&err)); /* it is found in PostgreSQL */
+}
+
+/* Once for each key: a repetition would move the moment on, behind which somebody may have signed in again. */
+static void revoke_once(struct api_worker *worker, struct api_request *request,
+                        struct api_revocation *revocation)
+{
+    struct api_db_scope scope;
+    struct api_idempotency once;
+    struct api_sessions_ended ended;
+    struct osy_error err = {0};
+    struct osy_buffer body = OSY_BUFFER_INIT;
+    api_db_scope_fill(&scope, request, NULL);
+    if (!api_idempotency_begin(&once, worker, request, &scope))
+        return;
+    if (!api_session_revoke(worker->pg, &scope, revocation, &ended, &err)) {
+        api_idempotency_fail(&once, &err);
+        return;
+    }
+    append(&body, revocation);
+    if (api_idempotency_commit(&once, 201, &body)) {
+        announce(worker, revocation, &ended);
+        api_reply_json(request, 201, &body);
+    }
+    osy_buffer_deinit(&body);
 }
 
 void api_handle_create_revocation(struct api_worker *worker, struct api_request *request)
 {
     const struct api_principal *principal = api_request_principal(request);
     char *reason = NULL;
-    struct api_db_scope scope;
-    struct api_sessions_ended ended;
     struct osy_error err = {0};
     struct api_revocation revocation = {
         .actor_role = api_principal_role(principal),
         .actor_id = &principal->claims.subject,
         .trace_id = api_request_trace(request)->trace_id,
     };
-    if (!read_body(request, &revocation.what, &reason, &err)) {
+    if (read_body(request, &revocation.what, &reason, &err)) {
+        revocation.reason = reason;
+        revoke_once(worker, request, &revocation);
+    } else {
         api_reply_invalid(request, &err);
-        goto done;
     }
-    revocation.reason = reason;
-    api_db_scope_fill(&scope, request, NULL);
-    if (!api_session_revoke(worker->pg, &scope, &revocation, &ended, &err)) {
-        api_reply_database_error(request, &err);
-        goto done;
-    }
-    api_session_announce(worker->redis, &ended);
-    if (!api_revocation_announce(worker->redis, &revocation, &err))
-        OSY_WARN("revocation_not_announced", OSY_ERR(&err)); /* it is found in PostgreSQL */
-    reply(request, &revocation);
-done:
     free(reason);
 }

@@ -130,7 +130,8 @@ static bool run(const struct api_config *config, const struct revoke_options *op
         .url = config->database_url, .application_name = "ordersync-api revoke"});
     const struct api_db_scope scope = {.actor_role = revocation.actor_role};
     struct api_sessions_ended ended;
-    bool ok = api_session_revoke(pg, &scope, &revocation, &ended, err);
+    bool ok = api_db_begin(pg, &scope, err) &&
+              api_session_revoke(pg, &scope, &revocation, &ended, err) && api_db_commit(pg, err);
     osy_pg_destroy(pg);
     free(reason);
     if (!ok)

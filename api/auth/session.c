@@ -232,30 +232,18 @@ bool api_session_end(struct osy_pg *pg, const struct api_session_choice *choice,
     return ok;
 }
 
-static bool end_and_record(struct osy_pg *pg, const struct api_db_scope *scope,
-                           struct api_revocation *revocation, struct api_sessions_ended *ended,
-                           struct osy_error *err)
-{
-    const struct api_session_choice all = {.user_id = &revocation->what.id};
-    return (revocation->what.kind != OSY_REVOCATION_USER ||
-            api_session_end(pg, &all, "revoked", ended, err)) &&
-           api_revocation_record(pg, scope, revocation, err) && api_db_commit(pg, err);
-}
-
 bool api_session_revoke(struct osy_pg *pg, const struct api_db_scope *actor,
                         struct api_revocation *revocation, struct api_sessions_ended *ended,
                         struct osy_error *err)
 {
+    const struct api_session_choice all = {.user_id = &revocation->what.id};
     struct api_db_scope scope = *actor;
     ended->count = 0;
-    if (revocation->what.kind == OSY_REVOCATION_USER)
-        scope.user_id = &revocation->what.id; /* whose sessions they are */
-    if (!api_db_begin(pg, &scope, err))
-        return false;
-    if (end_and_record(pg, &scope, revocation, ended, err))
-        return true;
-    api_db_rollback(pg);
-    return false;
+    if (revocation->what.kind == OSY_REVOCATION_SESSION)
+        return api_revocation_record(pg, &scope, revocation, err);
+    scope.user_id = &revocation->what.id; /* whose sessions they are */
+    return api_db_enter(pg, &scope, err) && api_session_end(pg, &all, "revoked", ended, err) &&
+           api_revocation_record(pg, &scope, revocation, err);
 }
 
 /* ---- in Redis ---- */

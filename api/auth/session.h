@@ -77,8 +77,9 @@ OSY_MUST_CHECK bool api_session_end(struct osy_pg *pg, const struct api_session_
                                     const char *why, struct api_sessions_ended *ended,
                                     struct osy_error *err);
 /*
- * Records a revocation (revocation.h) in a transaction of its own, and sees to it that nobody refreshes what was revoked:
+ * Records a revocation (revocation.h) in the caller's transaction, and sees to it that nobody refreshes what was revoked:
  * of a user all sessions end; of a session, whose user nobody needs to know, lock_session.sql looks for the revocation.
+ * Leaves the transaction in the scope of whom it concerns.
  */
 OSY_MUST_CHECK bool api_session_revoke(struct osy_pg *pg, const struct api_db_scope *actor,
                                        struct api_revocation *revocation,

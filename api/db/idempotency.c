@@ -175,7 +175,7 @@ static bool keep(struct api_idempotency *once, int status, const struct osy_buff
         return osy_error_set(err, OSY_ERR_INVALID, "the reply is too long to be kept");
     bool ok = osy_column_encrypt(once->worker->context->keyring, &place, length ? body->bytes : "",
                                  length, &stored, err) &&
-              store(once, status, &stored, err);
+              api_db_enter(pg_of(once), once->scope, err) && store(once, status, &stored, err);
     osy_buffer_deinit(&stored);
     return ok;
 }

@@ -14,7 +14,8 @@
  * begin opens the transaction, so the reply is kept with the effect or neither is: whoever is refused
  * (api_idempotency_abandon and a reply of one's own) leaves no record. While it is open an advisory lock stands for the key:
  * the same request meanwhile is told 409 REQUEST_IN_PROGRESS, and a process that dies leaves nothing to clean up.
- * The reply is stored encrypted. Headers that a handler sets are not repeated. Without the header all this is begin,
+ * What the handler does in other scopes (api_db_enter) leaves the reply its caller's all the same: scope is entered again.
+ * The reply is stored encrypted; one that holds a secret is not for this, and its handler does without. Headers that a handler sets are not repeated. Without the header all this is begin,
  * commit and reply. Thread of the worker.
  */
 #pragma once

@@ -214,6 +214,15 @@ bool api_db_begin(struct osy_pg *pg, const struct api_db_scope *scope, struct os
     return result != NULL;
 }
 
+bool api_db_enter(struct osy_pg *pg, const struct api_db_scope *scope, struct osy_error *err)
+{
+    struct parameters parameters;
+    const struct statement statement = enter(scope, &parameters);
+    PGresult *result = osy_pg_query(pg, statement.sql, statement.count, statement.values, err);
+    PQclear(result);
+    return result != NULL;
+}
+
 /* Of a transaction in which something failed PostgreSQL takes the COMMIT, and rolls back; and after a lost connection
  * it would be another one's COMMIT. */
 bool api_db_commit(struct osy_pg *pg, struct osy_error *err)

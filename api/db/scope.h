@@ -45,6 +45,9 @@ PGresult *api_db_query(struct osy_pg *pg, const struct api_db_scope *scope, cons
 /* Begins a transaction: osy_pg_query as often as needed, then commit. After any failure, roll back. */
 OSY_MUST_CHECK bool api_db_begin(struct osy_pg *pg, const struct api_db_scope *scope,
                                  struct osy_error *err);
+/* From here on the open transaction runs in this scope: what it does for somebody is seldom all in one name. */
+OSY_MUST_CHECK bool api_db_enter(struct osy_pg *pg, const struct api_db_scope *scope,
+                                 struct osy_error *err);
 /* False: nothing was done, or with OSY_ERR_IO nobody knows. */
 OSY_MUST_CHECK bool api_db_commit(struct osy_pg *pg, struct osy_error *err);
 void api_db_rollback(struct osy_pg *pg);

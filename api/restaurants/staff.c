@@ -11,6 +11,7 @@
 #include "api/auth/revocation.h"
 #include "api/auth/sign_in.h"
 #include "api/context.h"
+#include "api/db/idempotency.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
@@ -116,12 +117,14 @@ static bool read_fields(json_t *root, struct api_user *user, const char **passwo
     return api_sign_in_check_password("password", *password, user->email, err);
 }
 
-/* In the transaction. */
-static bool insert(struct api_worker *worker, const struct api_user *user, bool *is_taken,
-                   struct osy_error *err)
+/* In the transaction. The account is the new person's own, so it is made in that scope. */
+static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
+                   const struct api_user *user, bool *is_taken, struct osy_error *err)
 {
     const struct osy_keyring *keyring = worker->context->keyring;
+    struct api_db_scope own = *scope;
     struct osy_buffer value = OSY_BUFFER_INIT;
+    own.user_id = &user->id;
     append_member(&value, user, NULL);
     const struct api_audit_change change = {
         .action = "staff.added",
@@ -129,7 +132,8 @@ static bool insert(struct api_worker *worker, const struct api_user *user, bool 
         .subject_id = &user->id,
         .new_json = value.bytes,
     };
-    bool ok = api_user_insert(worker->pg, keyring, user, is_taken, err) &&
+    bool ok = api_db_enter(worker->pg, &own, err) &&
+              api_user_insert(worker->pg, keyring, user, is_taken, err) &&
               (*is_taken || api_audit_record(worker->pg, keyring, &change, err));
     osy_buffer_deinit(&value);
     return ok;
@@ -140,22 +144,20 @@ static void reply_added(struct api_worker *worker, struct api_request *request,
 {
     struct osy_error err = {0};
     struct api_db_scope scope;
+    struct api_idempotency once;
     struct osy_buffer body = OSY_BUFFER_INIT;
     bool is_taken = false;
     api_db_scope_fill(&scope, request, &user->restaurants[0]);
-    scope.user_id = &user->id;
-    bool ok = api_db_begin(worker->pg, &scope, &err) && insert(worker, user, &is_taken, &err);
-    if (ok && !is_taken)
-        ok = api_db_commit(worker->pg, &err);
-    else
-        api_db_rollback(worker->pg);
-    if (!ok) {
-        api_reply_database_error(request, &err);
+    if (!api_idempotency_begin(&once, worker, request, &scope))
+        return;
+    if (!insert(worker, &scope, user, &is_taken, &err)) {
+        api_idempotency_fail(&once, &err);
     } else if (is_taken) {
+        api_idempotency_abandon(&once);
         api_reply_email_taken(request);
     } else {
         append_member(&body, user, NULL);
-        api_reply_json(request, 201, &body);
+        api_idempotency_reply(&once, 201, &body);
     }
 }
 
