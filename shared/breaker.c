@@ -20,8 +20,8 @@ struct osy_breaker {
     uint32_t openings; /* since it was last CLOSED */
     int64_t cool_until_ms;
 
-    uint32_t probes, good_probes; /* HALF_OPEN: under way or ended; ended well */
-    int64_t probing_since_ms;
+    uint32_t probes, good_probes;                 /* HALF_OPEN: under way; ended well */
+    int64_t half_open_since_ms, probing_since_ms; /* the latter: since probes were last forgotten */
 };
 
 struct osy_breaker *osy_breaker_create(const struct osy_breaker_options *options)
@@ -73,11 +73,17 @@ static void open_now(struct osy_breaker *breaker, int64_t now_ms)
     set_state(breaker, OSY_BREAKER_OPEN);
 }
 
-static void begin_probing(struct osy_breaker *breaker, int64_t now_ms)
+static void forget_probes(struct osy_breaker *breaker, int64_t now_ms)
 {
     breaker->probes = breaker->good_probes = 0;
     breaker->probing_since_ms = now_ms;
     set_state(breaker, OSY_BREAKER_HALF_OPEN);
+}
+
+static void begin_probing(struct osy_breaker *breaker, int64_t now_ms)
+{
+    breaker->half_open_since_ms = now_ms;
+    forget_probes(breaker, now_ms);
 }
 
 static void begin_window(struct osy_breaker *breaker, int64_t now_ms)
@@ -99,7 +105,7 @@ static bool take_probe(struct osy_breaker *breaker, int64_t now_ms)
 {
     if (breaker->probes == breaker->options.probes &&
         now_ms - breaker->probing_since_ms > breaker->options.cool_down_most_ms)
-        begin_probing(breaker, now_ms);
+        forget_probes(breaker, now_ms);
     if (breaker->probes == breaker->options.probes)
         return false;
     breaker->probes++;
@@ -151,12 +157,22 @@ static void note_closed(struct osy_breaker *breaker, bool ok, int64_t started_ms
         open_now(breaker, now_ms);
 }
 
-static void note_half_open(struct osy_breaker *breaker, bool ok, int64_t now_ms)
+static void give_probe_back(struct osy_breaker *breaker)
 {
-    if (!ok)
+    if (breaker->probes > 0)
+        breaker->probes--;
+}
+
+/* A call from before that failed says nothing new. One that ends well makes room for the next: where many ask and one
+ * transaction answers them all, there are fewer ends than probes. */
+static void note_half_open(struct osy_breaker *breaker, bool ok, int64_t started_ms, int64_t now_ms)
+{
+    if (!ok && started_ms >= breaker->half_open_since_ms)
         open_now(breaker, now_ms);
-    else if (++breaker->good_probes >= breaker->options.probes)
+    else if (ok && ++breaker->good_probes >= breaker->options.probes)
         close_now(breaker, now_ms);
+    else if (ok)
+        give_probe_back(breaker);
 }
 
 void osy_breaker_note(struct osy_breaker *breaker, bool ok, int64_t started_ms, int64_t now_ms)
@@ -167,7 +183,15 @@ void osy_breaker_note(struct osy_breaker *breaker, bool ok, int64_t started_ms, 
     switch (osy_breaker_state(breaker)) {
     case OSY_BREAKER_CLOSED: note_closed(breaker, ok, started_ms, now_ms); break;
     case OSY_BREAKER_OPEN: break; /* a call from before; it is known */
-    case OSY_BREAKER_HALF_OPEN: note_half_open(breaker, ok, now_ms); break;
+    case OSY_BREAKER_HALF_OPEN: note_half_open(breaker, ok, started_ms, now_ms); break;
     }
+    pthread_mutex_unlock(&breaker->lock);
+}
+
+void osy_breaker_withdraw(struct osy_breaker *breaker)
+{
+    pthread_mutex_lock(&breaker->lock);
+    if (osy_breaker_state(breaker) == OSY_BREAKER_HALF_OPEN)
+        give_probe_back(breaker);
     pthread_mutex_unlock(&breaker->lock);
 }

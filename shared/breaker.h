@@ -8,7 +8,8 @@
  *
  * It fails when a number of calls in a row have failed and a time has passed in which none ended well; or, where that
  * is set, when a share of all calls within a window has failed. A call has failed when nobody answered: an error that
- * was answered is an answer. A call that ends well while it is OPEN is as good as a probe.
+ * was answered is an answer. A call that ends well while it is OPEN is as good as a probe; one from before that fails while
+ * it is HALF_OPEN says nothing.
  * A probe that nobody reports on is forgotten after the longest cool-down. Any thread; time is passed in (monotonic).
  */
 #pragma once
@@ -36,4 +37,6 @@ void osy_breaker_destroy(struct osy_breaker *breaker); /* NULL is fine */
 /* Whether to call. Who does reports how it ended. */
 bool osy_breaker_allows(struct osy_breaker *breaker, int64_t now_ms);
 void osy_breaker_note(struct osy_breaker *breaker, bool ok, int64_t started_ms, int64_t now_ms);
+/* Instead: the call ended in a way that says nothing of who was called. */
+void osy_breaker_withdraw(struct osy_breaker *breaker);
 enum osy_breaker_state osy_breaker_state(const struct osy_breaker *breaker);

@@ -140,6 +140,49 @@ static void call_from_before_that_ends_well_is_a_probe(void **state)
     osy_breaker_destroy(breaker);
 }
 
+/* Two that ask may be answered by one transaction. */
+static void probe_that_ends_well_makes_room_for_the_next(void **state)
+{
+    struct osy_breaker *breaker = make_open(5000);
+    (void)state;
+    assert_true(osy_breaker_allows(breaker, 5101));
+    assert_true(osy_breaker_allows(breaker, 5101));
+    end_well(breaker, 5102);
+    assert_true(osy_breaker_allows(breaker, 5102));
+    assert_false(osy_breaker_allows(breaker, 5102));
+    end_well(breaker, 5103);
+    assert_int_equal(osy_breaker_state(breaker), OSY_BREAKER_CLOSED);
+    osy_breaker_destroy(breaker);
+}
+
+static void call_from_before_that_fails_says_nothing(void **state)
+{
+    struct osy_breaker *breaker = make_open(5000);
+    (void)state;
+    assert_true(osy_breaker_allows(breaker, 5101));
+    break_down(breaker, 5100, 5102);
+    assert_int_equal(osy_breaker_state(breaker), OSY_BREAKER_HALF_OPEN);
+    /* Nor does forgetting probes make calls from before of them. */
+    assert_true(osy_breaker_allows(breaker, 5102));
+    assert_true(osy_breaker_allows(breaker, 5902));
+    break_down(breaker, 5101, 5903);
+    assert_int_equal(osy_breaker_state(breaker), OSY_BREAKER_OPEN);
+    osy_breaker_destroy(breaker);
+}
+
+static void call_that_is_withdrawn_leaves_its_place_to_another(void **state)
+{
+    struct osy_breaker *breaker = make_open(5000);
+    (void)state;
+    osy_breaker_withdraw(breaker);
+    assert_true(osy_breaker_allows(breaker, 5101));
+    assert_true(osy_breaker_allows(breaker, 5101));
+    osy_breaker_withdraw(breaker);
+    assert_true(osy_breaker_allows(breaker, 5102));
+    assert_false(osy_breaker_allows(breaker, 5102));
+    osy_breaker_destroy(breaker);
+}
+
 /* ---- any history ---- */
 
 struct history {
@@ -196,8 +239,10 @@ static void any_history_keeps_to_the_drawing_and_ends_closed(void **state)
             allowed_half_open += history.state == OSY_BREAKER_HALF_OPEN && allows;
             if (history.state == OSY_BREAKER_HALF_OPEN)
                 assert_in_range(allowed_half_open, 0, usual.probes);
-            if (allows && random_below(10) > 0)
+            if (allows && random_below(10) > 0) {
                 osy_breaker_note(breaker, is_up, now_ms - random_below(20), now_ms);
+                allowed_half_open -= history.state == OSY_BREAKER_HALF_OPEN && is_up;
+            }
             openings += history.state == OSY_BREAKER_OPEN;
             if (history.state != OSY_BREAKER_HALF_OPEN)
                 allowed_half_open = 0;
@@ -224,6 +269,9 @@ int main(void)
         cmocka_unit_test(probe_that_fails_opens_it_for_longer),
         cmocka_unit_test(probes_that_nobody_reports_on_are_forgotten),
         cmocka_unit_test(call_from_before_that_ends_well_is_a_probe),
+        cmocka_unit_test(probe_that_ends_well_makes_room_for_the_next),
+        cmocka_unit_test(call_from_before_that_fails_says_nothing),
+        cmocka_unit_test(call_that_is_withdrawn_leaves_its_place_to_another),
         cmocka_unit_test(any_history_keeps_to_the_drawing_and_ends_closed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
