@@ -18,6 +18,7 @@
 #define ANSWER_GRACE_MS      1000 /* for the way there and back, beside the statement's own time */
 #define STATEMENT_NAME_BYTES 24
 #define PARAMETERS_MAX       64 /* libpq knows some forty */
+#define LITTLE_MS            1000 /* who has less time for an answer does not tell a slow server from haste */
 
 struct osy_pg {
     PQconninfoOption *url;      /* owned; NULL: it could not be parsed */
@@ -177,10 +178,21 @@ static bool is_in_transaction(const struct osy_pg *pg)
     return pg->connection && PQtransactionStatus(pg->connection) != PQTRANS_IDLE;
 }
 
+/* Whether nobody answered because the caller had little time left to wait. */
+static bool was_hasty(const struct osy_pg *pg, int64_t now_ms)
+{
+    return pg->until_ms != 0 && now_ms >= pg->until_ms && pg->until_ms - pg->asked_ms < LITTLE_MS;
+}
+
 void osy_pg_note(struct osy_pg *pg, bool was_answered)
 {
-    if (pg->breaker && pg->has_leave)
-        osy_breaker_note(pg->breaker, was_answered, pg->asked_ms, osy_clock_monotonic_ms());
+    if (pg->breaker && pg->has_leave) {
+        int64_t now_ms = osy_clock_monotonic_ms();
+        if (!was_answered && was_hasty(pg, now_ms))
+            osy_breaker_withdraw(pg->breaker);
+        else
+            osy_breaker_note(pg->breaker, was_answered, pg->asked_ms, now_ms);
+    }
     pg->has_leave = false;
 }
 
@@ -380,8 +392,10 @@ const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct
     size_t index = 0;
     PGresult *result;
 
-    if (!osy_pg_connection(pg, err))
+    if (!pg->connection) {
+        osy_error_set(err, OSY_ERR_IO, "PostgreSQL: the connection is lost");
         return NULL;
+    }
     /* A program has some dozens of statements: a walk over their addresses is nothing beside the
      * round trip that follows. */
     while (index < pg->prepared_count && pg->prepared[index] != sql)
@@ -403,7 +417,7 @@ PGresult *osy_pg_query_params(struct osy_pg *pg, const char *sql, int count,
                               const char *const *values, const int *lengths, const int *formats,
                               int result_format, struct osy_error *err)
 {
-    const char *name = osy_pg_prepare(pg, sql, count, err);
+    const char *name = osy_pg_connection(pg, err) ? osy_pg_prepare(pg, sql, count, err) : NULL;
     PGresult *result;
 
     if (!name)

@@ -52,8 +52,9 @@ PGconn *osy_pg_present(const struct osy_pg *pg);
 /* How many connections have been made so far: another number is another connection, and perhaps another
  * server behind the same address, which need not know what the one before was told. */
 uint64_t osy_pg_connection_number(const struct osy_pg *pg);
-/* The name under which sql is prepared on the present connection; prepares it when it is not yet.
- * NULL on failure. Borrowed until the next call. */
+/* The name under which sql is prepared on the connection that osy_pg_connection has given last; prepares it when it is
+ * not yet. NULL on failure, after which that connection may be gone; it is never replaced by another. Borrowed until
+ * the next call. */
 const char *osy_pg_prepare(struct osy_pg *pg, const char *sql, int count, struct osy_error *err);
 /*
  * From now on nothing is asked or waited for past until_ms (monotonic; 0: no such limit): OSY_ERR_IO. A transaction
@@ -66,7 +67,8 @@ int64_t osy_pg_answer_deadline(const struct osy_pg *pg);
  * and the connection is of no use any more. */
 OSY_MUST_CHECK bool osy_pg_next_result(PGconn *connection, int64_t deadline_ms, PGresult **result,
                                        struct osy_error *err);
-/* For those who ask through the connection itself: whether it was answered, be it with an error. */
+/* For those who ask through the connection itself: whether it was answered, be it with an error. Who had little time
+ * for an answer, and got none, has learned nothing of the server. */
 void osy_pg_note(struct osy_pg *pg, bool was_answered);
 /* After a failure in the middle of a pipeline or transaction: drop the connection; the next use
  * makes a new one. */

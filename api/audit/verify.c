@@ -118,9 +118,9 @@ static void check_row(struct run *run, const PGresult *rows, int row)
 static bool send_query(struct osy_pg *pg, const char *sql, int count, const char *const *values,
                        struct osy_error *err)
 {
-    const char *name = osy_pg_prepare(pg, sql, count, err);
-    PGconn *connection = name ? osy_pg_connection(pg, err) : NULL;
-    if (!connection)
+    PGconn *connection = osy_pg_connection(pg, err);
+    const char *name = connection ? osy_pg_prepare(pg, sql, count, err) : NULL;
+    if (!name)
         return false;
     return (PQsendQueryPrepared(connection, name, count, values, NULL, NULL, 1) == 1 &&
             PQsetSingleRowMode(connection) == 1) ||

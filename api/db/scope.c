@@ -165,9 +165,6 @@ static PGresult *run_pair(struct osy_pg *pg, struct statement *first, struct sta
     PGconn *connection = osy_pg_connection(pg, err);
     if (!connection || !prepare(pg, first, err) || !prepare(pg, second, err))
         return NULL;
-    connection = osy_pg_connection(pg, err);
-    if (!connection)
-        return NULL;
     PGresult *results[2] = {NULL, NULL};
     struct osy_error cause = {0};
     int64_t deadline_ms = osy_pg_answer_deadline(pg);

@@ -22,7 +22,8 @@
 #include "shared/pg.h"
 #include "shared/revocation_feed.h"
 
-#define STATUS_CACHE 8 /* of the statuses that a route and method have, as many as are usual */
+#define LEAST_LEFT_MS 200
+#define STATUS_CACHE  8 /* of the statuses that a route and method have, as many as are usual */
 
 /* Finding a child of a metric family takes a lock; these are the ones that a route has used so far. */
 struct route_metrics {
@@ -234,11 +235,18 @@ static struct api_request *request_of(struct api_job *job)
     return (struct api_request *)((char *)job - offsetof(struct api_request, job));
 }
 
+/* In less time nothing is done but to keep PostgreSQL busy for nobody. */
+static int64_t least_left_ms(const struct api_service *service)
+{
+    return service->worker_ms < 2 * LEAST_LEFT_MS ? service->worker_ms / 2 : LEAST_LEFT_MS;
+}
+
 static void on_work(struct api_worker *worker, struct api_job *job)
 {
     struct api_request *request = request_of(job);
-    if (request->due_ms != 0 && osy_clock_monotonic_ms() >= request->due_ms) {
-        api_reply_overloaded(request); /* it waited so long that its client has given up */
+    if (request->due_ms != 0 &&
+        request->due_ms - osy_clock_monotonic_ms() < least_left_ms(request->service)) {
+        api_reply_overloaded(request); /* it waited so long that its client is about to give up */
         return;
     }
     osy_log_set_trace(request->trace.trace_id);
