@@ -17,6 +17,7 @@
 #include "shared/clock.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
+#include "shared/pg.h"
 #include "shared/redis_blocking_shards.h"
 
 enum {
@@ -49,8 +50,12 @@ struct api_menu_cache {
 struct api_menu_cache *api_menu_cache_create(struct osy_metrics *metrics)
 {
     struct api_menu_cache *cache = osy_alloc(sizeof *cache);
+    pthread_condattr_t monotonic;
     pthread_mutex_init(&cache->lock, NULL);
-    pthread_cond_init(&cache->done, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&cache->done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     cache->hits = osy_metrics_counter(metrics, "cache_hits_total", "Menus that Redis had");
     cache->misses = osy_metrics_counter(metrics, "cache_misses_total", "Menus that Redis had not");
     cache->reads_total =
@@ -280,12 +285,24 @@ static struct read *list_read(struct api_menu_cache *cache, const struct osy_uui
     return read;
 }
 
+/* Holds the lock. Until it is done or the caller's time is over: a reader that hangs does not hang all other workers. */
+static void await_end(struct api_menu_cache *cache, const struct read *read, int64_t deadline_ms)
+{
+    const struct timespec deadline = {.tv_sec = deadline_ms / 1000,
+                                      .tv_nsec = deadline_ms % 1000 * 1000000};
+    int failure = 0;
+    while (!read->is_done && failure == 0)
+        failure = pthread_cond_timedwait(&cache->done, &cache->lock, &deadline);
+}
+
 /* Holds the lock. Takes what came of it, and lets go. */
 static bool leave(struct read *read, struct osy_buffer *menu, struct osy_error *err)
 {
-    bool ok = read->ok;
+    bool ok = read->is_done && read->ok;
     if (ok)
         osy_buffer_append(menu, read->menu.bytes, read->menu.length);
+    else if (!read->is_done)
+        osy_error_set(err, OSY_ERR_IO, "another worker has not read the menu in time");
     else if (err)
         *err = read->err;
     if (--read->users == 0) {
@@ -315,8 +332,7 @@ static bool share_read(struct api_menu_cache *cache, struct api_worker *worker,
         read->is_done = true;
         pthread_cond_broadcast(&cache->done);
     }
-    while (!read->is_done)
-        pthread_cond_wait(&cache->done, &cache->lock);
+    await_end(cache, read, osy_pg_answer_deadline(worker->pg));
     bool ok = leave(read, menu, err);
     pthread_mutex_unlock(&cache->lock);
     return ok;
