@@ -1,5 +1,7 @@
 #include "api/orders/command.h"
 
+#include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +63,14 @@ struct api_order_command *api_order_command_create(const struct api_order_step *
     return command;
 }
 
+/* All that a command has ever had in it but the lines, which are two thirds of it. */
+static void clear(struct api_order_command *command)
+{
+    static_assert(sizeof command->change <= offsetof(struct api_order_draft, lines),
+                  "a change would leave something in the lines");
+    memset(command, 0, offsetof(struct api_order_command, draft.lines));
+}
+
 void api_order_command_destroy(struct api_order_command *command)
 {
     if (!command)
@@ -77,7 +87,7 @@ void api_order_command_destroy(struct api_order_command *command)
         osy_buffer_deinit(&command->draft.data_key);
     }
     free(command->result.data);
-    memset(command, 0, sizeof *command);
+    clear(command);
     if (!osy_pool_give(&pool, command))
         free(command);
 }

@@ -77,7 +77,6 @@ struct api_order_line {
 /* A new order. The personal columns are encrypted already (api/privacy/order_cipher.h). */
 struct api_order_draft {
     size_t line_count;
-    struct api_order_line lines[API_ORDER_LINES_MAX];
     struct osy_uuid *options; /* owned; NULL: no line has any */
     struct osy_buffer name, phone, address;
     struct osy_buffer note; /* empty: none, */
@@ -86,6 +85,8 @@ struct api_order_draft {
     struct osy_buffer data_key; /* wrapped; empty: the customer's own */
     bool has_phone_index;
     uint8_t phone_index[OSY_BLIND_INDEX_BYTES];
+    /* So many as are counted above. The last, because the rest is not cleared. */
+    struct api_order_line lines[API_ORDER_LINES_MAX];
 };
 
 struct api_order_change {
@@ -111,10 +112,6 @@ struct api_order_command {
     char traceparent[OSY_TRACEPARENT_BYTES];
     bool has_key;
     uint8_t key_hash[API_ORDER_HASH_BYTES], body_hash[API_ORDER_HASH_BYTES];
-    union {
-        struct api_order_draft draft;   /* step == NULL */
-        struct api_order_change change; /* step != NULL */
-    };
     api_order_done_fn on_done;
     void *context;
 
@@ -125,9 +122,14 @@ struct api_order_command {
     int64_t deadline_ms;             /* monotonic */
     bool was_sent;                   /* to a server that did not answer: its outcome is not known */
     uint64_t taken_ns, committed_ns; /* monotonic; the latter once a transaction has decided it */
+
+    union { /* whoever makes it fills this, too; it ends with the draft's lines */
+        struct api_order_draft draft;   /* step == NULL */
+        struct api_order_change change; /* step != NULL */
+    };
 };
 
-/* A zeroed command with fresh event and audit ids. */
+/* A command, zeroed but for the lines of its draft, with fresh event and audit ids. */
 struct api_order_command *api_order_command_create(const struct api_order_step *step);
 void api_order_command_destroy(struct api_order_command *command); /* NULL is fine */
 /* The event that a command has made: its outcome is DONE or REPLAY. Borrows from the command. */

@@ -1,5 +1,6 @@
 #include "api/orders/new_order.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +185,8 @@ struct api_new_order *api_new_order_parse(const char *body, size_t length, struc
 
 struct api_new_order *api_new_order_read(json_t *root, struct osy_error *err)
 {
-    struct api_new_order *order = osy_alloc(sizeof *order);
+    struct api_new_order *order = osy_realloc_array(NULL, 1, sizeof *order);
+    memset(order, 0, offsetof(struct api_new_order, lines));
     order->root = root;
     if (parse_root(root, order, err))
         return order;

@@ -9,13 +9,13 @@
 struct api_new_order {
     json_t *root; /* owned; the texts point into it */
     struct osy_uuid restaurant_id;
-    size_t line_count;
-    struct api_order_line lines[API_ORDER_LINES_MAX];
-    size_t option_count;
-    struct osy_uuid options[API_ORDER_OPTIONS_MAX];
+    size_t line_count, option_count;
     struct osy_buffer line_notes; /* owned; empty: none; else as in struct api_order_draft */
     struct api_text name, phone, address;
     struct api_text note; /* length 0: none */
+    /* So many as are counted above. The last, because the rest is not even cleared. */
+    struct api_order_line lines[API_ORDER_LINES_MAX];
+    struct osy_uuid options[API_ORDER_OPTIONS_MAX];
 };
 
 /* NULL: OSY_ERR_INVALID names the field. */
