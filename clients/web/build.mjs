@@ -21,6 +21,7 @@ const testedModules = [
   'tablet/device',
   'order/cart',
   'order/guest-form',
+  'order/opening',
   'order/options',
   'order/refusal',
 ];

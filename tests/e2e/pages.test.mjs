@@ -283,6 +283,49 @@ test('what the restaurant changes meanwhile is said at its line, and the order g
   await phone.waitForURL(/\/track\//);
 });
 
+test('a closed or paused restaurant says when it takes orders again, by the reader’s clock, and then does', async (t) => {
+  const { restaurant } = await makeKitchen(stack, 'Early Kitchen');
+  const ask = (method, path, body) => askAsOwner(stack, restaurant, method, path, body);
+  const phone = await openDevice(t, browser, { ...PHONE, timezoneId: 'America/New_York' }, 'en-US');
+  await openLink(phone, stack, '/order/', { restaurant });
+  await phone.getByRole('button', { name: 'Add Rice' }).click();
+  await fillGuest(phone);
+  const place = phone.locator('[data-action="place-order"]');
+  const notice = (text) => phone.locator('[data-notice="opening"]', { hasText: text }).waitFor();
+
+  /* Seoul's half past ten is half past eight or nine of the evening before in New York, and never now. */
+  const hours = Object.fromEntries(['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'].map((day) => [day, []]));
+  const open = new Date(Date.now() + 2 * 86_400_000);
+  const date = new Intl.DateTimeFormat('en-CA', { timeZone: 'Asia/Seoul' }).format(open);
+  await ask('PUT', 'hours', { time_zone: 'Asia/Seoul', weekly: hours, exceptions: [{ date, ranges: [{ opens: '10:30', closes: '11:30' }] }] });
+  await place.click();
+  const opensAt = new Date(`${date}T10:30:00+09:00`);
+  const form = { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit', timeZone: 'America/New_York' };
+  const shown = new Intl.DateTimeFormat('en', form).format(opensAt);
+  await notice(`It takes orders again from ${shown}.`);
+  assert.equal(await place.isDisabled(), true);
+  await takePicture(phone, 'order-closed');
+
+  await ask('PUT', 'hours', { time_zone: 'Asia/Seoul', weekly: null, exceptions: [] });
+  await ask('POST', 'pause', { minutes: 30, reason: 'Too many orders' });
+  await phone.reload();
+  await notice('paused for a while: Too many orders. It takes orders again from');
+  assert.equal(await place.isDisabled(), true);
+
+  /* What it was told is as good as over: it asks again by itself. */
+  const { opens_at, ...profile } = await ask('POST', 'resume', {});
+  const over = new Date().toISOString();
+  const closed = { ...profile, open: false, opens_at: over, paused_until: over };
+  await phone.route(`**/api/v1/restaurants/${restaurant}`, (route) => route.fulfill({ json: closed }), { times: 1 });
+  await phone.reload();
+  await notice('paused for a while.');
+  await phone.getByRole('button', { name: 'Add Rice' }).click();
+  await fillGuest(phone);
+  await phone.locator('[data-notice="opening"]').waitFor({ state: 'detached' });
+  await place.click();
+  await phone.waitForURL(/\/track\//);
+});
+
 test('a tracking link with a wrong token shows nothing of the order', async (t) => {
   const { page, code } = await placeOrder(t, browser, stack);
   const link = new URL(page.url());

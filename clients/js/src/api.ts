@@ -264,6 +264,11 @@ export class ApiError extends Error {
     return (this.problem['option_id'] as string | undefined) ?? null;
   }
 
+  /** Of a RESTAURANT_CLOSED: when it will take orders again, if that is known. RFC 3339. */
+  get opensAt(): string | null {
+    return (this.problem['opens_at'] as string | undefined) ?? null;
+  }
+
   /** Of an OPTION_COUNT: the group of which too few or too many options were chosen. */
   get groupId(): string | null {
     return (this.problem['group_id'] as string | undefined) ?? null;

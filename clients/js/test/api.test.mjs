@@ -156,6 +156,13 @@ test('devices and the timeline of an order are read from their own paths', async
   );
 });
 
+test('a closed restaurant tells when it opens, or that this is not known', async (t) => {
+  for (const opensAt of ['2026-01-31T12:00:00.000Z', null]) {
+    const { api } = await setUp(t, () => ({ status: 409, json: { code: 'RESTAURANT_CLOSED', detail: 'Closed.', opens_at: opensAt } }));
+    await assert.rejects(api.createOrder({}), (error) => error.opensAt === opensAt);
+  }
+});
+
 test('a refused option tells its line, and itself or its group', async (t) => {
   const problem = { code: 'OPTION_COUNT', detail: 'Too few.', item_id: 'i1', line: 2, group_id: 'g1' };
   const { api } = await setUp(t, () => ({ status: 422, json: problem }));

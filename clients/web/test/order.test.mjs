@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cart } from '../dist-test/order/cart.mjs';
 import { fieldNamedIn } from '../dist-test/order/guest-form.mjs';
+import { describeOpening, takesOrders } from '../dist-test/order/opening.mjs';
 import { choose, findMiscounted, isSoldOut } from '../dist-test/order/options.mjs';
 import { findRefusal, lineNamedIn } from '../dist-test/order/refusal.mjs';
 
@@ -132,4 +133,22 @@ test('a refusal of the server is shown at the field which it names', () => {
   assert.equal(fieldNamedIn("'customer.phone' is too short"), 'phone');
   assert.equal(fieldNamedIn("'note' has more than 300 characters"), 'note');
   assert.equal(fieldNamedIn("'items' must not be empty; its name is wrong"), null);
+});
+
+test('only what is sure to be refused cannot be ordered, and when that ends is told if it is known', () => {
+  const opening = (members) => ({ accepting: true, open: false, opens_at: null, paused_until: null, pause_reason: null, ...members });
+  const later = '2030-01-31T12:00:00.000Z';
+  const cases = [
+    [opening({ open: true }), true, null],
+    [opening({}), true, /^The restaurant takes no orders at the moment\.$/],
+    [opening({ accepting: false }), false, /^The restaurant takes no orders at the moment\.$/],
+    [opening({ opens_at: later }), false, /at the moment\. It takes orders again from Jan 31/],
+    [opening({ opens_at: later, paused_until: later, pause_reason: 'Too busy' }), false, /paused for a while: Too busy\. It takes orders again from Jan 31/],
+    [opening({ paused_until: later }), false, /paused for a while\. It takes orders again from Jan 31/],
+  ];
+  for (const [one, takes, text] of cases) {
+    assert.equal(takesOrders(one), takes);
+    if (text) assert.match(describeOpening(one), text);
+    else assert.equal(describeOpening(one), null);
+  }
 });

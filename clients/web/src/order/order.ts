@@ -8,8 +8,10 @@ import { readFragment } from '../common/fragment.js';
 import { language, languageSwitch, startLanguage, t } from '../common/language.js';
 import { formatMoney } from '../common/money.js';
 import { newIdempotencyKey } from '../common/random-key.js';
+import { formatMoment, learnServerTime, serverNow } from '../common/time.js';
 import { amountOf, Cart, type CartLine } from './cart.js';
 import { fieldNamedIn, GuestForm } from './guest-form.js';
+import { describeOpening, takesOrders, type Opening } from './opening.js';
 import { chosenOf, findMiscounted, isSoldOut } from './options.js';
 import { drawPicker } from './picker.js';
 import { describeLineProblem, findRefusal } from './refusal.js';
@@ -23,6 +25,11 @@ const PROBLEM_OF_CODE: Record<string, Problem> = {
   OVERLOADED: 'orderBusy',
 };
 
+/** Clocks differ by a little, and what is asked too early is answered with the same time again. */
+const OPENING_GRACE_MS = 3_000;
+/** A timer cannot wait longer. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
 /** The item whose options are being chosen. */
 interface Picking {
   item: MenuItem;
@@ -34,6 +41,8 @@ interface Picking {
 
 class OrderPage {
   private menu: Menu | null = null;
+  private opening: Opening | null = null;
+  private openingTimer: ReturnType<typeof setTimeout> | undefined;
   private menuFailed = false;
   private sending = false;
   private problem: Problem | null = null;
@@ -41,7 +50,9 @@ class OrderPage {
   private readonly announcement = h('p', { class: 'visually-hidden', role: 'status' });
   private readonly cart = new Cart();
   private readonly form = new GuestForm();
-  private readonly api = new OrderSyncApi();
+  /* When it will open, as the reply said that refused an order; the menu and the profile are asked again then. */
+  private refusedUntil: string | null = null;
+  private readonly api = new OrderSyncApi({ onServerTime: learnServerTime });
   /* The key of what was sent last: the same order, sent again after a lost answer, is placed once. */
   private lastSent = { body: '', key: '' };
 
@@ -51,13 +62,31 @@ class OrderPage {
     this.menuFailed = false;
     this.draw();
     try {
-      this.menu = await this.api.getMenu(this.restaurantId);
+      const [menu, restaurant] = await Promise.all([this.api.getMenu(this.restaurantId), this.api.getRestaurant(this.restaurantId)]);
+      this.menu = menu;
+      this.setOpening(restaurant);
       this.cart.setMenu(this.menu.items);
       this.repick(this.menu.items);
     } catch {
-      this.menuFailed = true;
+      this.menuFailed = this.menu === null;
     }
     this.draw();
+  }
+
+  /** Once the restaurant opens, the page says so by itself. */
+  private setOpening(opening: Opening): void {
+    if (opening.open && this.opening?.open === false && this.problem === 'closed') this.problem = null;
+    this.opening = opening;
+    clearTimeout(this.openingTimer);
+    const opensAt = opening.open ? null : opening.opens_at;
+    if (!opensAt) return;
+    const waitMs = Math.max(0, Date.parse(opensAt) - serverNow()) + OPENING_GRACE_MS;
+    this.openingTimer = setTimeout(() => void this.load(), Math.min(waitMs, LONGEST_WAIT_MS));
+  }
+
+  /** Somebody looks again: a pause may have ended early. */
+  onSeen(): void {
+    if (this.opening?.open === false) void this.load();
   }
 
   private async submit(): Promise<void> {
@@ -101,6 +130,7 @@ class OrderPage {
     const refusal = findRefusal(error, sent);
     if (refusal) this.cart.refuse(refusal.line.key, refusal.problem);
     this.problem = field ? null : refusal ? 'itemGone' : (PROBLEM_OF_CODE[error.code] ?? 'orderFailed');
+    this.refusedUntil = error.opensAt;
     this.draw();
     if (field) this.form.refuse(field);
     /* What was refused has other terms than the menu here says. */
@@ -185,15 +215,16 @@ class OrderPage {
         h('button', { type: 'button', class: 'button', onclick: () => void this.load() }, t().tryAgain),
       ];
     if (!this.menu) return [h('p', { class: 'soft loading' }, t().loading)];
-    const { currency, accepting } = this.menu.restaurant;
+    const { currency } = this.menu.restaurant;
+    const notice = this.opening && describeOpening(this.opening);
     return [
       h(
         'section',
         { class: 'menu', 'aria-label': t().menu },
-        !accepting && h('p', { class: 'problem', role: 'alert' }, t().closed),
+        notice && h('p', { class: 'problem', role: 'alert', 'data-notice': 'opening' }, notice),
         h('ul', {}, ...this.menu.items.map((item) => this.drawItem(item, currency))),
       ),
-      this.drawCart(currency, accepting),
+      this.drawCart(currency, notice),
     ];
   }
 
@@ -248,9 +279,10 @@ class OrderPage {
     });
   }
 
-  private drawCart(currency: string, accepting: boolean): HTMLElement {
+  private drawCart(currency: string, notice: string | null): HTMLElement {
     const { lines, total } = this.cart;
-    const disabled = this.sending || !accepting || lines.length === 0;
+    const isClosed = this.opening !== null && !takesOrders(this.opening);
+    const disabled = this.sending || isClosed || lines.length === 0;
     const onSubmit = (event: Event) => {
       event.preventDefault();
       void this.submit();
@@ -267,7 +299,8 @@ class OrderPage {
       ),
       h('p', { class: 'total' }, h('span', {}, t().total), h('b', {}, this.money(total, currency))),
       this.form.element,
-      this.problem && accepting && h('p', { class: 'problem', role: 'alert' }, t()[this.problem]),
+      isClosed && notice && h('p', { class: 'problem' }, notice),
+      this.problem && !isClosed && h('p', { class: 'problem', role: 'alert' }, this.describeProblem(this.problem)),
       h(
         'button',
         { class: 'button primary', type: 'submit', 'data-action': 'place-order', 'data-focus': 'place-order', disabled },
@@ -306,6 +339,11 @@ class OrderPage {
     );
   }
 
+  private describeProblem(problem: Problem): string {
+    if (problem !== 'closed' || !this.refusedUntil) return t()[problem];
+    return `${t().closed} ${t().opensAt(formatMoment(this.refusedUntil))}`;
+  }
+
   private money(amount: number, currency: string): string {
     return formatMoney(amount, currency, language());
   }
@@ -333,5 +371,8 @@ const page = restaurantId ? new OrderPage(restaurantId) : null;
 const redraw = () => (page ? page.draw() : drawNoRestaurant());
 startLanguage(redraw);
 addEventListener('hashchange', () => location.reload());
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'visible') page?.onSeen();
+});
 if (page) void page.load();
 else redraw();
