@@ -8,7 +8,7 @@ import { CHECKOUT, mintToken } from './stack.mjs';
 /* How long a step may take at most; tests wait for what happens, not for time. Sanitized builds are slow. */
 const PATIENCE_MS = 30_000;
 
-const TABLET = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, hasTouch: true };
+const TABLET = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1, hasTouch: true, timezoneId: 'Asia/Seoul' };
 export const DESK = { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 };
 export const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
@@ -74,11 +74,12 @@ export async function openLink(page, stack, path, fragment) {
 }
 
 /** A tablet that is live, with its sound on; sayAsHub(message) speaks to it as its hub would. */
-export async function openTablet(t, browser, stack, { language = 'en-US', subject } = {}) {
-  const page = await openDevice(t, browser, TABLET, language);
+export async function openTablet(t, browser, stack, { language = 'en-US', subject, restaurantId = stack.restaurantId, device = TABLET } = {}) {
+  const page = await openDevice(t, browser, device, language);
   await page.addInitScript(listenToBell);
   page.sayAsHub = await interceptSockets(page);
-  await openLink(page, stack, '/tablet/', { token: await mintToken(stack, 'staff', { subject }), restaurant: stack.restaurantId });
+  const token = await mintToken(stack, 'staff', { subject, restaurantIds: [restaurantId] });
+  await openLink(page, stack, '/tablet/', { token, restaurant: restaurantId });
   await waitUntilLive(page);
   await page.locator('.sound-gate').click();
   await page.locator('body[data-sound="on"]').waitFor();

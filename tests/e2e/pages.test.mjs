@@ -326,6 +326,78 @@ test('a closed or paused restaurant says when it takes orders again, by the read
   await phone.waitForURL(/\/track\//);
 });
 
+test('two taps on the tablet make a dish or an option sold out, and there again, beside the orders', async (t) => {
+  const kitchen = await makeKitchen(stack, 'Busy Kitchen');
+  const tablet = await openTablet(t, browser, stack, { restaurantId: kitchen.restaurant });
+  const row = (id) => tablet.locator(`[data-part-id="${id}"]`);
+  const tapRow = (id, action) => row(id).locator(`[data-action="${action}"]`).click();
+  const isOffered = async (id) => {
+    const menu = await (await fetch(`${stack.edgeUrl}/api/v1/restaurants/${kitchen.restaurant}/menu`)).json();
+    return [...menu.items, ...menu.items.flatMap((item) => item.option_groups.flatMap((group) => group.options))].find((part) => [part.item_id, part.option_id].includes(id)).available;
+  };
+  const settled = (id, isSoldOut) => tablet.locator(`[data-part-id="${id}"][data-sold-out="${isSoldOut}"][aria-busy="false"]`).waitFor();
+
+  await tablet.locator('[data-action="menu"]').click();
+  await tapRow(kitchen.rice, 'until-tomorrow');
+  await settled(kitchen.rice, true);
+  await row(kitchen.rice).getByText(/^Sold out until .*5:00/).waitFor();
+  await tapRow(kitchen.Egg, 'for-good');
+  await settled(kitchen.Egg, true);
+  assert.deepEqual(await Promise.all([kitchen.rice, kitchen.Egg, kitchen.soup].map(isOffered)), [false, false, true]);
+  for (const button of await tablet.locator('.part button').all()) assert.ok((await button.boundingBox()).height >= 48);
+
+  const phone = await openMenu(t, browser, stack, { restaurantId: kitchen.restaurant });
+  await phone.getByRole('button', { name: 'Choose options: Soup' }).click();
+  await phone.locator('.picker').getByLabel('Regular').check();
+  await phone.locator('[data-action="confirm-options"]').click();
+  await fillGuest(phone);
+  await phone.locator('[data-action="place-order"]').click();
+  await phone.waitForURL(/\/track\//);
+  const order = tablet.locator('.card[data-ringing="true"]');
+  await order.locator('[data-action="accept"]').waitFor();
+  await takePicture(tablet, 'sold-out');
+  await order.locator('[data-action="accept"]').click();
+  await tablet.locator('.card[data-status="ACCEPTED"]').waitFor();
+  await row(kitchen.Egg).waitFor(); /* the menu is still beside it */
+
+  await tapRow(kitchen.Egg, 'back-on');
+  await settled(kitchen.Egg, false);
+  assert.equal(await isOffered(kitchen.Egg), true);
+  await tablet.reload();
+  await waitUntilLive(tablet);
+  await tablet.locator('[data-action="menu"]').focus();
+  await tablet.keyboard.press('Enter');
+  await settled(kitchen.rice, true);
+  await tapRow(kitchen.rice, 'back-on');
+  await settled(kitchen.rice, false);
+  assert.equal(await isOffered(kitchen.rice), true);
+  await tablet.keyboard.press('Escape');
+  await tablet.locator('.menu-panel').waitFor({ state: 'hidden' });
+});
+
+test('a switch that did not arrive goes back to where it was, and says so', async (t) => {
+  const kitchen = await makeKitchen(stack, 'Far Kitchen');
+  const tablet = await openTablet(t, browser, stack, { restaurantId: kitchen.restaurant, device: PHONE });
+  const rice = tablet.locator(`[data-part-id="${kitchen.rice}"]`);
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await tablet.route('**/menu/sold-out*', async (route) => {
+    await released;
+    await route.abort();
+  });
+  await tablet.locator('[data-action="menu"]').click();
+  await rice.locator('[data-action="for-good"]').click();
+  await tablet.locator(`[data-part-id="${kitchen.rice}"][data-sold-out="true"][aria-busy="true"]`).waitFor();
+  release();
+  await tablet.locator('.notice[data-kind="warning"]', { hasText: 'Rice: not changed' }).waitFor();
+  await tablet.locator(`[data-part-id="${kitchen.rice}"][data-sold-out="false"][aria-busy="false"]`).waitFor();
+  await takePicture(tablet, 'sold-out-phone');
+  assert.ok((await tablet.evaluate(() => document.documentElement.scrollWidth - innerWidth)) <= 0, 'it is wider than the screen');
+  await tablet.unroute('**/menu/sold-out*');
+  await rice.locator('[data-action="for-good"]').click();
+  await tablet.locator(`[data-part-id="${kitchen.rice}"][data-sold-out="true"][aria-busy="false"]`).waitFor();
+});
+
 test('a tracking link with a wrong token shows nothing of the order', async (t) => {
   const { page, code } = await placeOrder(t, browser, stack);
   const link = new URL(page.url());

@@ -102,6 +102,47 @@ export interface Menu {
   items: MenuItem[];
 }
 
+/** What is sold out may be there again by itself. */
+interface Availability {
+  available: boolean;
+  /** From then on what is not available is there again; null: when somebody says so. RFC 3339. */
+  sold_out_until: string | null;
+}
+
+export interface OwnMenuItem extends Availability {
+  id: string;
+  category_id: string;
+  name: string;
+  stock: number | null;
+  [member: string]: unknown;
+}
+
+export interface OwnMenuOption extends Availability {
+  id: string;
+  group_id: string;
+  name: string;
+  [member: string]: unknown;
+}
+
+/** A menu as its restaurant has written it: what its people work with. */
+export interface OwnMenu {
+  restaurant_id: string;
+  time_zone: string;
+  categories: { id: string; name: string }[];
+  items: OwnMenuItem[];
+  option_groups: { id: string; item_id: string; name: string }[];
+  options: OwnMenuOption[];
+}
+
+/** Ids of items and options which are sold out, or there again. */
+export interface SoldOutChange {
+  items?: string[];
+  options?: string[];
+  sold_out: boolean;
+  /** Of what is sold out: until then, RFC 3339; without it, until somebody says otherwise. */
+  until?: string;
+}
+
 /** A restaurant as everybody may see it. Times are RFC 3339. */
 export interface Restaurant {
   restaurant_id: string;
@@ -375,6 +416,15 @@ export class OrderSyncApi {
   }
 
   /* restaurantId is for admins and for those with several restaurants. */
+
+  getOwnMenu(restaurantId?: string): Promise<OwnMenu> {
+    return this.call({ method: 'GET', path: '/restaurants/me/menu', query: { restaurant_id: restaurantId } });
+  }
+
+  /** The ids of those that the menu has. */
+  setSoldOut(change: SoldOutChange, restaurantId?: string): Promise<{ changed: string[] }> {
+    return this.call({ method: 'POST', path: '/restaurants/me/menu/sold-out', query: { restaurant_id: restaurantId }, body: change });
+  }
 
   getSettings(restaurantId?: string): Promise<RestaurantSettings & { restaurant_id: string }> {
     return this.call({ method: 'GET', path: '/restaurants/me/settings', query: { restaurant_id: restaurantId } });

@@ -156,6 +156,17 @@ test('devices and the timeline of an order are read from their own paths', async
   );
 });
 
+test('those in the kitchen read the menu as it was written, and say what is sold out', async (t) => {
+  const { api, requests } = await setUp(t, () => ({ json: { changed: ['i1'] } }));
+  await api.getOwnMenu('r1');
+  assert.deepEqual(await api.setSoldOut({ items: ['i1'], sold_out: true, until: '2026-12-24T09:00:00.000Z' }, 'r1'), { changed: ['i1'] });
+  assert.deepEqual(requests.map(({ method, url }) => [method, url]), [
+    ['GET', '/api/v1/restaurants/me/menu?restaurant_id=r1'],
+    ['POST', '/api/v1/restaurants/me/menu/sold-out?restaurant_id=r1'],
+  ]);
+  assert.deepEqual(JSON.parse(requests[1].body), { items: ['i1'], sold_out: true, until: '2026-12-24T09:00:00.000Z' });
+});
+
 test('a closed restaurant tells when it opens, or that this is not known', async (t) => {
   for (const opensAt of ['2026-01-31T12:00:00.000Z', null]) {
     const { api } = await setUp(t, () => ({ status: 409, json: { code: 'RESTAURANT_CLOSED', detail: 'Closed.', opens_at: opensAt } }));

@@ -24,8 +24,10 @@ import { Actions } from './actions.js';
 import { ACTIVE, Board, COLUMNS, type Column } from './board.js';
 import { drawCard, tickCard, type CardContent } from './card.js';
 import { Chime } from './chime.js';
+import type { Part } from './availability.js';
 import { Customers } from './customers.js';
 import { deviceName } from './device.js';
+import { MenuPanel } from './menu-panel.js';
 import { Notices } from './notices.js';
 import { askReason } from './reason-dialog.js';
 import { forgetSession, loadSession, saveSession, type Session } from './session.js';
@@ -48,6 +50,7 @@ class TabletPage {
   private readonly api: OrderSyncApi;
   private readonly customers: Customers;
   private readonly actions: Actions;
+  private readonly menuPanel: MenuPanel;
   private readonly connection: Connection;
   private readonly clock = h('time');
   private readonly announcement = h('p', { class: 'visually-hidden', role: 'status' });
@@ -74,6 +77,11 @@ class TabletPage {
       onDone: (order) => this.apply(order),
       onConflict: (order, changedBy) => this.onConflict(order, changedBy),
       onFailed: (order, error) => this.onFailed(order, error),
+    });
+    this.menuPanel = new MenuPanel({
+      api: this.api,
+      restaurantId: session.restaurantId,
+      onFailed: (part, error) => this.onSoldOutFailed(part, error),
     });
     this.connection = new Connection({
       url: restaurantSocketUrl(location.origin, session.restaurantId),
@@ -189,6 +197,12 @@ class TabletPage {
     this.notices.show(refused ? t().actionRefused(order.code, error.problem.detail) : t().actionFailed(order.code), 'warning');
   }
 
+  private onSoldOutFailed(part: Part, error: ApiError): void {
+    if (error.status === 401) return this.end('unauthorized');
+    const refused = error.status >= 400 && error.status < 500;
+    this.notices.show(refused ? t().actionRefused(part.name, error.problem.detail) : t().soldOutFailed(part.name), 'warning');
+  }
+
   /* ---- the connection ---- */
 
   private onState(status: ConnectionStatus): void {
@@ -209,14 +223,16 @@ class TabletPage {
   draw(): void {
     this.cards.clear();
     document.title = t().tabletTitle;
-    const bar = h('header', { class: 'bar' }, this.title, this.clock, languageSwitch(), this.connectionView.element);
+    const bar = h('header', { class: 'bar' }, this.title, this.clock, this.menuPanel.button, languageSwitch(), this.connectionView.element);
     const gate = h(
       'button',
       { type: 'button', class: 'sound-gate', onclick: () => this.chime.unlock() },
       h('b', {}, t().soundGate),
       h('span', {}, t().soundGateHint),
     );
-    show(app(), bar, gate, h('main', { class: 'board' }, ...COLUMNS.map(drawColumn)), this.notices.element, this.announcement);
+    const floor = h('div', { class: 'floor' }, h('main', { class: 'board' }, ...COLUMNS.map(drawColumn)), this.menuPanel.element);
+    show(app(), bar, gate, floor, this.notices.element, this.announcement);
+    this.menuPanel.render();
     this.connectionView.render();
     this.renderBoard();
     this.tick();
