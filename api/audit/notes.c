@@ -8,6 +8,7 @@
 #include "api/audit/values.h"
 #include "api/auth/principal.h"
 #include "api/background/task_thread.h"
+#include "api/http/networks.h"
 #include "api/http/request.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
@@ -19,13 +20,21 @@
 
 enum { SLOTS = 1024, PROBES = 8, MINUTE_MS = 60 * 1000, FLUSH_MS = 1000, ADDRESS_BYTES = 46 };
 
+/* What makes two events one. */
+struct event {
+    const char *action;                 /* static */
+    uint8_t network[API_ADDRESS_BYTES]; /* of one subscriber: whoever has a /64 has no more slots */
+    struct osy_uuid actor_id;           /* nil: nobody; neighbours are not blamed for each other */
+};
+
 struct note {
-    const char *action, *route; /* static */
-    const char *actor_role;     /* static */
+    struct event event;
+    const char *route;      /* static */
+    const char *actor_role; /* static */
     int status;
     char address[ADDRESS_BYTES], trace_id[33];
-    bool has_actor, has_session;
-    struct osy_uuid actor_id, session_id;
+    bool has_session;
+    struct osy_uuid session_id;
     int64_t first_ms;          /* wall time; 0: the slot is free */
     uint32_t count, unwritten; /* of the event; and those of them that no row tells of */
 };
@@ -44,44 +53,64 @@ struct api_audit_notes {
 
 /* ---- noting ---- */
 
-static size_t hash(const char *address, const char *action)
+static struct event event_of(const struct api_request *request, const char *action)
 {
-    size_t value = 14695981039346656037u; /* FNV-1a */
-    for (const char *byte = address; *byte; byte++)
-        value = (value ^ (uint8_t)*byte) * 1099511628211u;
-    for (const char *byte = action; *byte; byte++)
-        value = (value ^ (uint8_t)*byte) * 1099511628211u;
+    const struct api_principal *principal = api_request_principal(request);
+    struct event event = {.action = action};
+    if (api_address_parse(api_request_client(request), event.network))
+        api_address_to_subscriber(event.network);
+    if (principal->kind == API_PRINCIPAL_USER)
+        event.actor_id = principal->claims.subject;
+    return event;
+}
+
+static size_t hash_bytes(size_t value, const void *bytes, size_t length)
+{
+    const uint8_t *byte = bytes;
+    for (size_t i = 0; i < length; i++)
+        value = (value ^ byte[i]) * 1099511628211u;
     return value;
 }
 
+static size_t hash(const struct event *event)
+{
+    size_t value = 14695981039346656037u; /* FNV-1a */
+    value = hash_bytes(value, event->action, strlen(event->action));
+    value = hash_bytes(value, event->network, sizeof event->network);
+    return hash_bytes(value, &event->actor_id, sizeof event->actor_id);
+}
+
+static bool is_same(const struct event *one, const struct event *other)
+{
+    return one->action == other->action && osy_uuid_equal(&one->actor_id, &other->actor_id) &&
+           memcmp(one->network, other->network, sizeof one->network) == 0;
+}
+
 /* The slot of this event, or a free one, or NULL. */
-static struct note *find_slot(struct api_audit_notes *notes, const char *address,
-                              const char *action)
+static struct note *find_slot(struct api_audit_notes *notes, const struct event *event)
 {
     struct note *free_slot = NULL;
-    size_t start = hash(address, action);
+    size_t start = hash(event);
     for (size_t i = 0; i < PROBES; i++) {
         struct note *note = &notes->slots[(start + i) % SLOTS];
         if (note->first_ms == 0 && !free_slot)
             free_slot = note;
-        if (note->first_ms != 0 && note->action == action && strcmp(note->address, address) == 0)
+        if (note->first_ms != 0 && is_same(&note->event, event))
             return note;
     }
     return free_slot;
 }
 
-static void fill(struct note *note, const struct api_request *request, const char *action,
+static void fill(struct note *note, const struct api_request *request, const struct event *event,
                  int status)
 {
     const struct api_principal *principal = api_request_principal(request);
-    *note = (struct note){.action = action,
+    *note = (struct note){.event = *event,
                           .route = api_request_route(request),
                           .actor_role = api_principal_role(principal),
                           .status = status,
-                          .first_ms = osy_clock_wall_ms(),
-                          .has_actor = principal->kind == API_PRINCIPAL_USER};
-    if (note->has_actor) {
-        note->actor_id = principal->claims.subject;
+                          .first_ms = osy_clock_wall_ms()};
+    if (principal->kind == API_PRINCIPAL_USER) {
         note->session_id = principal->claims.session_id;
         note->has_session = !osy_uuid_is_nil(&note->session_id);
     }
@@ -92,10 +121,11 @@ static void fill(struct note *note, const struct api_request *request, const cha
 void api_audit_note(struct api_audit_notes *notes, const struct api_request *request,
                     const char *action, int status)
 {
+    const struct event event = event_of(request, action);
     pthread_mutex_lock(&notes->lock);
-    struct note *note = find_slot(notes, api_request_client(request), action);
+    struct note *note = find_slot(notes, &event);
     if (note && note->first_ms == 0)
-        fill(note, request, action, status);
+        fill(note, request, &event, status);
     if (note) {
         note->count++;
         note->unwritten++;
@@ -123,24 +153,23 @@ static void write_name(struct osy_buffer *out, const char *name, const char *val
 static bool write_note(struct api_audit_notes *notes, const struct note *note)
 {
     struct osy_buffer value = OSY_BUFFER_INIT, sealed = OSY_BUFFER_INIT, *out = &notes->pending;
-    const struct osy_uuid nobody = {{0}};
-    const struct osy_uuid *subject = note->has_actor ? &note->actor_id : &nobody;
+    const struct osy_uuid *actor = &note->event.actor_id;
     osy_buffer_text(&value, "{\"route\":");
     osy_buffer_json_string(&value, note->route);
     osy_buffer_printf(&value, ",\"status\":%d,\"count\":%u}", note->status, note->unwritten);
     bool ok =
-        api_audit_value_seal(notes->keyring, API_AUDIT_NEW, subject, value.bytes, &sealed, NULL);
+        api_audit_value_seal(notes->keyring, API_AUDIT_NEW, actor, value.bytes, &sealed, NULL);
     if (ok) {
         osy_buffer_printf(out, "%s{\"at_ms\":%lld", out->length > 0 ? "," : "[",
                           (long long)note->first_ms);
         write_name(out, "actor_role", note->actor_role);
-        if (note->has_actor)
-            write_id(out, "actor_id", &note->actor_id);
+        if (!osy_uuid_is_nil(actor))
+            write_id(out, "actor_id", actor);
         if (note->has_session)
             write_id(out, "session_id", &note->session_id);
         write_name(out, "address", note->address);
-        write_name(out, "action", note->action);
-        write_id(out, "subject_id", subject);
+        write_name(out, "action", note->event.action);
+        write_id(out, "subject_id", actor); /* nil: nobody */
         write_name(out, "trace_id", note->trace_id);
         write_name(out, "new_value", sealed.bytes);
         osy_buffer_char(out, '}');

@@ -1,8 +1,9 @@
 /*
  * Notes: security events that no transaction of their own belongs to (a token that was refused, a right that somebody
  * has not) on their way into the audit log. Whoever provokes them must not get the log to grow, nor anybody to wait: a
- * note is a look into a table of fixed size; the same event from the same address becomes a row at once, and for the
- * rest of its minute one more row with a count. What finds no room is counted (audit_notes_dropped_total) and lost.
+ * note is a look into a table of fixed size; the same event from the same address (an IPv6 /64 counts as one) and the
+ * same account becomes a row at once, and for the rest of its minute one more row with a count: the address, session,
+ * route and trace are the first one's. What finds no room is counted (audit_notes_dropped_total) and lost.
  * One thread writes them, over a connection of its own, and again when PostgreSQL was away. api_audit_note is for any
  * thread.
  */

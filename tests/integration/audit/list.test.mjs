@@ -3,6 +3,7 @@ import { before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { until } from '../api/own.mjs';
+import { anywhere } from '../api/people.mjs';
 import { makeRestaurant, newOrder, program, request, sql } from '../api/stack.mjs';
 
 const PATH = '/api/v1/audit';
@@ -87,8 +88,8 @@ for (const [query, named] of [
 test('denials are on record, and many of them are few rows', TIMEOUT, async () => {
   const user = randomUUID();
   const staff = await mint('--role', 'staff', '--restaurant', restaurant.id, '--subject', user);
-  const address = `2001:db8::1${user.slice(0, 3)}`;
-  const headers = { 'x-forwarded-for': address };
+  const headers = anywhere();
+  const address = headers['x-forwarded-for'];
   for (let i = 0; i < 50; i++) assert.equal((await request('GET', PATH, { token: staff, headers })).status, 403);
   assert.equal((await request('GET', PATH, { token: 'not.a.token', headers })).status, 401);
   const count = (action) => sql(`SELECT count(*) FROM audit_logs WHERE action = '${action}' AND address = '${address}'`);
@@ -97,6 +98,31 @@ test('denials are on record, and many of them are few rows', TIMEOUT, async () =
   assert.ok(denied >= 1 && denied <= 2, `${denied} rows`);
   const row = await sql(`SELECT actor_role, actor_id, subject_id FROM audit_logs WHERE action = 'access.denied' AND address = '${address}' LIMIT 1`);
   assert.equal(row, `staff|${user}|${user}`);
+});
+
+test('neighbours behind one address are not blamed for each other', TIMEOUT, async () => {
+  const [one, other] = [randomUUID(), randomUUID()];
+  const headers = anywhere();
+  for (const [subject, times] of [[one, 1], [other, 20]]) {
+    const token = await mint('--role', 'staff', '--restaurant', restaurant.id, '--subject', subject);
+    for (let i = 0; i < times; i++) assert.equal((await request('GET', PATH, { token, headers })).status, 403);
+  }
+  for (const subject of [one, other])
+    await until('the denial is on record', async () =>
+      (await sql(`SELECT count(*) > 0 FROM audit_logs WHERE action = 'access.denied' AND actor_id = '${subject}' AND subject_id = '${subject}'`)) === 't');
+});
+
+test('whoever has a whole IPv6 network is one address', TIMEOUT, async () => {
+  const user = randomUUID();
+  const token = await mint('--role', 'staff', '--restaurant', restaurant.id, '--subject', user);
+  const network = anywhere()['x-forwarded-for'].replace(/::.*/, '::');
+  for (let i = 1; i <= 20; i++)
+    assert.equal((await request('GET', PATH, { token, headers: { 'x-forwarded-for': `${network}${i}` } })).status, 403);
+  assert.equal((await request('GET', PATH, { token: 'not.a.token', headers: { 'x-forwarded-for': `${network}1` } })).status, 401);
+  await until('what came last is on record', async () =>
+    (await sql(`SELECT count(*) FROM audit_logs WHERE action = 'token.refused' AND address = '${network}1'`)) === '1');
+  const denied = Number(await sql(`SELECT count(*) FROM audit_logs WHERE action = 'access.denied' AND actor_id = '${user}'`));
+  assert.ok(denied >= 1 && denied <= 2, `${denied} rows`);
 });
 
 test('the whole log is in order, whatever the tests have done', TIMEOUT, async () => {
