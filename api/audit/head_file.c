@@ -29,7 +29,7 @@ struct api_audit_head_file {
     int folder_fd, lock_fd;
     const struct osy_keyring *keyring;  /* borrowed */
     uint8_t previous[OSY_SHA256_BYTES]; /* of the last line */
-    char last_name[NAME_BYTES];         /* the file that it is in; empty: there is none */
+    char last_name[NAME_BYTES];         /* the newest file; empty: there is none */
     struct api_audit_head *heads;       /* owned; the last of each chain */
     size_t count;
 };
@@ -217,22 +217,38 @@ static int choose_file(const struct dirent *entry)
            strcmp(entry->d_name + 12, ".jsonl") == 0;
 }
 
-/* All files, oldest first, through the reader; of one that begins anywhere the newest alone. */
-static bool read_files(struct reader *reader, int folder_fd, struct osy_error *err)
+/* All files, oldest first, through the reader; of one that begins anywhere only the newest that has a line: newer ones
+ * were made by a process that died, or found no space, before its first line was written. */
+static bool read_entries(struct reader *reader, int folder_fd, struct dirent *const *entries,
+                         int count, struct osy_error *err)
+{
+    bool is_newest_first = reader->begins_anywhere;
+    bool ok = true;
+    for (int i = 0; ok && i < count && !reader->is_stopped; i++) {
+        const char *name = entries[is_newest_first ? count - 1 - i : i]->d_name;
+        memcpy(reader->name, name, NAME_BYTES); /* choose_file has seen its length */
+        ok = read_file(reader, folder_fd, err);
+        if (is_newest_first && !reader->begins_anywhere)
+            break;
+    }
+    return ok;
+}
+
+/* newest: the last file's name; empty: there is none. */
+static bool read_files(struct reader *reader, int folder_fd, char newest[NAME_BYTES],
+                       struct osy_error *err)
 {
     struct dirent **entries = NULL;
     int count = scandirat(folder_fd, ".", &entries, choose_file, alphasort);
-    bool ok = count >= 0 || osy_error_set(err, OSY_ERR_IO, "cannot list the folder of heads: %s",
-                                          strerror(errno));
-    for (int i = 0; i < count; i++) {
-        bool is_wanted = !reader->begins_anywhere || i == count - 1;
-        if (ok && is_wanted && !reader->is_stopped) {
-            memcpy(reader->name, entries[i]->d_name,
-                   NAME_BYTES); /* choose_file has seen its length */
-            ok = read_file(reader, folder_fd, err);
-        }
+    newest[0] = '\0';
+    if (count < 0)
+        return osy_error_set(err, OSY_ERR_IO, "cannot list the folder of heads: %s",
+                             strerror(errno));
+    if (count > 0)
+        memcpy(newest, entries[count - 1]->d_name, NAME_BYTES);
+    bool ok = read_entries(reader, folder_fd, entries, count, err);
+    for (int i = 0; i < count; i++)
         free(entries[i]);
-    }
     free(entries);
     return ok;
 }
@@ -249,6 +265,7 @@ bool api_audit_head_files_read(const char *folder, const struct osy_keyring *key
                                api_audit_head_line_fn on_line, void *context, struct osy_error *err)
 {
     struct reader *reader = NULL;
+    char newest[NAME_BYTES];
     int folder_fd = open_folder(folder, err);
     if (folder_fd < 0)
         return false;
@@ -256,7 +273,7 @@ bool api_audit_head_files_read(const char *folder, const struct osy_keyring *key
     reader->keyring = keyring;
     reader->on_line = on_line;
     reader->context = context;
-    bool ok = read_files(reader, folder_fd, err);
+    bool ok = read_files(reader, folder_fd, newest, err);
     free(reader);
     close(folder_fd);
     return ok;
@@ -300,14 +317,15 @@ static bool remember_line(void *context, const struct api_audit_head_line *line)
     return true;
 }
 
-/* What a dying process left behind the last whole line. */
-static bool cut_remains(int fd)
+/* What a dying process left behind the last whole line. *is_empty: there is no such line. */
+static bool cut_remains(int fd, bool *is_empty)
 {
     char byte = '\n';
     off_t end = lseek(fd, 0, SEEK_END);
     off_t whole = end;
     while (whole > 0 && pread(fd, &byte, 1, whole - 1) == 1 && byte != '\n')
         whole--;
+    *is_empty = whole == 0;
     return end >= 0 && (whole == end || ftruncate(fd, whole) == 0);
 }
 
@@ -318,9 +336,8 @@ static bool take_over(struct api_audit_head_file *file, struct osy_error *err)
     reader->on_line = remember_line;
     reader->begins_anywhere = true;
     reader->context = file;
-    bool ok = read_files(reader, file->folder_fd, err);
+    bool ok = read_files(reader, file->folder_fd, file->last_name, err);
     memcpy(file->previous, reader->previous, sizeof file->previous);
-    memcpy(file->last_name, reader->name, sizeof file->last_name);
     free(reader);
     return ok;
 }
@@ -450,14 +467,14 @@ bool api_audit_head_file_append(struct api_audit_head_file *file,
     name_file(now_ms, name);
     if (strcmp(name, file->last_name) < 0) /* the clock went back: files stay in order */
         memcpy(name, file->last_name, sizeof name);
-    bool is_new = strcmp(name, file->last_name) != 0;
-    struct api_audit_head *chosen = osy_alloc_array(count + 1, sizeof *chosen);
-    size_t chosen_count = choose_heads(file, is_new, heads, count, chosen);
+    bool is_new = false;
     int fd =
         openat(file->folder_fd, name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && cut_remains(fd) && (!is_new || fsync(file->folder_fd) == 0);
+    bool ok = fd >= 0 && cut_remains(fd, &is_new) && (!is_new || fsync(file->folder_fd) == 0);
     if (!ok)
         osy_error_set(err, OSY_ERR_IO, "%s: %s", name, strerror(errno));
+    struct api_audit_head *chosen = osy_alloc_array(count + 1, sizeof *chosen);
+    size_t chosen_count = ok ? choose_heads(file, is_new, heads, count, chosen) : 0;
     for (size_t i = 0; ok && i < chosen_count; i += API_AUDIT_HEADS_PER_LINE) {
         size_t left = chosen_count - i;
         ok = append_line(file, fd, &chosen[i],

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -222,6 +222,21 @@ describe('what only signed heads show', TIMEOUT, () => {
     await signHeads(database, { folder });
     assert.equal((await verify(database, '--heads', folder)).status, 0);
   });
+
+  for (const [what, remains] of [['nothing', ''], ['a part of a line', '{"time":"20']])
+    test(`a month of which only ${what} was written is begun again, after the month before`, async () => {
+      const database = await tampered();
+      const folder = await signHeads(database);
+      const file = fileOf(folder);
+      renameSync(file, path.join(folder, 'heads-202001.jsonl'));
+      writeFileSync(file, remains);
+      await sql(`SET app.audit_chain = 1; SELECT record_audit('settings.set', NULL, gen_random_uuid(), NULL, NULL)`, database);
+      await signHeads(database, { folder, whileUp: () => until('the month is begun', () => readFileSync(file, 'utf8').endsWith('\n')) });
+      const [line, ...more] = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+      assert.deepEqual(JSON.parse(line).heads.map(([chain, number]) => [chain, number]), [[1, LAST + 1], [2, 5]]);
+      assert.deepEqual(more, []);
+      assert.deepEqual([(await verify(database, '--heads', folder)).status, told(await verify(database, '--heads', folder))], [0, []]);
+    });
 });
 
 test('the command says what it does not understand', async () => {
