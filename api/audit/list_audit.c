@@ -7,6 +7,7 @@
 
 #include "api/audit/handlers.h"
 #include "api/audit/values.h"
+#include "api/auth/principal.h"
 #include "api/context.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
@@ -140,12 +141,18 @@ static bool read_query(struct api_request *request, struct query *query, struct 
 
 /* ---- the answer ---- */
 
+static void write_text_if(bool is_shown, struct osy_buffer *out, const char *name,
+                          const PGresult *rows, int row, int column)
+{
+    bool is_there = is_shown && !PQgetisnull(rows, row, column) && *PQgetvalue(rows, row, column);
+    osy_buffer_texts(out, ",\"", name, "\":", NULL);
+    osy_buffer_json_string(out, is_there ? PQgetvalue(rows, row, column) : NULL);
+}
+
 static void write_text(struct osy_buffer *out, const char *name, const PGresult *rows, int row,
                        int column)
 {
-    bool is_there = !PQgetisnull(rows, row, column) && *PQgetvalue(rows, row, column);
-    osy_buffer_texts(out, ",\"", name, "\":", NULL);
-    osy_buffer_json_string(out, is_there ? PQgetvalue(rows, row, column) : NULL);
+    write_text_if(true, out, name, rows, row, column);
 }
 
 /* What was recorded, as JSON; null for nothing, and for what nobody can read any more. */
@@ -181,17 +188,27 @@ static void write_value(struct osy_buffer *out, const char *name, const struct o
     osy_buffer_deinit(&json);
 }
 
-static void write_row(struct osy_buffer *out, const struct osy_keyring *keyring,
-                      const PGresult *rows, int row)
+/* Where a guest or a customer was, and in which session, is none of the restaurant's business; an erased customer's
+ * least of all. */
+static bool may_see_origin(const struct api_principal *reader, const PGresult *rows, int row)
 {
+    const char *role = PQgetvalue(rows, row, ROW_ACTOR_ROLE);
+    bool is_customer = strcmp(role, "guest") == 0 || strcmp(role, "customer") == 0;
+    return !is_customer || reader->claims.role == OSY_ROLE_ADMIN;
+}
+
+static void write_row(struct osy_buffer *out, const struct osy_keyring *keyring,
+                      const struct api_principal *reader, const PGresult *rows, int row)
+{
+    bool shows_origin = may_see_origin(reader, rows, row);
     osy_buffer_texts(out, row > 0 ? ",{" : "{", "\"id\":\"", PQgetvalue(rows, row, ROW_ID),
                      "\",\"at\":\"", PQgetvalue(rows, row, ROW_AT), "\"", NULL);
     write_text(out, "action", rows, row, ROW_ACTION);
     write_text(out, "subject_id", rows, row, ROW_SUBJECT_ID);
     write_text(out, "actor_role", rows, row, ROW_ACTOR_ROLE);
     write_text(out, "actor_id", rows, row, ROW_ACTOR_ID);
-    write_text(out, "session_id", rows, row, ROW_SESSION_ID);
-    write_text(out, "address", rows, row, ROW_ADDRESS);
+    write_text_if(shows_origin, out, "session_id", rows, row, ROW_SESSION_ID);
+    write_text_if(shows_origin, out, "address", rows, row, ROW_ADDRESS);
     write_text(out, "trace_id", rows, row, ROW_TRACE_ID);
     write_value(out, "old", keyring, rows, row, ROW_OLD);
     write_value(out, "new", keyring, rows, row, ROW_NEW);
@@ -206,7 +223,7 @@ static void reply_page(struct api_worker *worker, struct api_request *request,
     int shown = has_more ? query->limit : PQntuples(rows);
     osy_buffer_text(&body, "{\"entries\":[");
     for (int row = 0; row < shown; row++)
-        write_row(&body, worker->context->keyring, rows, row);
+        write_row(&body, worker->context->keyring, api_request_principal(request), rows, row);
     osy_buffer_text(&body, "],\"next\":");
     if (has_more)
         osy_buffer_texts(&body, "\"", PQgetvalue(rows, shown - 1, ROW_AT_US), ".",

@@ -3,7 +3,7 @@ import { before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { until } from '../api/own.mjs';
-import { anywhere } from '../api/people.mjs';
+import { anywhere, signUp } from '../api/people.mjs';
 import { makeRestaurant, newOrder, program, request, sql } from '../api/stack.mjs';
 
 const PATH = '/api/v1/audit';
@@ -67,6 +67,20 @@ test('the steps of an order are listed by its id, and nobody else sees them', TI
   assert.equal((await request('GET', `${PATH}?restaurant_id=${restaurant.id}`, { token: stranger })).status, 404);
   const admin = await mint('--role', 'admin');
   assert.equal((await list(`?restaurant_id=${restaurant.id}&subject_id=${order.order_id}`, admin)).entries.length, 1);
+});
+
+test('where customers and guests were is told to administrators alone', TIMEOUT, async () => {
+  const customer = await signUp();
+  const admin = await mint('--role', 'admin');
+  const origins = async (subject, token) =>
+    (await list(`?restaurant_id=${restaurant.id}&subject_id=${subject}`, token)).entries.map(({ actor_role: role, session_id: session, address }) => ({ role, session, address }));
+  for (const [role, token, session] of [['guest'], ['customer', customer.access_token, customer.session_id]]) {
+    const headers = anywhere();
+    const { body } = await request('POST', '/api/v1/orders', { token, headers, body: newOrder(restaurant.id, [[restaurant.dish, 1]]) });
+    const id = body.order.order_id;
+    assert.deepEqual(await origins(id, owner), [{ role, session: null, address: null }]);
+    assert.deepEqual(await origins(id, admin), [{ role, session: session ?? null, address: headers['x-forwarded-for'] }]);
+  }
 });
 
 for (const [query, named] of [
