@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
@@ -25,14 +26,15 @@ async function freePort() {
   return port;
 }
 
-/** An nginx of the test's own before the stack's API, for which 127.0.0.1 is as foreign as any address. */
-async function startEdge() {
+const STACK = `server ${new URL(env.API_URLS.split(' ')[0]).host};`;
+
+/** An nginx of the test's own before the stack's API, or others, for which 127.0.0.1 is as foreign as any address. */
+async function startEdge(apis = STACK) {
   const folder = mkdtempSync(path.join(tmpdir(), 'ordersync-edge-'));
   const port = await freePort();
-  const api = new URL(env.API_URLS.split(' ')[0]).host;
   const hub = new URL(env.HUB_URLS.split(' ')[0]).host;
   const words = {
-    USER: userInfo().username, LISTEN: `127.0.0.1:${port}`, WORKERS: '1', API_SERVERS: `server ${api};`, HUB_SERVERS: `server ${hub};`,
+    USER: userInfo().username, LISTEN: `127.0.0.1:${port}`, WORKERS: '1', API_SERVERS: apis, HUB_SERVERS: `server ${hub};`,
     PAGES: folder, WS_ORIGIN: 'ws://127.0.0.1', RUN: folder, DESCRIPTORS: '4096', CONNECTIONS: '1024', EXEMPT: '',
   };
   const text = readFileSync(CONFIG, 'utf8').replace(/^ *#.*$/gm, '').replace(/@([A-Z_]+)@/g, (_, word) => words[word]);
@@ -82,6 +84,38 @@ for (const [what, call, status, code] of [
     assert.match(reply.body.request_id, /^[0-9a-f]{32}$/);
   });
 }
+
+/** An API that is healthy, and dies of each other request before it has answered. */
+async function startDying(arrived) {
+  const server = http.createServer((incoming, outgoing) => {
+    if (incoming.url === '/health') return outgoing.end('{}');
+    arrived.push(incoming.method);
+    incoming.resume().on('end', () => incoming.socket.destroy());
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  atEnd(() => server.close().closeAllConnections());
+  return `server 127.0.0.1:${server.address().port} max_fails=0;`;
+}
+
+test('what may have taken effect is not repeated at another API', async () => {
+  const arrived = [];
+  const { url } = await startEdge(`${await startDying(arrived)} ${await startDying(arrived)}`);
+  for (const [method, times] of [['GET', 2], ['POST', 1], ['PATCH', 1], ['PUT', 1], ['DELETE', 1]]) {
+    arrived.length = 0;
+    const response = await fetch(`${url}/api/v1/users/me`, { method, ...(method === 'GET' ? {} : { body: '{"name":"CANARY"}' }) });
+    const { status, code } = await response.json();
+    assert.deepEqual([method, status, response.status, code], [method, 503, 503, 'UNAVAILABLE']);
+    assert.deepEqual(arrived, Array.from({ length: times }, () => method));
+  }
+});
+
+test('a PUT comes to the API as it is, and is refused by the edge when it is too large', async () => {
+  const put = (body) => fetch(`${edge.url}/api/v1/restaurants/me/hours`, { method: 'PUT', body, headers: { 'content-type': 'application/json' } });
+  const answer = await put('{}');
+  assert.deepEqual([answer.status, (await answer.json()).code], [401, 'UNAUTHENTICATED']);
+  const refused = await put('x'.repeat(65537));
+  assert.deepEqual([refused.status, (await refused.json()).code], [413, 'BODY_TOO_LARGE']);
+});
 
 test('a flood from one address is refused by the edge, and what comes through is answered', async () => {
   const replies = [];
