@@ -429,6 +429,9 @@ static void add_metrics(struct api_watchdog *watchdog, struct osy_metrics *metri
     watchdog->rejected =
         osy_metrics_counter(metrics, "orders_rejected_automatically_total",
                             "Orders rejected because nobody accepted them in time");
+    watchdog->accepted =
+        osy_metrics_counter(metrics, "orders_accepted_automatically_total",
+                            "Orders of restaurants that accept by themselves, accepted so");
     watchdog->timer_late = osy_metrics_gauge(metrics, "escalation_timer_late_seconds",
                                              "Age of the oldest due timer of an order");
     watchdog->message_late =

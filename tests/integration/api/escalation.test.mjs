@@ -170,6 +170,17 @@ test('an order whose alert the database refuses keeps no other from its alerts, 
   await worker.stop();
 });
 
+test('an order that accepts itself is counted, and its worker goes on', async () => {
+  const restaurant = await makeTimed({});
+  await ask(`UPDATE restaurants SET auto_accept_after_s = 0 WHERE id = '${restaurant.id}'`);
+  const worker = await work();
+  const order = await place(restaurant);
+  await until('accepted', async () => (await statusOf(order)) === 'ACCEPTED');
+  await until('counted', async () => /orders_accepted_automatically_total 1\n/.test(await (await fetch(`http://127.0.0.1:${worker.port}/metrics`)).text()));
+  await assertWhole(restaurant);
+  assert.deepEqual(await worker.stop(), [0, null]);
+});
+
 test('two workers share the orders, and each step is taken once', async () => {
   const restaurant = await makeTimed({ display: 1, accept: 1, reject: 4 });
   const workers = await Promise.all([work(), work()]);
