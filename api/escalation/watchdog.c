@@ -141,18 +141,26 @@ static void clear_effects(struct effects *effects)
     effects->count = 0;
 }
 
-/* The values of a column of the claimed timers for whose orders something is due, as a PostgreSQL array. */
+/* PostgreSQL's arrays. */
+static void add_element(struct osy_buffer *array, const char *value)
+{
+    osy_buffer_char(array, array->length == 0 ? '{' : ',');
+    osy_buffer_text(array, value);
+}
+
+static void end_array(struct osy_buffer *array)
+{
+    osy_buffer_text(array, array->length == 0 ? "{}" : "}");
+}
+
+/* The values of a column of the claimed timers for whose orders something is due, as an array. */
 static void list_due(const PGresult *claimed, int column, struct osy_buffer *out)
 {
-    osy_buffer_char(out, '{');
     for (int row = 0; row < PQntuples(claimed); row++) {
-        if (!is_due(claimed, row))
-            continue;
-        if (out->length > 1)
-            osy_buffer_char(out, ',');
-        osy_buffer_text(out, PQgetvalue(claimed, row, column));
+        if (is_due(claimed, row))
+            add_element(out, PQgetvalue(claimed, row, column));
     }
-    osy_buffer_char(out, '}');
+    end_array(out);
 }
 
 static bool lock_streams(struct api_watchdog *watchdog, const PGresult *claimed,
@@ -320,8 +328,16 @@ static void publish_change(struct api_watchdog *watchdog, const struct api_order
     publish(watchdog, &event);
 }
 
+static void report_refusal(const struct api_order_command *command, const struct osy_error *why)
+{
+    char order_id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(&command->order_id, order_id);
+    OSY_ERROR("order_not_changed", OSY_STR("order_id", order_id),
+              OSY_STR("step", command->step->name), OSY_ERR(why));
+}
+
 /* Takes the commands' steps and counts those that were taken. An order that somebody else moved on in the meantime comes
- * back as a conflict, which is what should be. */
+ * back as a conflict, which is what should be; one whose change the database refuses is told of, and left as it was. */
 static bool change_batch(struct api_watchdog *watchdog, struct api_order_command *const *commands,
                          size_t count, struct osy_metric *taken, struct osy_error *err)
 {
@@ -332,6 +348,10 @@ static bool change_batch(struct api_watchdog *watchdog, struct api_order_command
         for (size_t i = 0; i < count; i++)
             ok = change_batch(watchdog, &commands[i], 1, taken, err) && ok;
         return ok;
+    }
+    if (end == API_BATCH_REFUSED) {
+        report_refusal(commands[0], err);
+        return true;
     }
     if (end != API_BATCH_COMMITTED)
         return false;
@@ -403,21 +423,46 @@ static struct api_order_command *make_acceptance(const PGresult *orders, int row
     return command;
 }
 
+/* Those that are due still, whatever has hindered it: a page of such orders must not hold up all that come after it. */
+static bool postpone_unaccepted(struct api_watchdog *watchdog, const PGresult *orders,
+                                struct osy_error *err)
+{
+    struct osy_buffer ids = OSY_BUFFER_INIT;
+    for (int row = 0; row < PQntuples(orders); row++)
+        add_element(&ids, PQgetvalue(orders, row, ACCEPT_ORDER));
+    end_array(&ids);
+    PGresult *result = osy_pg_query(watchdog->pg, sql_postpone_acceptances, 1,
+                                    (const char *const[]){ids.bytes}, err);
+    PQclear(result);
+    osy_buffer_deinit(&ids);
+    return result != NULL;
+}
+
+static bool accept_page(struct api_watchdog *watchdog, const PGresult *orders,
+                        struct osy_error *err)
+{
+    struct api_order_command *acceptances[CLAIM_MAX];
+    size_t count = 0;
+    while (count < (size_t)PQntuples(orders)) {
+        acceptances[count] = make_acceptance(orders, (int)count);
+        count++;
+    }
+    return change_and_destroy(watchdog, acceptances, count, watchdog->accepted, err) &&
+           postpone_unaccepted(watchdog, orders, err);
+}
+
 static bool accept_orders(void *context, bool *more, struct osy_error *err)
 {
     struct api_watchdog *watchdog = context;
-    struct api_order_command *acceptances[CLAIM_MAX];
-    size_t count = 0;
     PGresult *orders = osy_pg_query(watchdog->pg, sql_find_orders_to_accept, 1,
                                     (const char *const[]){CLAIM_MAX_TEXT}, err);
     if (!orders)
         return false;
     watchdog->away = 0;
-    for (int row = 0; row < PQntuples(orders); row++)
-        acceptances[count++] = make_acceptance(orders, row);
+    *more = PQntuples(orders) == CLAIM_MAX;
+    bool ok = PQntuples(orders) == 0 || accept_page(watchdog, orders, err);
     PQclear(orders);
-    *more = count == CLAIM_MAX;
-    return change_and_destroy(watchdog, acceptances, count, watchdog->accepted, err);
+    return ok;
 }
 
 /* ---- life ---- */

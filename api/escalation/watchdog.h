@@ -6,6 +6,7 @@
  *   escalate   due timers: the steps of the restaurant's ladder that are due are taken (order_alerts), the
  *              alerts among them as events of the restaurant's stream, and the timer is set anew
  *   accept     an order of a restaurant that accepts by itself is accepted as by a person, once orders.accept_at has come
+ *              (later, when it was refused: what comes after it is not held up)
  *   reject     an order that has waited for its restaurant's reject_after_s is rejected as by a person
  *
  * Timers, steps and events change in one transaction, a rejection is a transaction of its own through the

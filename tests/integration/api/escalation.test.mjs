@@ -181,6 +181,19 @@ test('an order that accepts itself is counted, and its worker goes on', async ()
   assert.deepEqual(await worker.stop(), [0, null]);
 });
 
+test('orders whose acceptance the database refuses hold up no others that accept themselves', async () => {
+  const [bad, good] = [await makeTimed({}), await makeTimed({})];
+  await ask(`UPDATE restaurants SET auto_accept_after_s = 0 WHERE id IN ('${bad.id}', '${good.id}')`);
+  await Promise.all(Array.from({ length: 101 }, () => place(bad))); // more than are looked at in one go
+  await ask(`UPDATE order_events SET data = 'damaged' WHERE restaurant_id = '${bad.id}'`);
+  const order = await place(good);
+  const worker = await work();
+  await until('accepted', async () => (await statusOf(order)) === 'ACCEPTED');
+  assert.equal(await ask(`SELECT count(*) FROM orders WHERE restaurant_id = '${bad.id}' AND status = 'PENDING'`), '101');
+  await assertWhole(good);
+  await worker.stop();
+});
+
 test('two workers share the orders, and each step is taken once', async () => {
   const restaurant = await makeTimed({ display: 1, accept: 1, reject: 4 });
   const workers = await Promise.all([work(), work()]);
