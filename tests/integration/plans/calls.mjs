@@ -134,6 +134,7 @@ export const calls = {
   'api/privacy/delete_old_records.sql': [['1000']],
   'api/privacy/destroy_subject_key.sql': [[USER]],
   'api/privacy/erase_account.sql': [[USER]],
+  'api/privacy/lock_owned_restaurants.sql': [[PERSON]],
   'api/privacy/erase_order.sql': [[ORDER, RESTAURANT, USER, 'now()', '1827', `'\\x00'`, `'\\x00'`]],
   'api/privacy/find_order_to_erase.sql': [[ORDER]],
   'api/privacy/find_orders_of_user.sql': [[USER, '200']],

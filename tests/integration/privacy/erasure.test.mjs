@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
+import { meet } from '../api/hold.mjs';
 import { PROGRAM, until } from '../api/own.mjs';
 import { logIn, post, signUp, signUpOwner } from '../api/people.mjs';
 import { env, makeRestaurant, mintToken, newOrder, program, request, sql } from '../api/stack.mjs';
@@ -123,6 +124,15 @@ test('a token that was left open erases nobody: it takes a login of the last min
 test('the last owner of a restaurant stays until it has another', async () => {
   const owner = await signUpOwner();
   const { status, body } = await eraseMe(owner.access_token);
+  assert.deepEqual([status, body.code], [409, 'LAST_OWNER']);
+});
+
+test('of two owners who leave at once one stays', async () => {
+  const [owner, other] = [await signUpOwner(), await signUp()];
+  const [place] = owner.user.restaurant_ids;
+  await sql(`UPDATE users SET role = 'owner' WHERE id = '${other.user.id}'; INSERT INTO memberships (user_id, restaurant_id) VALUES ('${other.user.id}', '${place}')`);
+  const leave = `SELECT FROM restaurants WHERE id = '${place}' FOR NO KEY UPDATE; DELETE FROM users WHERE id = '${other.user.id}'`;
+  const { status, body } = await meet(leave, () => eraseMe(owner.access_token));
   assert.deepEqual([status, body.code], [409, 'LAST_OWNER']);
 });
 
