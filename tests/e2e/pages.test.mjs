@@ -326,6 +326,23 @@ test('a closed or paused restaurant says when it takes orders again, by the read
   await phone.waitForURL(/\/track\//);
 });
 
+test('the kitchen reads what was chosen of each dish, and how a single one is wanted', async (t) => {
+  const kitchen = await makeKitchen(stack, 'Careful Kitchen');
+  const tablet = await openTablet(t, browser, stack, { restaurantId: kitchen.restaurant });
+  const items = [
+    { item_id: kitchen.soup, quantity: 1, options: [kitchen.Regular] },
+    { item_id: kitchen.soup, quantity: 2, options: [kitchen.Large, kitchen.Tofu], note: 'Without <salt>' },
+  ];
+  const order = { restaurant_id: kitchen.restaurant, items, customer: { name: 'Guest', phone: '010-0000-0000', address: '1 Main Street' } };
+  const reply = await fetch(`${stack.edgeUrl}/api/v1/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(order) });
+  assert.equal(reply.status, 201);
+  const line = (text) => tablet.locator('.card .items li', { hasText: text });
+  await line('Large, Tofu').getByText('Without <salt>').waitFor();
+  await line('Regular').waitFor();
+  assert.equal(await line('Regular').locator('.note').count(), 0);
+  await takePicture(tablet, 'tablet-options');
+});
+
 test('two taps on the tablet make a dish or an option sold out, and there again, beside the orders', async (t) => {
   const kitchen = await makeKitchen(stack, 'Busy Kitchen');
   const tablet = await openTablet(t, browser, stack, { restaurantId: kitchen.restaurant });
@@ -355,6 +372,8 @@ test('two taps on the tablet make a dish or an option sold out, and there again,
   await phone.waitForURL(/\/track\//);
   const order = tablet.locator('.card[data-ringing="true"]');
   await order.locator('[data-action="accept"]').waitFor();
+  await order.locator('.items .options', { hasText: 'Regular' }).waitFor();
+  await phone.locator('.receipt .options', { hasText: 'Regular' }).waitFor();
   await takePicture(tablet, 'sold-out');
   await order.locator('[data-action="accept"]').click();
   await tablet.locator('.card[data-status="ACCEPTED"]').waitFor();

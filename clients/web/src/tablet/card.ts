@@ -3,6 +3,7 @@ import type { Order, OrderAction, OrderAlert, OrderStatus } from '@ordersync/cli
 import { h, setText, type Child } from '../common/dom.js';
 import { language, t } from '../common/language.js';
 import { formatMoney } from '../common/money.js';
+import { drawItemName } from '../common/order-item.js';
 import { ageMs, formatDuration, formatTime } from '../common/time.js';
 import type { CustomerState } from './customers.js';
 
@@ -63,7 +64,7 @@ export function drawCard({ order, customer, alert, busy, onAction }: CardContent
     ),
     drawEstimate(order),
     alert && h('p', { class: 'alert' }, t().alerted[alert.reason]),
-    h('ul', { class: 'items' }, ...order.items.map((item) => h('li', {}, h('b', {}, String(item.quantity)), h('span', {}, item.name)))),
+    h('ul', { class: 'items' }, ...order.items.map((item, line) => h('li', {}, h('b', {}, String(item.quantity)), drawItemName(item), drawLineNote(customer, line)))),
     drawNote(customer),
     h(
       'div',
@@ -107,6 +108,12 @@ function drawEstimate({ status, ready_at: readyAt }: Order): Child {
 function drawNote(customer: CustomerState): Child {
   if (typeof customer === 'string' || !customer.note) return null;
   return h('p', { class: 'note' }, h('b', {}, t().note), customer.note);
+}
+
+/** What was written to one line of the order. */
+function drawLineNote(customer: CustomerState, line: number): Child {
+  const note = typeof customer === 'string' ? undefined : customer.line_notes?.find((one) => one.line === line);
+  return note && h('p', { class: 'note' }, note.note);
 }
 
 function drawPerson(customer: CustomerState): Child {

@@ -15,6 +15,7 @@ import { app, h, show, type Child } from '../common/dom.js';
 import { readFragment } from '../common/fragment.js';
 import { language, languageSwitch, startLanguage, t } from '../common/language.js';
 import { formatMoney } from '../common/money.js';
+import { drawItemName } from '../common/order-item.js';
 import { newIdempotencyKey } from '../common/random-key.js';
 import { translateReason } from '../common/texts.js';
 import { formatTime, learnServerTime } from '../common/time.js';
@@ -194,7 +195,7 @@ function drawItems(order: Order): HTMLElement {
       'ul',
       {},
       ...order.items.map((item) =>
-        h('li', {}, h('b', {}, `${item.quantity} ×`), h('span', {}, item.name), h('span', {}, money(item.quantity * item.unit_amount))),
+        h('li', {}, h('b', {}, `${item.quantity} ×`), drawItemName(item), h('span', {}, money(item.quantity * item.unit_amount))),
       ),
     ),
     h('p', { class: 'total' }, h('span', {}, t().total), h('b', {}, money(order.total_amount))),
