@@ -81,7 +81,7 @@ export const calls = {
   'api/escalation/find_orders_to_accept.sql': [['100']],
   'api/escalation/find_webhook.sql': [[RESTAURANT]],
   'api/escalation/lock_ladder.sql': [[RESTAURANT]],
-  'api/escalation/postpone_acceptances.sql': [[`ARRAY[${ORDER}]`]],
+  'api/escalation/postpone_acceptances.sql': [[`ARRAY[${ORDER}]::uuid[]`]],
   'api/escalation/postpone_watch.sql': [[ORDER]],
   'api/escalation/put_ladder.sql': [[RESTAURANT, `'[{"reason": "not_accepted", "action": "alert"}]'`]],
   'api/escalation/put_webhook.sql': [[RESTAURANT, `'https://example.org/'`, `'\\x00'`]],
