@@ -1,4 +1,6 @@
 /* POST /api/v1/auth/password: another password, upon which all other sessions of the account end. */
+#include <stdio.h>
+
 #include "api/auth/account.h"
 #include "api/auth/handlers.h"
 #include "api/auth/principal.h"
@@ -32,14 +34,24 @@ static bool parse(const struct api_request *request, struct change *change, stru
     return change->root && osy_json_read(change->root, "", fields, err);
 }
 
+/* Of the password there is nothing to tell but that it is another one. */
+static bool record(struct api_worker *worker, const struct change *change, struct osy_error *err)
+{
+    char ended[48];
+    snprintf(ended, sizeof ended, "{\"sessions_ended\":%zu}", change->ended.count);
+    return api_user_record(worker->pg, worker->context->keyring, "user.password_changed",
+                           &change->user.id, NULL, ended, err);
+}
+
 static bool end_others(struct api_worker *worker, const struct api_request *request,
                        const struct api_db_scope *scope, struct change *change,
                        struct osy_error *err)
 {
     const struct api_session_choice others = {
         .user_id = &change->user.id, .except = &api_request_principal(request)->claims.session_id};
-    return api_session_end(worker->pg, &others, "password changed", &change->ended, err) &&
-           api_sign_in_record(worker->pg, "user.password_changed", &change->user.id, err) &&
+    return api_session_end(worker->pg, worker->context->keyring, &others, "password changed",
+                           &change->ended, err) &&
+           record(worker, change, err) &&
            api_account_settle(worker->pg, scope, &change->user, &change->attempt, err);
 }
 

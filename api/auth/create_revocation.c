@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "api/auth/handlers.h"
-#include "api/auth/principal.h"
 #include "api/auth/revocation.h"
 #include "api/auth/session.h"
+#include "api/context.h"
 #include "api/db/idempotency.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
@@ -84,7 +84,8 @@ static void revoke_once(struct api_worker *worker, struct api_request *request,
     api_db_scope_fill(&scope, request, NULL);
     if (!api_idempotency_begin(&once, worker, request, &scope))
         return;
-    if (!api_session_revoke(worker->pg, &scope, revocation, &ended, &err)) {
+    if (!api_session_revoke(worker->pg, worker->context->keyring, &scope, revocation, &ended,
+                            &err)) {
         api_idempotency_fail(&once, &err);
         return;
     }
@@ -98,14 +99,9 @@ static void revoke_once(struct api_worker *worker, struct api_request *request,
 
 void api_handle_create_revocation(struct api_worker *worker, struct api_request *request)
 {
-    const struct api_principal *principal = api_request_principal(request);
     char *reason = NULL;
     struct osy_error err = {0};
-    struct api_revocation revocation = {
-        .actor_role = api_principal_role(principal),
-        .actor_id = &principal->claims.subject,
-        .trace_id = api_request_trace(request)->trace_id,
-    };
+    struct api_revocation revocation = {0};
     if (read_body(request, &revocation.what, &reason, &err)) {
         revocation.reason = reason;
         revoke_once(worker, request, &revocation);

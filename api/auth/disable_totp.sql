@@ -6,4 +6,4 @@ WITH disabled AS (
 ), codes AS (
     DELETE FROM recovery_codes WHERE user_id = $1::uuid
 )
-SELECT id, record_audit('user.two_factor_disabled', NULL, id, NULL, NULL) FROM disabled;
+SELECT id FROM disabled;

@@ -8,4 +8,4 @@ WITH enabled AS (
     INSERT INTO recovery_codes (user_id, code_hash)
     SELECT e.id, c.hash FROM enabled e CROSS JOIN unnest($2::bytea[]) AS c (hash)
 )
-SELECT id, record_audit('user.two_factor_enabled', NULL, id, NULL, NULL) FROM enabled;
+SELECT id FROM enabled;

@@ -153,7 +153,7 @@ static bool end_sessions(struct api_worker *worker, struct api_request *request,
     api_db_scope_fill(&scope, request, NULL);
     choice->user_id = scope.user_id;
     bool ok = api_db_begin(worker->pg, &scope, &err);
-    if (ok && !api_session_end(worker->pg, choice, why, ended, &err)) {
+    if (ok && !api_session_end(worker->pg, worker->context->keyring, choice, why, ended, &err)) {
         api_db_rollback(worker->pg);
         ok = false;
     }

@@ -1,16 +1,16 @@
--- Revokes a user's tokens of up to now, or a session's, and says so in the audit log. Again: moves the moment on.
--- $1 text: user or session; $2 uuid: which; $3 text: reason or null; $4 text: who does it (a role), $5 uuid: and
--- their id or null; $6 uuid: id of the audit row; $7 text: trace id.
--- One row: the moment, in unix seconds and as text.
-WITH revoked AS (
+-- Revokes a user's tokens of up to now, or a session's. Again: moves the moment on.
+-- $1 text: user or session; $2 uuid: which; $3 text: reason or null.
+-- One row: the moment, in unix seconds and as text; and for the audit log as JSON what there was before, or null, and what there is; the action.
+WITH before AS (
+    SELECT revoked_at, reason FROM revocations WHERE kind = $1 AND id = $2::uuid
+), revoked AS (
     INSERT INTO revocations (kind, id, revoked_at, reason)
     VALUES ($1, $2::uuid, clock_timestamp(), $3)
     ON CONFLICT (kind, id) DO UPDATE
        SET revoked_at = greatest(revocations.revoked_at, excluded.revoked_at), reason = excluded.reason
-    RETURNING kind, id, revoked_at
-), audited AS MATERIALIZED (
-    SELECT record_audits(ARRAY[ROW ($6::uuid, clock_timestamp(), NULL, $4, $5::uuid, NULL, NULL, kind || '.revoked', id,
-                                    $7, NULL, NULL)::audit_entry])
-      FROM revoked
+    RETURNING kind, revoked_at, reason
 )
-SELECT floor(extract(epoch FROM revoked_at))::bigint, utc_text(revoked_at) FROM revoked CROSS JOIN audited;
+SELECT floor(extract(epoch FROM r.revoked_at))::bigint, utc_text(r.revoked_at),
+       (SELECT json_build_object('revoked_at', utc_text(revoked_at), 'reason', reason) FROM before),
+       json_build_object('revoked_at', utc_text(r.revoked_at), 'reason', r.reason), r.kind || '.revoked'
+  FROM revoked r;

@@ -40,12 +40,13 @@ static void reply_over(struct api_request *request)
 }
 
 /* A stolen token: it ends the session for whoever holds it, thief or owner. */
-static bool end_family(struct osy_pg *pg, struct refresh *refresh, struct osy_error *err)
+static bool end_family(struct api_worker *worker, struct refresh *refresh, struct osy_error *err)
 {
     const struct api_session_choice choice = {.user_id = &refresh->session.user_id,
                                               .only = &refresh->session.id};
-    return api_session_end(pg, &choice, "refresh token reused", &refresh->ended, err) &&
-           api_sign_in_record(pg, "auth.token_reused", &refresh->session.user_id, err);
+    return api_session_end(worker->pg, worker->context->keyring, &choice, "refresh token reused",
+                           &refresh->ended, err) &&
+           api_sign_in_record(worker->pg, "auth.token_reused", &refresh->session.user_id, err);
 }
 
 /* Role and restaurants may have changed since: the access token has what holds now. */
@@ -65,7 +66,7 @@ static bool use_token(struct api_worker *worker, const struct api_request *reque
         return true;
     return api_session_refresh(worker->pg, worker->context->keyring, &refresh->session,
                                api_request_client(request), &refresh->outcome, err) &&
-           (refresh->outcome != API_SESSION_REUSED || end_family(worker->pg, refresh, err));
+           (refresh->outcome != API_SESSION_REUSED || end_family(worker, refresh, err));
 }
 
 /* The user first: a token whose user cannot be read now is not spent. */

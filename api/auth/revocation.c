@@ -3,36 +3,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/db/scope.h"
+#include "api/audit/values.h"
 #include "embedded/api_core.h"
 #include "shared/pg.h"
 #include "shared/redis_blocking_shards.h"
 
-bool api_revocation_record(struct osy_pg *pg, const struct api_db_scope *scope,
+/* Columns of record_revocation.sql. */
+enum { REVOKED_AT_S = 0, REVOKED_AT, REVOKED_OLD, REVOKED_NEW, REVOKED_ACTION };
+
+static bool record(struct osy_pg *pg, const struct osy_keyring *keyring, const PGresult *row,
+                   const struct osy_uuid *id, struct osy_error *err)
+{
+    bool is_first = PQgetisnull(row, 0, REVOKED_OLD);
+    const struct api_audit_change change = {.action = PQgetvalue(row, 0, REVOKED_ACTION),
+                                            .subject_id = id,
+                                            .old_json =
+                                                is_first ? NULL : PQgetvalue(row, 0, REVOKED_OLD),
+                                            .new_json = PQgetvalue(row, 0, REVOKED_NEW)};
+    return api_audit_record(pg, keyring, &change, err);
+}
+
+bool api_revocation_record(struct osy_pg *pg, const struct osy_keyring *keyring,
                            struct api_revocation *revocation, struct osy_error *err)
 {
-    char id[OSY_UUID_TEXT_BYTES], actor_id[OSY_UUID_TEXT_BYTES], audit_id[OSY_UUID_TEXT_BYTES];
-    const struct osy_uuid audit = osy_uuid_v7();
+    char id[OSY_UUID_TEXT_BYTES];
     osy_uuid_format(&revocation->what.id, id);
-    osy_uuid_format(&audit, audit_id);
-    if (revocation->actor_id)
-        osy_uuid_format(revocation->actor_id, actor_id);
-    const char *const values[] = {
-        osy_revocation_kind_name(revocation->what.kind),
-        id,
-        revocation->reason,
-        revocation->actor_role,
-        revocation->actor_id ? actor_id : NULL,
-        audit_id,
-        revocation->trace_id,
-    };
-    PGresult *result = api_db_query(pg, scope, sql_record_revocation, 7, values, err);
-    if (!result)
-        return false;
-    revocation->what.revoked_at_s = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-    snprintf(revocation->revoked_at, sizeof revocation->revoked_at, "%s", PQgetvalue(result, 0, 1));
-    PQclear(result);
-    return true;
+    const char *const values[] = {osy_revocation_kind_name(revocation->what.kind), id,
+                                  revocation->reason};
+    PGresult *row = osy_pg_query(pg, sql_record_revocation, 3, values, err);
+    bool ok = row && record(pg, keyring, row, &revocation->what.id, err);
+    if (ok) {
+        revocation->what.revoked_at_s = strtoll(PQgetvalue(row, 0, REVOKED_AT_S), NULL, 10);
+        snprintf(revocation->revoked_at, sizeof revocation->revoked_at, "%s",
+                 PQgetvalue(row, 0, REVOKED_AT));
+    }
+    PQclear(row);
+    return ok;
 }
 
 bool api_revocation_announce(struct osy_redis_blocking_shards *redis,

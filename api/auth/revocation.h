@@ -8,7 +8,7 @@
 
 #include "shared/revocations.h"
 
-struct api_db_scope;
+struct osy_keyring;
 struct osy_pg;
 struct osy_redis_blocking_shards;
 
@@ -17,14 +17,11 @@ struct osy_redis_blocking_shards;
 struct api_revocation {
     struct osy_revocation what; /* revoked_at_s: filled by api_revocation_record */
     const char *reason;         /* NULL: none is given */
-    const char *actor_role;
-    const struct osy_uuid *actor_id; /* NULL: nobody with an id */
-    const char *trace_id;            /* "": none */
-    char revoked_at[32];             /* RFC 3339; filled by api_revocation_record */
+    char revoked_at[32];        /* RFC 3339; filled by api_revocation_record */
 };
 
-/* scope: in whose name. */
-OSY_MUST_CHECK bool api_revocation_record(struct osy_pg *pg, const struct api_db_scope *scope,
+/* In the caller's transaction, whose scope says in whose name. */
+OSY_MUST_CHECK bool api_revocation_record(struct osy_pg *pg, const struct osy_keyring *keyring,
                                           struct api_revocation *revocation, struct osy_error *err);
 OSY_MUST_CHECK bool api_revocation_announce(struct osy_redis_blocking_shards *redis,
                                             const struct api_revocation *revocation,

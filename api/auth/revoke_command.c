@@ -9,6 +9,7 @@
 #include "api/config.h"
 #include "api/db/scope.h"
 #include "api/main.h"
+#include "api/privacy/keyring.h"
 #include "api/text.h"
 #include "shared/alloc.h"
 #include "shared/json.h"
@@ -28,7 +29,7 @@ static const char usage[] =
     "  --session ID   the tokens' `sid`\n"
     "  --reason TEXT  kept with the revocation, at most 200 characters\n"
     "\n"
-    "Uses ORDERSYNC_DATABASE_URL and ORDERSYNC_REDIS_URL or ORDERSYNC_REDIS_URLS.\n";
+    "Uses ORDERSYNC_DATABASE_URL, ORDERSYNC_KEYS_DIR and ORDERSYNC_REDIS_URL or ORDERSYNC_REDIS_URLS.\n";
 
 struct revoke_options {
     struct osy_revocation what;
@@ -120,19 +121,25 @@ static void announce(const char *servers, const struct api_revocation *revocatio
 static bool run(const struct api_config *config, const struct revoke_options *options,
                 struct osy_error *err)
 {
-    struct api_revocation revocation = {
-        .what = options->what, .actor_role = "operator", .trace_id = ""};
+    struct api_revocation revocation = {.what = options->what};
     char *reason = NULL;
     if (!read_reason(options->reason, &reason, err))
         return false;
+    struct osy_keyring *keyring = api_keyring_load(config, OSY_KEYS_DATA, err); /* for the record */
+    if (!keyring) {
+        free(reason);
+        return false;
+    }
     revocation.reason = reason;
     struct osy_pg *pg = osy_pg_create(&(struct osy_pg_options){
         .url = config->database_url, .application_name = "ordersync-api revoke"});
-    const struct api_db_scope scope = {.actor_role = revocation.actor_role};
+    const struct api_db_scope scope = {.actor_role = "operator"};
     struct api_sessions_ended ended;
     bool ok = api_db_begin(pg, &scope, err) &&
-              api_session_revoke(pg, &scope, &revocation, &ended, err) && api_db_commit(pg, err);
+              api_session_revoke(pg, keyring, &scope, &revocation, &ended, err) &&
+              api_db_commit(pg, err);
     osy_pg_destroy(pg);
+    osy_keyring_destroy(keyring);
     free(reason);
     if (!ok)
         return false;
@@ -153,7 +160,7 @@ int api_revoke_main(int argc, char **argv)
         return 0;
     }
     ok = parse_options(argc, argv, &options, &err) &&
-         api_config_load(&config, API_CONFIG_DATABASE | API_CONFIG_REDIS, &err) &&
+         api_config_load(&config, API_CONFIG_DATABASE | API_CONFIG_KEYS | API_CONFIG_REDIS, &err) &&
          run(&config, &options, &err);
     api_config_deinit(&config);
     if (ok)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/audit/values.h"
 #include "api/auth/revocation.h"
 #include "api/db/bytea.h"
 #include "api/db/scope.h"
@@ -201,25 +202,39 @@ static const char *format(const struct osy_uuid *id, char text[OSY_UUID_TEXT_BYT
     return text;
 }
 
-static bool read_ended(const PGresult *rows, struct api_sessions_ended *ended,
-                       struct osy_error *err)
+/* Columns of end_sessions.sql. */
+enum { ENDED_ID = 0, ENDED_AT_S, ENDED_OLD, ENDED_NEW };
+
+static bool read_ended(const PGresult *rows, int row, struct api_sessions_ended *ended,
+                       struct osy_uuid *id, struct osy_error *err)
 {
-    int count = PQntuples(rows);
-    for (int i = 0; i < count && i < API_SESSIONS_ENDED_MAX; i++) {
-        if (!osy_uuid_parse(PQgetvalue(rows, i, 0), (size_t)PQgetlength(rows, i, 0),
-                            &ended->ids[i]))
-            return osy_error_set(err, OSY_ERR_INVALID, "a session's id is no UUID");
-        ended->at_s[i] = strtoll(PQgetvalue(rows, i, 1), NULL, 10);
-        ended->count++;
+    if (!osy_uuid_parse(PQgetvalue(rows, row, ENDED_ID), (size_t)PQgetlength(rows, row, ENDED_ID),
+                        id))
+        return osy_error_set(err, OSY_ERR_INVALID, "a session's id is no UUID");
+    if (ended->count < API_SESSIONS_ENDED_MAX) {
+        ended->ids[ended->count] = *id;
+        ended->at_s[ended->count++] = strtoll(PQgetvalue(rows, row, ENDED_AT_S), NULL, 10);
     }
     return true;
 }
 
-bool api_session_end(struct osy_pg *pg, const struct api_session_choice *choice, const char *why,
+static bool record_ended(struct osy_pg *pg, const struct osy_keyring *keyring, const PGresult *rows,
+                         int row, const struct osy_uuid *id, struct osy_error *err)
+{
+    const struct api_audit_change change = {.action = "session.ended",
+                                            .subject_id = id,
+                                            .old_json = PQgetvalue(rows, row, ENDED_OLD),
+                                            .new_json = PQgetvalue(rows, row, ENDED_NEW)};
+    return api_audit_record(pg, keyring, &change, err);
+}
+
+bool api_session_end(struct osy_pg *pg, const struct osy_keyring *keyring,
+                     const struct api_session_choice *choice, const char *why,
                      struct api_sessions_ended *ended, struct osy_error *err)
 {
     char user_id[OSY_UUID_TEXT_BYTES], only[OSY_UUID_TEXT_BYTES], except[OSY_UUID_TEXT_BYTES];
     char keep[12];
+    struct osy_uuid id;
     ended->count = 0;
     snprintf(keep, sizeof keep, "%u", choice->keep);
     PGresult *rows = osy_pg_query(pg, sql_end_sessions, 5,
@@ -227,23 +242,27 @@ bool api_session_end(struct osy_pg *pg, const struct api_session_choice *choice,
                                                         format(choice->only, only),
                                                         format(choice->except, except), keep, why},
                                   err);
-    bool ok = rows && read_ended(rows, ended, err);
+    bool ok = rows != NULL;
+    for (int row = 0; ok && row < PQntuples(rows); row++)
+        ok = read_ended(rows, row, ended, &id, err) &&
+             record_ended(pg, keyring, rows, row, &id, err);
     PQclear(rows);
     return ok;
 }
 
-bool api_session_revoke(struct osy_pg *pg, const struct api_db_scope *actor,
-                        struct api_revocation *revocation, struct api_sessions_ended *ended,
-                        struct osy_error *err)
+bool api_session_revoke(struct osy_pg *pg, const struct osy_keyring *keyring,
+                        const struct api_db_scope *actor, struct api_revocation *revocation,
+                        struct api_sessions_ended *ended, struct osy_error *err)
 {
     const struct api_session_choice all = {.user_id = &revocation->what.id};
     struct api_db_scope scope = *actor;
     ended->count = 0;
     if (revocation->what.kind == OSY_REVOCATION_SESSION)
-        return api_revocation_record(pg, &scope, revocation, err);
+        return api_revocation_record(pg, keyring, revocation, err);
     scope.user_id = &revocation->what.id; /* whose sessions they are */
-    return api_db_enter(pg, &scope, err) && api_session_end(pg, &all, "revoked", ended, err) &&
-           api_revocation_record(pg, &scope, revocation, err);
+    return api_db_enter(pg, &scope, err) &&
+           api_session_end(pg, keyring, &all, "revoked", ended, err) &&
+           api_revocation_record(pg, keyring, revocation, err);
 }
 
 /* ---- in Redis ---- */

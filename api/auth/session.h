@@ -71,17 +71,18 @@ struct api_sessions_ended {
     struct osy_uuid ids[API_SESSIONS_ENDED_MAX];
     int64_t at_s[API_SESSIONS_ENDED_MAX];
 };
-/* Ends sessions with their access tokens, in the caller's transaction and scope. why: "logout", ... Afterwards tell the
- * others with api_session_announce, once the transaction is committed. */
-OSY_MUST_CHECK bool api_session_end(struct osy_pg *pg, const struct api_session_choice *choice,
-                                    const char *why, struct api_sessions_ended *ended,
-                                    struct osy_error *err);
+/* Ends sessions with their access tokens and puts each on record, in the caller's transaction and scope. why: "logout", ...
+ * Afterwards tell the others with api_session_announce, once the transaction is committed. */
+OSY_MUST_CHECK bool api_session_end(struct osy_pg *pg, const struct osy_keyring *keyring,
+                                    const struct api_session_choice *choice, const char *why,
+                                    struct api_sessions_ended *ended, struct osy_error *err);
 /*
  * Records a revocation (revocation.h) in the caller's transaction, and sees to it that nobody refreshes what was revoked:
  * of a user all sessions end; of a session, whose user nobody needs to know, lock_session.sql looks for the revocation.
  * Leaves the transaction in the scope of whom it concerns.
  */
-OSY_MUST_CHECK bool api_session_revoke(struct osy_pg *pg, const struct api_db_scope *actor,
+OSY_MUST_CHECK bool api_session_revoke(struct osy_pg *pg, const struct osy_keyring *keyring,
+                                       const struct api_db_scope *actor,
                                        struct api_revocation *revocation,
                                        struct api_sessions_ended *ended, struct osy_error *err);
 /* Tells hubs, APIs and Redis. Without Redis they find it in PostgreSQL, in seconds. */

@@ -9,4 +9,4 @@ WITH changed AS (
     SELECT c.id, r.id FROM changed c CROSS JOIN unnest($3::uuid[]) AS r (id)
     ON CONFLICT DO NOTHING
 )
-SELECT id, record_audit('user.role_changed', NULL, id, NULL, NULL) FROM changed;
+SELECT id FROM changed;

@@ -32,7 +32,7 @@ bool api_sign_in_begin(struct api_worker *worker, const struct api_request *requ
     session->user_id = user->id;
     return api_session_begin(worker->pg, worker->context->keyring, session, device,
                              api_request_client(request), err) &&
-           api_session_end(worker->pg, &surplus, "too many", ended, err);
+           api_session_end(worker->pg, worker->context->keyring, &surplus, "too many", ended, err);
 }
 
 /* ---- replies ---- */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/audit/values.h"
 #include "api/auth/handlers.h"
 #include "api/auth/sign_in.h"
 #include "api/context.h"
@@ -95,32 +96,66 @@ static bool parse(const struct api_request *request, bool has_restaurant, struct
 
 /* ---- what is made of it ---- */
 
+static bool record_restaurant(struct api_worker *worker, const struct sign_up *sign_up,
+                              const char *name, struct osy_error *err)
+{
+    const struct osy_uuid *id = &sign_up->user.restaurants[0];
+    struct osy_buffer json = OSY_BUFFER_INIT;
+    osy_buffer_text(&json, "{\"name\":");
+    osy_buffer_json_string(&json, name);
+    osy_buffer_text(&json, ",\"currency\":");
+    osy_buffer_json_string(&json, sign_up->currency);
+    osy_buffer_text(&json, ",\"time_zone\":");
+    osy_buffer_json_string(&json, sign_up->time_zone);
+    osy_buffer_char(&json, '}');
+    const struct api_audit_change change = {.action = "restaurant.created",
+                                            .restaurant_id = id,
+                                            .subject_id = id,
+                                            .new_json = json.bytes};
+    bool ok = api_audit_record(worker->pg, worker->context->keyring, &change, err);
+    osy_buffer_deinit(&json);
+    return ok;
+}
+
 /* In the transaction. OSY_ERR_NOT_FOUND: there is no such time zone. */
-static bool insert_restaurant(struct osy_pg *pg, const struct sign_up *sign_up,
+static bool insert_restaurant(struct api_worker *worker, const struct sign_up *sign_up,
                               struct osy_error *err)
 {
     char id[OSY_UUID_TEXT_BYTES], name[4 * RESTAURANT_NAME_MAX + 1];
     osy_uuid_format(&sign_up->user.restaurants[0], id);
     snprintf(name, sizeof name, "%.*s", (int)sign_up->restaurant.length, sign_up->restaurant.bytes);
     PGresult *made =
-        osy_pg_query(pg, sql_insert_restaurant, 4,
+        osy_pg_query(worker->pg, sql_insert_restaurant, 4,
                      (const char *const[]){id, name, sign_up->currency, sign_up->time_zone}, err);
     if (!made)
         return false;
     bool is_made = PQntuples(made) == 1;
     PQclear(made);
-    return is_made || osy_error_set(err, OSY_ERR_NOT_FOUND, "there is no such time zone");
+    if (!is_made)
+        return osy_error_set(err, OSY_ERR_NOT_FOUND, "there is no such time zone");
+    return record_restaurant(worker, sign_up, name, err);
+}
+
+static bool record_user(struct api_worker *worker, const struct api_user *user,
+                        struct osy_error *err)
+{
+    struct osy_buffer standing = OSY_BUFFER_INIT;
+    api_user_append_standing(&standing, user);
+    bool ok = api_user_record(worker->pg, worker->context->keyring, "user.created", &user->id, NULL,
+                              standing.bytes, err);
+    osy_buffer_deinit(&standing);
+    return ok;
 }
 
 static bool insert_all(struct api_worker *worker, const struct api_request *request,
                        const struct api_db_scope *scope, struct sign_up *sign_up, bool *is_taken,
                        struct osy_error *err)
 {
-    return (!sign_up->restaurant.bytes || insert_restaurant(worker->pg, sign_up, err)) &&
+    return (!sign_up->restaurant.bytes || insert_restaurant(worker, sign_up, err)) &&
            api_user_insert(worker->pg, worker->context->keyring, &sign_up->user, is_taken, err) &&
            (*is_taken || (api_sign_in_begin(worker, request, &sign_up->user, sign_up->device,
                                             &sign_up->session, &sign_up->ended, err) &&
-                          api_sign_in_record(worker->pg, "user.created", &sign_up->user.id, err) &&
+                          record_user(worker, &sign_up->user, err) &&
                           api_login_guard_forgive(worker->pg, scope, &sign_up->attempt, err)));
 }
 

@@ -144,16 +144,21 @@ static void make_codes(const struct osy_keyring *keyring, struct recovery_codes 
     OPENSSL_cleanse(code, sizeof code);
 }
 
-static bool run_enable(struct osy_pg *pg, const struct api_user *user,
+#define FACTOR_OFF "{\"two_factor\":false}" /* what is recorded of it: nothing of a secret */
+#define FACTOR_ON  "{\"two_factor\":true}"
+
+static bool run_enable(struct api_worker *worker, const struct api_user *user,
                        const struct recovery_codes *codes, bool *is_enabled, struct osy_error *err)
 {
     char id[OSY_UUID_TEXT_BYTES];
     osy_uuid_format(&user->id, id);
-    PGresult *row =
-        osy_pg_query(pg, sql_enable_totp, 2, (const char *const[]){id, codes->digests.bytes}, err);
+    PGresult *row = osy_pg_query(worker->pg, sql_enable_totp, 2,
+                                 (const char *const[]){id, codes->digests.bytes}, err);
     *is_enabled = row && PQntuples(row) == 1;
     PQclear(row);
-    return row != NULL;
+    return row && (!*is_enabled ||
+                   api_user_record(worker->pg, worker->context->keyring, "user.two_factor_enabled",
+                                   &user->id, FACTOR_OFF, FACTOR_ON, err));
 }
 
 /* Of the secret that is offered now, and stays the offered one until the transaction ends: another request may have
@@ -180,7 +185,7 @@ static bool enable(struct api_worker *worker, const struct api_request *request,
         return false;
     bool ok = judge_first_code(worker, &scope, input, outcome, err) &&
               (*outcome != API_SECOND_FACTOR_GOOD ||
-               (run_enable(worker->pg, &input->user, codes, is_enabled, err) &&
+               (run_enable(worker, &input->user, codes, is_enabled, err) &&
                 api_login_guard_return(worker->pg, &scope, &input->attempt, err)));
     if (ok && *is_enabled)
         return api_db_commit(worker->pg, err);
@@ -237,8 +242,13 @@ static bool run_disable(struct api_worker *worker, const struct api_db_scope *sc
     char id[OSY_UUID_TEXT_BYTES];
     osy_uuid_format(&input->user.id, id);
     PGresult *row = osy_pg_query(worker->pg, sql_disable_totp, 1, (const char *const[]){id}, err);
+    bool was_on = row && PQntuples(row) == 1;
     PQclear(row);
-    return row && api_login_guard_forgive(worker->pg, scope, &input->attempt, err);
+    return row &&
+           (!was_on ||
+            api_user_record(worker->pg, worker->context->keyring, "user.two_factor_disabled",
+                            &input->user.id, FACTOR_ON, FACTOR_OFF, err)) &&
+           api_login_guard_forgive(worker->pg, scope, &input->attempt, err);
 }
 
 static bool disable(struct api_worker *worker, const struct api_request *request,

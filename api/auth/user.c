@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/audit/values.h"
 #include "api/db/bytea.h"
 #include "api/db/scope.h"
 #include "embedded/api_core.h"
@@ -199,6 +200,33 @@ bool api_user_set_password_hash(struct osy_pg *pg, const struct api_user *user, 
     return row != NULL;
 }
 
+bool api_user_record(struct osy_pg *pg, const struct osy_keyring *keyring, const char *action,
+                     const struct osy_uuid *user_id, const char *old_json, const char *new_json,
+                     struct osy_error *err)
+{
+    const struct api_audit_change change = {
+        .action = action, .subject_id = user_id, .old_json = old_json, .new_json = new_json};
+    return api_audit_record(pg, keyring, &change, err);
+}
+
+static void append_restaurant_ids(struct osy_buffer *json, const struct api_user *user)
+{
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_buffer_text(json, "\"restaurant_ids\":[");
+    for (size_t i = 0; i < user->restaurant_count; i++) {
+        osy_uuid_format(&user->restaurants[i], id);
+        osy_buffer_texts(json, i > 0 ? ",\"" : "\"", id, "\"", NULL);
+    }
+    osy_buffer_char(json, ']');
+}
+
+void api_user_append_standing(struct osy_buffer *json, const struct api_user *user)
+{
+    osy_buffer_texts(json, "{\"role\":\"", osy_role_name(user->role), "\",", NULL);
+    append_restaurant_ids(json, user);
+    osy_buffer_char(json, '}');
+}
+
 void api_user_append(struct osy_buffer *out, const struct api_user *user)
 {
     char id[OSY_UUID_TEXT_BYTES];
@@ -208,11 +236,7 @@ void api_user_append(struct osy_buffer *out, const struct api_user *user)
     osy_buffer_json_string(out, user->email);
     osy_buffer_text(out, ",\"name\":");
     osy_buffer_json_string(out, user->name);
-    osy_buffer_texts(out, ",\"two_factor\":", user->uses_totp ? "true" : "false",
-                     ",\"restaurant_ids\":[", NULL);
-    for (size_t i = 0; i < user->restaurant_count; i++) {
-        osy_uuid_format(&user->restaurants[i], id);
-        osy_buffer_texts(out, i > 0 ? ",\"" : "\"", id, "\"", NULL);
-    }
-    osy_buffer_text(out, "]}");
+    osy_buffer_texts(out, ",\"two_factor\":", user->uses_totp ? "true" : "false", ",", NULL);
+    append_restaurant_ids(out, user);
+    osy_buffer_char(out, '}');
 }

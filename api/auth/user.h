@@ -53,6 +53,14 @@ OSY_MUST_CHECK bool api_user_insert(struct osy_pg *pg, const struct osy_keyring 
 OSY_MUST_CHECK bool api_user_set_password_hash(struct osy_pg *pg, const struct api_user *user,
                                                const char *stored, bool *is_set,
                                                struct osy_error *err);
+/* Puts a change of an account on record, in the caller's transaction. Values: JSON of what has changed, with nothing
+ * secret in it; NULL: nothing before, or nothing after. */
+OSY_MUST_CHECK bool api_user_record(struct osy_pg *pg, const struct osy_keyring *keyring,
+                                    const char *action, const struct osy_uuid *user_id,
+                                    const char *old_json, const char *new_json,
+                                    struct osy_error *err);
+/* `{"role":...,"restaurant_ids":[...]}`: what is recorded of what the user may do. */
+void api_user_append_standing(struct osy_buffer *json, const struct api_user *user);
 /* As the literal of a uuid[]. */
 void api_user_append_restaurants(struct osy_buffer *array, const struct api_user *user);
 /* `{"id":...,"role":...,...}`: as the user sees themselves. */

@@ -167,20 +167,20 @@ static struct api_db_scope scope_of(const struct api_user *user)
 static bool insert_user(struct users *users, struct osy_error *err)
 {
     const struct api_db_scope scope = scope_of(&users->user);
+    struct osy_buffer standing = OSY_BUFFER_INIT;
     bool is_taken = false;
-    char id[OSY_UUID_TEXT_BYTES];
-    osy_uuid_format(&users->user.id, id);
     if (!api_db_begin(users->pg, &scope, err))
         return false;
     bool ok = api_user_insert(users->pg, users->keyring, &users->user, &is_taken, err) &&
               (!is_taken || osy_error_set(err, OSY_ERR_CONFLICT, "the e-mail address is taken"));
-    PGresult *done = ok ? osy_pg_query(users->pg, sql_record_event, 2,
-                                       (const char *const[]){"user.created", id}, err)
-                        : NULL;
-    ok = done && api_db_commit(users->pg, err);
+    api_user_append_standing(&standing, &users->user);
+    ok = ok &&
+         api_user_record(users->pg, users->keyring, "user.created", &users->user.id, NULL,
+                         standing.bytes, err) &&
+         api_db_commit(users->pg, err);
     if (!ok)
         api_db_rollback(users->pg);
-    PQclear(done);
+    osy_buffer_deinit(&standing);
     return ok;
 }
 
@@ -255,26 +255,64 @@ static bool find_user(struct users *users, struct osy_error *err)
     return ok;
 }
 
-/* Runs a statement about the user, and ends the sessions if wanted: a token says what was. */
-static bool change_user(struct users *users, const char *sql, int count, const char *const *values,
-                        bool ends_sessions, struct osy_error *err)
+/* A change of one account, by a statement that gives a row. */
+struct account_change {
+    const char *action, *sql;
+    const char *const *values;
+    int count;
+    /* Appends what is recorded: of the account as it is, or as the change leaves it. */
+    void (*append)(struct osy_buffer *json, const struct api_user *user);
+    bool ends_sessions; /* a token says what was */
+};
+
+/* In the transaction, like all up to the commit: locks the account and reads it anew. */
+static bool append_present(struct users *users, const struct account_change *change,
+                           struct osy_buffer *json, struct osy_error *err)
 {
     const struct api_db_scope scope = scope_of(&users->user);
+    struct api_user now;
+    bool ok = api_user_lock(users->pg, users->keyring, &scope, &now, err);
+    if (ok)
+        change->append(json, &now);
+    api_user_wipe(&now);
+    return ok;
+}
+
+static bool run_change(struct users *users, const struct account_change *change,
+                       struct osy_error *err)
+{
+    struct osy_buffer old_json = OSY_BUFFER_INIT, new_json = OSY_BUFFER_INIT;
+    PGresult *row = NULL;
+    bool ok = append_present(users, change, &old_json, err) &&
+              (row = osy_pg_query(users->pg, change->sql, change->count, change->values, err)) &&
+              append_present(users, change, &new_json, err) &&
+              api_user_record(users->pg, users->keyring, change->action, &users->user.id,
+                              old_json.bytes, new_json.bytes, err);
+    PQclear(row);
+    osy_buffer_deinit(&old_json);
+    osy_buffer_deinit(&new_json);
+    return ok;
+}
+
+static bool end_sessions(struct users *users, struct api_sessions_ended *ended,
+                         struct api_revocation *revocation, struct osy_error *err)
+{
     const struct api_session_choice all = {.user_id = &users->user.id};
+    return api_session_end(users->pg, users->keyring, &all, revocation->reason, ended, err) &&
+           api_revocation_record(users->pg, users->keyring, revocation, err);
+}
+
+static bool change_user(struct users *users, const struct account_change *change,
+                        struct osy_error *err)
+{
+    const struct api_db_scope scope = scope_of(&users->user);
+    bool ends_sessions = change->ends_sessions;
     struct api_sessions_ended ended = {0};
     struct api_revocation revocation = {.what = {OSY_REVOCATION_USER, users->user.id, 0},
-                                        .reason = "account changed",
-                                        .actor_role = "operator",
-                                        .trace_id = ""};
-    if (!api_db_begin(users->pg, &scope, err))
-        return false;
-    PGresult *row = osy_pg_query(users->pg, sql, count, values, err);
-    bool ok =
-        row &&
-        (!ends_sessions || (api_session_end(users->pg, &all, "account changed", &ended, err) &&
-                            api_revocation_record(users->pg, &scope, &revocation, err))) &&
-        api_db_commit(users->pg, err);
-    PQclear(row);
+                                        .reason = "account changed"};
+    bool ok = api_db_begin(users->pg, &scope, err) && run_change(users, change, err) &&
+              (!ends_sessions || end_sessions(users, &ended, &revocation, err)) &&
+              api_db_commit(users->pg, err);
     if (!ok) {
         api_db_rollback(users->pg);
         return false;
@@ -296,22 +334,32 @@ static bool run_set_role(struct users *users, struct osy_error *err)
         return false;
     api_user_append_restaurants(&ids, &users->user);
     const char *const values[] = {users->id, osy_role_name(users->user.role), ids.bytes};
-    bool ok = change_user(users, sql_set_user_role, 3, values, true, err);
+    const struct account_change change = {
+        "user.role_changed", sql_set_user_role, values, 3, api_user_append_standing, true};
+    bool ok = change_user(users, &change, err);
     osy_buffer_deinit(&ids);
     return ok;
+}
+
+static void append_disabled(struct osy_buffer *json, const struct api_user *user)
+{
+    osy_buffer_texts(json, "{\"disabled\":", user->is_disabled ? "true}" : "false}", NULL);
 }
 
 static bool run_disable(struct users *users, struct osy_error *err)
 {
     const char *const values[] = {users->id, "t"};
-    return find_user(users, err) && change_user(users, sql_set_user_disabled, 2, values, true, err);
+    const struct account_change change = {
+        "user.disabled", sql_set_user_disabled, values, 2, append_disabled, true};
+    return find_user(users, err) && change_user(users, &change, err);
 }
 
 static bool run_enable(struct users *users, struct osy_error *err)
 {
     const char *const values[] = {users->id, "f"};
-    return find_user(users, err) &&
-           change_user(users, sql_set_user_disabled, 2, values, false, err);
+    const struct account_change change = {
+        "user.enabled", sql_set_user_disabled, values, 2, append_disabled, false};
+    return find_user(users, err) && change_user(users, &change, err);
 }
 
 /* ---- the command ---- */

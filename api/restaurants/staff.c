@@ -210,8 +210,9 @@ struct removal {
 static bool end_sessions(struct api_worker *worker, struct removal *removal, struct osy_error *err)
 {
     const struct api_session_choice all = {.user_id = &removal->user.id};
-    return api_session_end(worker->pg, &all, WHY, &removal->ended, err) &&
-           api_revocation_record(worker->pg, &removal->scope, &removal->revocation, err);
+    const struct osy_keyring *keyring = worker->context->keyring;
+    return api_session_end(worker->pg, keyring, &all, WHY, &removal->ended, err) &&
+           api_revocation_record(worker->pg, keyring, &removal->revocation, err);
 }
 
 static bool record(struct api_worker *worker, const struct removal *removal, struct osy_error *err)
@@ -308,9 +309,6 @@ void api_handle_remove_staff(struct api_worker *worker, struct api_request *requ
     removal.revocation = (struct api_revocation){
         .what = {OSY_REVOCATION_USER, user_id, 0},
         .reason = WHY,
-        .actor_role = removal.scope.actor_role,
-        .actor_id = removal.scope.actor_id,
-        .trace_id = removal.scope.trace_id,
     };
     if (api_user_load(worker->pg, worker->context->keyring, &removal.scope, &removal.user, &err) &&
         is_member(&removal))

@@ -66,7 +66,7 @@ export const calls = {
   'api/auth/use_totp_step.sql': [[PERSON, '1']],
   'api/background/delete_old_attempts.sql': [['1000']],
   'api/background/delete_old_sessions.sql': [['1000']],
-  'api/auth/record_revocation.sql': [[`'session'`, USER, 'NULL', `'admin'`, USER, USER, `''`]],
+  'api/auth/record_revocation.sql': [[`'session'`, USER, 'NULL']],
   'api/background/delete_expired_keys.sql': [['1000']],
   'api/background/delete_old_revocations.sql': [['2592000']],
   'api/background/delete_old_replies.sql': [['1000']],
