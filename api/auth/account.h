@@ -6,7 +6,8 @@
  * stands behind). Wipe the user afterwards, either way. */
 OSY_MUST_CHECK bool api_account_load(struct api_worker *worker, struct api_request *request,
                                      struct api_user *user);
-/* Counts an attempt to prove something of that user, as one to log in. False: a reply was given. */
+/* Counts an attempt to prove or to find out something of whoever has that user's e-mail address, as one to log in. False: a
+ * reply was given. */
 OSY_MUST_CHECK bool api_account_count(struct api_worker *worker, struct api_request *request,
                                       const struct api_user *user,
                                       struct api_login_attempt *attempt);

@@ -1,12 +1,14 @@
 /*
  * `/api/v1/restaurants/me/staff`: who works in a restaurant. Its owner gives somebody an account with a first password, and
  * takes the place away again, which ends that person's sessions at once: tokens name restaurants. An address that has an
- * account already is refused: nobody is made a member, or shown to an owner by name, without having been asked.
+ * account already is refused: nobody is made a member, or shown to an owner by name, without having been asked. The login
+ * guard counts that as an attempt, as of who signs up, so that addresses cannot be tried out by the thousand.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "api/audit/values.h"
+#include "api/auth/account.h"
 #include "api/auth/principal.h"
 #include "api/auth/revocation.h"
 #include "api/auth/sign_in.h"
@@ -119,7 +121,8 @@ static bool read_fields(json_t *root, struct api_user *user, const char **passwo
 
 /* In the transaction. The account is the new person's own, so it is made in that scope. */
 static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
-                   const struct api_user *user, bool *is_taken, struct osy_error *err)
+                   const struct api_user *user, const struct api_login_attempt *attempt,
+                   bool *is_taken, struct osy_error *err)
 {
     const struct osy_keyring *keyring = worker->context->keyring;
     struct api_db_scope own = *scope;
@@ -134,13 +137,23 @@ static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
     };
     bool ok = api_db_enter(worker->pg, &own, err) &&
               api_user_insert(worker->pg, keyring, user, is_taken, err) &&
-              (*is_taken || api_audit_record(worker->pg, keyring, &change, err));
+              (*is_taken || (api_audit_record(worker->pg, keyring, &change, err) &&
+                             api_login_guard_forgive(worker->pg, &own, attempt, err)));
     osy_buffer_deinit(&value);
     return ok;
 }
 
+/* For a request that another answers nothing was found out. */
+static void give_back(struct api_worker *worker, const struct api_db_scope *scope,
+                      const struct api_login_attempt *attempt)
+{
+    struct osy_error err = {0};
+    if (!api_login_guard_return(worker->pg, scope, attempt, &err))
+        OSY_WARN("attempt_not_returned", OSY_ERR(&err)); /* it counts for an hour */
+}
+
 static void reply_added(struct api_worker *worker, struct api_request *request,
-                        const struct api_user *user)
+                        const struct api_user *user, const struct api_login_attempt *attempt)
 {
     struct osy_error err = {0};
     struct api_db_scope scope;
@@ -148,9 +161,11 @@ static void reply_added(struct api_worker *worker, struct api_request *request,
     struct osy_buffer body = OSY_BUFFER_INIT;
     bool is_taken = false;
     api_db_scope_fill(&scope, request, &user->restaurants[0]);
-    if (!api_idempotency_begin(&once, worker, request, &scope))
+    if (!api_idempotency_begin(&once, worker, request, &scope)) {
+        give_back(worker, &scope, attempt);
         return;
-    if (!insert(worker, &scope, user, &is_taken, &err)) {
+    }
+    if (!insert(worker, &scope, user, attempt, &is_taken, &err)) {
         api_idempotency_fail(&once, &err);
     } else if (is_taken) {
         api_idempotency_abandon(&once);
@@ -165,13 +180,16 @@ static void add(struct api_worker *worker, struct api_request *request, struct a
                 const char *password)
 {
     const struct api_context *context = worker->context;
+    struct api_login_attempt attempt;
     struct osy_error err = {0};
+    if (!api_account_count(worker, request, user, &attempt))
+        return;
     user->id = osy_uuid_v7();
     user->role = OSY_ROLE_STAFF;
     user->restaurant_count = 1;
     if (api_password_hash(context->keyring, context->password_method, password, user->password_hash,
                           &err)) {
-        reply_added(worker, request, user);
+        reply_added(worker, request, user, &attempt);
         return;
     }
     OSY_ERROR("password_not_hashed", OSY_ERR(&err));

@@ -61,6 +61,23 @@ test('nobody is taken in whose address has an account, and nobody finds out whos
   assert.equal((await send('GET', STAFF, owner.access_token)).body.staff.length, 1);
 });
 
+test('addresses are not tried out by way of staff, and who takes people in uses nothing up', async () => {
+  const owner = await signUpOwner();
+  const headers = anywhere();
+  const add = (email, key) => request('POST', STAFF, { token: owner.access_token, body: person({ email }), key, headers });
+  const [staff, key] = [newEmail(), newEmail()];
+  for (let i = 0; i < 6; i++) assert.equal((await add(staff, key)).status, 201); // the first, and the same reply again
+  for (let customers = 0; customers < 6; customers++) {
+    assert.equal((await add(newEmail())).status, 201);
+    const { email } = await signUp();
+    for (let i = 0; i < 5; i++) assert.equal((await add(email)).body.code, 'EMAIL_TAKEN');
+    const locked = await add(email);
+    assert.deepEqual([locked.status, locked.body.code], [429, 'TOO_MANY_ATTEMPTS']);
+    assert.ok(Number(locked.headers.get('retry-after')) >= 1);
+  }
+  assert.equal((await add(newEmail())).body.code, 'TOO_MANY_ATTEMPTS', 'thirty lock the client, whatever was asked for');
+});
+
 test('an owner can neither leave nor see or let go another restaurant’s people', async () => {
   const [owner, other] = [await signUpOwner(), await signUpOwner()];
   const staff = await take(other);
