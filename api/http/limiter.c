@@ -7,6 +7,7 @@
 
 #include "api/auth/principal.h"
 #include "api/http/networks.h"
+#include "api/http/router.h"
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
@@ -15,7 +16,7 @@
 #include "shared/redis_shards.h"
 
 #define SHARES_PER_TURN 256 /* the rest waits for the next one: Redis has more to do than this */
-#define KEYS_MOST       2   /* budgets that one request counts against */
+#define KEYS_MOST       3   /* budgets that one request counts against */
 
 struct api_limiter {
     uv_timer_t timer;
@@ -188,10 +189,10 @@ static struct api_budget_key key_of(enum api_budget_kind kind, const struct osy_
 
 /* Whose budgets a request counts against; how many there are. */
 static size_t find_keys(const struct api_limiter *limiter, const char *client,
-                        const struct api_principal *principal,
+                        const struct api_principal *principal, uint32_t cost,
                         struct api_budget_key keys[KEYS_MOST])
 {
-    size_t count = 0;
+    size_t count = cost > API_COST_USUAL ? 1 : 0; /* behind the address or in its place */
 
     keys[0].kind = API_BUDGET_ADDRESS;
     if (!find_address(limiter, client, &keys[0]))
@@ -215,7 +216,7 @@ bool api_limiter_admit(struct api_limiter *limiter, const char *client,
                        struct api_budget_state *state)
 {
     struct api_budget_key keys[KEYS_MOST];
-    size_t count = find_keys(limiter, client, principal, keys);
+    size_t count = find_keys(limiter, client, principal, cost, keys);
     int64_t now_ms = osy_clock_wall_ms();
 
     *state = (struct api_budget_state){0};

@@ -9,6 +9,8 @@
  *
  *   a request with a user's token   counts against the user and, where the token has exactly one, the restaurant
  *   any other                       against the address (IPv6: its /64)
+ *   one that costs more than usual  against the address in any case: whoever has many accounts, and so many budgets,
+ *                                   has the processor no more often than others
  *   a token that is no good         against a budget of its own of that address; who has used that up is not asked
  *                                   for tokens any more, for checking one costs more than all else
  *

@@ -22,7 +22,7 @@ const someAddress = () => `10.${[...randomBytes(3)].join('.')}`;
 const someNetwork = () => `2001:db8:${randomBytes(2).toString('hex')}:${randomBytes(2).toString('hex')}`;
 
 const at = (program) => `http://127.0.0.1:${program.port}`;
-const ask = (program, from, target = MENU, more = {}) => request('GET', target, { api: at(program), ...more, headers: { 'x-forwarded-for': from } });
+const ask = (program, from, target = MENU, { method = 'GET', ...more } = {}) => request(method, target, { api: at(program), ...more, headers: { 'x-forwarded-for': from } });
 const budget = ({ headers }) => ['limit', 'remaining', 'reset'].map((name) => headers.get(`ratelimit-${name}`));
 const metric = async (program, name) => {
   const text = await (await fetch(`${at(program)}/metrics`)).text();
@@ -92,6 +92,14 @@ test('a user has one budget wherever he is, and his restaurant one for all of it
   assert.equal(await granted(20, () => ask(api, someAddress(), PATH, { token: two })), 4); // of 12
   const { body } = await ask(api, someAddress(), PATH, { token: two });
   assert.equal(body.code, 'RATE_LIMITED');
+});
+
+test('what costs a password counts against the address, however many accounts are shown there', async () => {
+  const from = someAddress();
+  const tokens = await Promise.all(Array.from({ length: 4 }, () => mintToken('customer')));
+  const signUp = (token) => ask(api, from, '/api/v1/users', { method: 'POST', body: {}, token });
+  assert.equal(await granted(4, (i) => signUp(tokens[i])), 2); // at a cost of 10
+  assert.equal(await granted(8, () => ask(api, from, MENU, { token: tokens[3] })), 8); // what costs 1 does not
 });
 
 test('an address that shows bad tokens is not asked for tokens any more, and may do without', async () => {
