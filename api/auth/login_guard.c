@@ -1,24 +1,21 @@
 #include "api/auth/login_guard.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/db/bytea.h"
 #include "api/db/scope.h"
+#include "api/http/networks.h"
 #include "embedded/api_core.h"
 #include "shared/pg.h"
-
-#define NETWORK_BYTES 8 /* of an IPv6 address: what one customer of a provider has */
 
 static void digest_address(const struct osy_keyring *keyring, const char *client,
                            uint8_t digest[OSY_BLIND_INDEX_BYTES])
 {
-    struct in6_addr address;
-    if (inet_pton(AF_INET6, client, &address) == 1)
-        osy_blind_index(keyring, "login_attempts.address", &address, NETWORK_BYTES, digest);
-    else
-        osy_blind_index(keyring, "login_attempts.address", client, strlen(client), digest);
+    uint8_t address[API_ADDRESS_BYTES] = {0}; /* all that have none are one */
+    if (api_address_parse(client, address))
+        api_address_to_subscriber(address);
+    osy_blind_index(keyring, "login_attempts.address", address, sizeof address, digest);
 }
 
 static bool read_attempt(const PGresult *row, struct api_login_attempt *attempt,

@@ -127,6 +127,15 @@ test('thirty failures lock an address, whatever accounts it tries', async () => 
   assert.equal((await logIn(who)).status, 200);
 });
 
+test('clients of IPv4 are told apart, also where their addresses are written as those of IPv6', async () => {
+  const from = (address) => ({ headers: { 'x-forwarded-for': address } });
+  const [own, other] = [randomBytes(4), randomBytes(4)].map((bytes) => [...bytes].join('.'));
+  for (let i = 0; i < 30; i++) await logIn({ email: newEmail(), password: 'not the password' }, {}, from(`::ffff:${own}`));
+  const who = await signUp();
+  for (const address of [`::ffff:${own}`, own]) assert.equal((await logIn(who, {}, from(address))).status, 429);
+  assert.equal((await logIn(who, {}, from(`::ffff:${other}`))).status, 200);
+});
+
 test('what an account refuses does not count against the address', async () => {
   const headers = anywhere();
   const email = newEmail();
