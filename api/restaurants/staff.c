@@ -263,11 +263,13 @@ static bool remove_membership(struct api_worker *worker, const struct removal *r
     return ok;
 }
 
+/* Who is signing in has locked the account: it is waited for, so that the session is there to be ended. */
 static bool remove_member(struct api_worker *worker, struct removal *removal, struct osy_error *err)
 {
-    if (api_db_begin(worker->pg, &removal->scope, err) && remove_membership(worker, removal, err) &&
-        end_sessions(worker, removal, err) && record(worker, removal, err) &&
-        api_db_commit(worker->pg, err))
+    if (api_db_begin(worker->pg, &removal->scope, err) &&
+        api_user_lock(worker->pg, worker->context->keyring, &removal->scope, &removal->user, err) &&
+        remove_membership(worker, removal, err) && end_sessions(worker, removal, err) &&
+        record(worker, removal, err) && api_db_commit(worker->pg, err))
         return true;
     api_db_rollback(worker->pg);
     return false;

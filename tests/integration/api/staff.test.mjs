@@ -2,6 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Hub } from '../hub/hub.mjs';
+import { meet } from './hold.mjs';
 import { anywhere, logIn, newEmail, PASSWORD, signUp, signUpOwner } from './people.mjs';
 import { mintToken, request, sql } from './stack.mjs';
 
@@ -51,6 +52,18 @@ test('who is let go has lost tokens, session and socket at once, and it is on re
   const records = await sql(`SELECT string_agg(action, ' ' ORDER BY at) FROM audit_logs WHERE subject_id = '${staff.user_id}' AND action LIKE 'staff.%' AND restaurant_id = '${restaurantOf(owner)}'`);
   assert.equal(records, 'staff.added staff.removed');
   assert.equal((await send('DELETE', `${STAFF}/${staff.user_id}`, owner.access_token)).status, 404);
+});
+
+test('who is let go while signing in has lost that session, too', async () => {
+  const owner = await signUpOwner();
+  const staff = await take(owner);
+  await logIn(staff);
+  const signsIn = `SELECT FROM users WHERE id = '${staff.user_id}' FOR NO KEY UPDATE;
+    INSERT INTO sessions (id, user_id, token_hash, rotated_at, address, expires_at)
+    SELECT gen_random_uuid(), user_id, sha256(token_hash), rotated_at, address, expires_at FROM sessions WHERE user_id = '${staff.user_id}'`;
+  const { status } = await meet(signsIn, () => send('DELETE', `${STAFF}/${staff.user_id}`, owner.access_token));
+  assert.equal(status, 204);
+  assert.equal(await sql(`SELECT count(*), count(ended_at) FROM sessions WHERE user_id = '${staff.user_id}'`), '2|2');
 });
 
 test('nobody is taken in whose address has an account, and nobody finds out whose it is', async () => {
