@@ -231,6 +231,9 @@ for (const [what, restaurant, named] of [
   ['no currency', { currency: undefined }, 'restaurant.currency'],
   ['a small currency', { currency: 'krw' }, 'restaurant.currency'],
   ['a foreign planet', { time_zone: 'Mars/Olympus' }, 'restaurant.time_zone'],
+  ['a time zone that is none', { time_zone: 'Factory' }, 'restaurant.time_zone'],
+  ['the machine’s time zone', { time_zone: 'localtime' }, 'restaurant.time_zone'],
+  ['a time zone by its place in the database', { time_zone: 'posix/Asia/Seoul' }, 'restaurant.time_zone'],
   ['an empty name', { name: '' }, 'restaurant.name'],
 ])
   test(`a restaurant with ${what} is refused, and the field is named`, async () => {
