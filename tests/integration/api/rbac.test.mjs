@@ -108,6 +108,8 @@ test('there is a rule for every route, and every permission has a holder', () =>
 });
 
 const CODES = { 401: ['UNAUTHENTICATED'], 403: ['INSUFFICIENT_PERMISSION'] };
+/** What somebody is told whose the thing is not. */
+const FOREIGN = { restaurant: 'RESTAURANT_NOT_FOUND', order: 'ORDER_NOT_FOUND' };
 
 for (const route of routes)
   test(`${route.method} ${route.path} (${route.permission})`, { timeout: 60_000 }, async () => {
@@ -119,6 +121,7 @@ for (const route of routes)
         assert.ok(status !== 401 || !CODES[401].includes(body.code), told);
         assert.ok(status !== 403 || !CODES[403].includes(body.code), told);
         assert.ok(status < 500 || route.path === '/ready', told);
+        assert.notEqual(body?.code, FOREIGN[scopeOf(route)] ?? 'none', told);
       } else {
         assert.equal(status, wanted, told);
         if (CODES[wanted]) assert.ok(CODES[wanted].includes(body.code), told);
