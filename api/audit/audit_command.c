@@ -21,7 +21,7 @@ static const char usage[] =
     "Finds rows of the audit log that were altered, taken out, put in, moved or forked, and chains that\n"
     "were cut or made anew; a line for each, with its chain, number and row.\n"
     "\n"
-    "  --since TIME  only what was recorded from then on, e.g. 2026-01-31T00:00:00Z, and\n"
+    "  --since TIME  only what was recorded from then on, e.g. 2026-01-31T00:00:00.000Z, and\n"
     "  --until TIME  before then; the ends of chains are not looked at then\n"
     "  --heads DIR   also compare with the signed heads of this folder (ORDERSYNC_AUDIT_HEADS_DIR of the\n"
     "                worker); needs ORDERSYNC_KEYS_DIR. Without them, whoever owns the database can cut a\n"

@@ -104,7 +104,8 @@ static PGresult *find_broken(struct osy_pg *pg, const struct api_audit_head *las
 
 /* Tells of chains that have another past than the one that was signed. They are signed on all the same: what was
  * signed before stays in the files, and is the proof. */
-static bool check_signed(struct api_audit_heads *heads, struct osy_pg *pg, struct osy_error *err)
+static bool check_signed(struct api_audit_heads *heads, struct osy_pg *pg, int *broken_count,
+                         struct osy_error *err)
 {
     size_t count = 0;
     const struct api_audit_head *last = api_audit_head_file_all(heads->file, &count);
@@ -112,13 +113,22 @@ static bool check_signed(struct api_audit_heads *heads, struct osy_pg *pg, struc
     for (int row = 0; row < PQntuples(broken); row++)
         OSY_ERROR("audit_chain_broken", OSY_STR("chain", PQgetvalue(broken, row, 0)),
                   OSY_STR("number", PQgetvalue(broken, row, 1)));
+    *broken_count = PQntuples(broken);
     if (broken)
-        osy_metric_set(heads->broken, PQntuples(broken));
+        osy_metric_set(heads->broken, *broken_count);
     PQclear(broken);
     return broken != NULL;
 }
 
 /* ---- what is signed now ---- */
+
+/* Each month a chain that nobody writes goes on by one row: a month that is dropped has nobody's head then. */
+static bool continue_chains(struct osy_pg *pg, struct osy_error *err)
+{
+    PGresult *result = osy_pg_query(pg, sql_continue_chains, 0, NULL, err);
+    PQclear(result);
+    return result != NULL;
+}
 
 static bool read_hex(const char *text, uint8_t *bytes, size_t length)
 {
@@ -154,12 +164,16 @@ static bool append(struct api_audit_heads *heads, const PGresult *rows, struct o
 
 bool api_audit_heads_write(struct api_audit_heads *heads, struct osy_pg *pg, struct osy_error *err)
 {
+    int broken_count = 0;
     read_keys(heads);
     if (!open_file(heads, err))
         return false;
     if (!heads->file)
         return true;
-    if (!check_signed(heads, pg, err))
+    if (!check_signed(heads, pg, &broken_count, err))
+        return false;
+    /* A chain that is broken is not grown over by us: that it is shows until somebody has seen to it. */
+    if (broken_count == 0 && !continue_chains(pg, err))
         return false;
     PGresult *rows = osy_pg_query(pg, sql_list_heads, 0, NULL, err);
     bool ok = rows && append(heads, rows, err);

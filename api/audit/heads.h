@@ -1,7 +1,8 @@
 /*
  * Writing signed heads (audit/head_file.h): what the worker does every minute, and when it stops. First it looks
  * whether the heads that it signed last are still in the chains, so that a chain that was made anew or cut is noticed
- * within a minute. Blocking; one thread.
+ * within a minute. Chains that nobody writes go on by a row a month, so that old months can be dropped.
+ * Blocking; one thread.
  */
 #pragma once
 #include <stdbool.h>

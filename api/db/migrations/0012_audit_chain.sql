@@ -116,6 +116,30 @@ BEGIN
              coalesce(current_setting('app.trace_id', true), ''), old_value, new_value)::audit_entry]);
 END $$;
 
+-- Gives each chain that has no row of this month one, so that no head stands in a partition that is old enough to be
+-- dropped. A chain that another session writes is left to it. How many it were.
+CREATE FUNCTION continue_audit_chains() RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    own       text := coalesce(current_setting('app.audit_chain', true), '');
+    chain     integer;
+    continued integer := 0;
+BEGIN
+    FOR chain IN
+        SELECT head.id FROM audit_chains head
+         WHERE (SELECT max(log.at) FROM audit_logs log -- NOT EXISTS might be answered by a walk through the month
+                 WHERE log.chain_id = head.id AND log.number = head.number
+                   AND log.at >= date_trunc('month', now(), 'UTC')) IS NULL
+    LOOP
+        IF pg_try_advisory_xact_lock(hashtext('audit_chains'), chain) THEN -- as take_audit_chain(), until the commit
+            PERFORM set_config('app.audit_chain', chain::text, true);
+            PERFORM record_audit('audit.continued', NULL, '00000000-0000-0000-0000-000000000000', NULL, NULL);
+            continued := continued + 1;
+        END IF;
+    END LOOP;
+    PERFORM set_config('app.audit_chain', own, true);
+    RETURN continued;
+END $$;
+
 -- Append only, also for the owner. What has become too old goes with its whole partition, which is dropped.
 CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -223,6 +223,32 @@ describe('what only signed heads show', TIMEOUT, () => {
     assert.equal((await verify(database, '--heads', folder)).status, 0);
   });
 
+  test('a month that is too old is dropped, and no chain is missed', async () => {
+    const database = await tampered();
+    await sql(`CREATE TABLE audit_logs_202001 PARTITION OF audit_logs FOR VALUES FROM ('2020-01-01 00:00Z') TO ('2020-02-01 00:00Z');
+               SET app.audit_chain = 3;
+               SELECT record_audits(ARRAY[ROW (gen_random_uuid(), '2020-01-31 00:00Z', NULL, 'system', NULL, NULL, NULL, 'settings.set',
+                                               gen_random_uuid(), '', NULL, NULL)::audit_entry]) FROM generate_series(1, 4)`, database);
+    const folder = await signHeads(database);
+    assert.equal((await verify(database, '--heads', folder)).status, 0);
+    await sql('DROP TABLE audit_logs_202001', database);
+    await sql(`SET app.audit_chain = 1; SELECT record_audit('settings.set', NULL, gen_random_uuid(), NULL, NULL)`, database);
+    const lines = () => readFileSync(fileOf(folder), 'utf8').split('\n').length;
+    const before = lines();
+    await signHeads(database, {
+      folder,
+      whileUp: async ({ port }) => {
+        await until('it has looked and signed', () => lines() > before);
+        const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        assert.match(text, /^audit_broken_chains 0$/m);
+      },
+    });
+    const rest = await verify(database, '--heads', folder, '--since', '2020-02-01T00:00:00.000Z');
+    assert.deepEqual([rest.status, told(rest), rest.summary.chains], [0, [], 3]);
+    await sql(`SET session_replication_role = replica; DELETE FROM audit_logs WHERE chain_id = 3 AND at > '2020-02-01'`, database);
+    assert.deepEqual(told(await verify(database)), ['truncated 3:1-5']);
+  });
+
   for (const [what, remains] of [['nothing', ''], ['a part of a line', '{"time":"20']])
     test(`a month of which only ${what} was written is begun again, after the month before`, async () => {
       const database = await tampered();
