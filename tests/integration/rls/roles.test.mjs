@@ -1,5 +1,6 @@
-/** What each program's role must not do, tried: PostgreSQL refuses each. */
+/** What each program's role must not do, tried: PostgreSQL refuses each. And what the worker must, when nobody looks. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { env, sql } from '../api/stack.mjs';
 import { as } from '../roles.mjs';
@@ -100,3 +101,13 @@ for (const [kind, statements] of Object.entries(FORBIDDEN)) {
     }
   });
 }
+
+const BACKGROUND = new URL('../../../api/background/', import.meta.url);
+
+describe('as the role of worker, which does these by itself', () => {
+  for (const file of readdirSync(BACKGROUND).filter((name) => name.endsWith('.sql')))
+    test(`allowed: ${file}`, async () => {
+      const text = readFileSync(new URL(file, BACKGROUND), 'utf8').replace(/^--.*$/gm, '').replace(/\$\d+/g, "'1'");
+      await sql(`BEGIN; ${text}; ROLLBACK`, as('worker', env.DATABASE_URL, env));
+    });
+});
