@@ -1,4 +1,7 @@
-/* `GET /api/v1/audit`: what is on record about a restaurant, with the values in the clear. Each look is on record, too. */
+/*
+ * `GET /api/v1/audit`: what is on record about a restaurant, or for administrators about the platform (what is no
+ * restaurant's: sign-ins, denials, accounts), with the values in the clear. Each look is on record, too.
+ */
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -51,7 +54,8 @@ enum {
 };
 
 struct query {
-    struct osy_uuid restaurant_id;
+    bool is_of_platform;
+    struct osy_uuid restaurant_id; /* else */
     char restaurant[OSY_UUID_TEXT_BYTES], limit_text[NUMBER_BYTES];
     char before_us[NUMBER_BYTES], before_id[OSY_UUID_TEXT_BYTES];
     int limit;
@@ -137,6 +141,49 @@ static bool read_query(struct api_request *request, struct query *query, struct 
            read_time(request, "from", &values[PARAM_FROM], err) &&
            read_time(request, "to", &values[PARAM_TO], err) && read_limit(request, query, err) &&
            read_cursor(request, query, err);
+}
+
+/* False: a reply was given. */
+static bool read_platform(struct api_request *request, bool *is_wanted)
+{
+    const char *platform = NULL, *restaurant = NULL;
+    struct osy_error err = {0};
+    bool ok = api_request_query(request, "platform", &platform, &err) &&
+              api_request_query(request, "restaurant_id", &restaurant, &err);
+    *is_wanted = platform && strcmp(platform, "true") == 0;
+    if (ok && platform && !*is_wanted && strcmp(platform, "false") != 0)
+        ok = osy_error_set(&err, OSY_ERR_INVALID, "'platform' must be true or false");
+    if (ok && *is_wanted && restaurant)
+        ok = osy_error_set(&err, OSY_ERR_INVALID,
+                           "'platform' and 'restaurant_id' exclude each other");
+    if (!ok)
+        api_reply_invalid(request, &err);
+    return ok;
+}
+
+/* Whose rows. What is no restaurant's only administrators may see, who have none. False: a reply was given. */
+static bool choose_whose(struct api_request *request, struct query *query)
+{
+    const struct api_principal *principal = api_request_principal(request);
+    if (!read_platform(request, &query->is_of_platform))
+        return false;
+    if (!query->is_of_platform) {
+        if (!api_scope_restaurant(request, &query->restaurant_id))
+            return false;
+        osy_uuid_format(&query->restaurant_id, query->restaurant);
+        query->values[PARAM_RESTAURANT] = query->restaurant;
+        return true;
+    }
+    if (principal->kind == API_PRINCIPAL_USER && principal->claims.role == OSY_ROLE_ADMIN)
+        return true;
+    api_reply_error(request, 403, "INSUFFICIENT_PERMISSION",
+                    "What is no restaurant's only administrators may see.", NULL);
+    return false;
+}
+
+static const struct osy_uuid *restaurant_of(const struct query *query)
+{
+    return query->is_of_platform ? NULL : &query->restaurant_id;
 }
 
 /* ---- the answer ---- */
@@ -235,7 +282,7 @@ static void reply_page(struct api_worker *worker, struct api_request *request,
     api_reply_json(request, 200, &body);
 }
 
-/* Who looked, and for what. */
+/* Who looked, and for what. The platform has no id: it is the nil UUID. */
 static bool record_look(struct api_worker *worker, const struct query *query, struct osy_error *err)
 {
     static const struct {
@@ -256,7 +303,7 @@ static bool record_look(struct api_worker *worker, const struct query *query, st
     }
     osy_buffer_char(&json, '}');
     const struct api_audit_change look = {.action = "audit.read",
-                                          .restaurant_id = &query->restaurant_id,
+                                          .restaurant_id = restaurant_of(query),
                                           .subject_id = &query->restaurant_id,
                                           .new_json = json.bytes};
     bool ok = api_audit_record(worker->pg, worker->context->keyring, &look, err);
@@ -267,10 +314,12 @@ static bool record_look(struct api_worker *worker, const struct query *query, st
 static PGresult *find_page(struct api_worker *worker, struct api_request *request,
                            const struct query *query, struct osy_error *err)
 {
-    const char *sql = query->values[PARAM_SUBJECT] ? sql_list_by_subject : sql_list_by_restaurant;
+    const char *sql = query->values[PARAM_SUBJECT] ? sql_list_by_subject
+                      : query->is_of_platform      ? sql_list_platform
+                                                   : sql_list_by_restaurant;
     struct api_db_scope scope;
     PGresult *rows = NULL;
-    api_db_scope_fill(&scope, request, &query->restaurant_id);
+    api_db_scope_fill(&scope, request, restaurant_of(query));
     if (api_db_begin(worker->pg, &scope, err) &&
         (rows = osy_pg_query(worker->pg, sql, PARAM_COUNT, query->values, err)) &&
         record_look(worker, query, err) && api_db_commit(worker->pg, err))
@@ -284,14 +333,12 @@ void api_handle_list_audit(struct api_worker *worker, struct api_request *reques
 {
     struct osy_error err = {0};
     struct query query = {.values = {0}};
-    if (!api_scope_restaurant(request, &query.restaurant_id))
+    if (!choose_whose(request, &query))
         return;
     if (!read_query(request, &query, &err)) {
         api_reply_invalid(request, &err);
         return;
     }
-    osy_uuid_format(&query.restaurant_id, query.restaurant);
-    query.values[PARAM_RESTAURANT] = query.restaurant;
     PGresult *rows = find_page(worker, request, &query, &err);
     if (rows)
         reply_page(worker, request, &query, rows);

@@ -31,6 +31,8 @@ END $$;
 
 CREATE FUNCTION scope_order() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
     RETURN nullif(current_setting('app.order_id', true), '')::uuid;
+CREATE FUNCTION scope_is_admin() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(current_setting('app.actor_role', true) = 'admin', false);
 
 -- Forces row security on a table. restaurant: the column that says whose its rows are; person: the column of the user
 -- whose own they are, to read only where they are a restaurant's, too; named: the column of the order to which they
@@ -163,12 +165,15 @@ GRANT SELECT ON order_steps_ahead TO ordersync_worker, ordersync_admin;
 GRANT SELECT ON order_receipts TO ordersync_api, ordersync_admin;
 
 -- ---- audit ----
--- Whatever happens may be recorded, also a denial about somebody else's; what was recorded only its restaurant reads.
+-- Whatever happens may be recorded, also a denial about somebody else's; what was recorded only its restaurant reads, and
+-- what is no restaurant's (sign-ins, denials, the use of keys) an administrator of the platform.
 
 SELECT protect('audit_logs', named => 'subject_id'),
        allow('audit_logs', api => 'SELECT, INSERT', worker => 'SELECT, INSERT', admin => 'SELECT, INSERT');
 CREATE POLICY by_restaurant ON audit_logs FOR SELECT TO ordersync_api
     USING (restaurant_id IN (SELECT unnest(scope_restaurants())));
+CREATE POLICY of_platform ON audit_logs FOR SELECT TO ordersync_api
+    USING (restaurant_id IS NULL AND (SELECT scope_is_admin()));
 CREATE POLICY recorded ON audit_logs FOR INSERT TO ordersync_api WITH CHECK (true);
 
 -- Nobody reads a partition by itself but its owner, for a backup. The worker has new ones made ahead in the owner's name, because that is whose

@@ -39,6 +39,10 @@ export const calls = {
     [RESTAURANT, 'NULL', USER, `'webhook.set'`, `now() - interval '1 day'`, 'now()', '1735689600000000', USER, '51'],
   ],
   'api/audit/list_by_subject.sql': [[RESTAURANT, ORDER, 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', '51']],
+  'api/audit/list_platform.sql': [
+    ['NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', '51'],
+    ['NULL', 'NULL', USER, `'auth.login'`, `now() - interval '1 day'`, 'now()', '1735689600000000', USER, '51'],
+  ],
   'api/audit/read_rows.sql': [['NULL', 'NULL']],
   'api/audit/record_change.sql': [[`'webhook.set'`, RESTAURANT, RESTAURANT, 'NULL', `'\\x00'`]],
   'api/audit/record_notes.sql': [[`'[{"at_ms": 1, "actor_role": "guest", "address": "192.0.2.1", "action": "access.denied", "subject_id": "00000000-0000-0000-0000-000000000000", "trace_id": "", "new_value": "\\\\x00"}]'`]],
