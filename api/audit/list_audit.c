@@ -16,8 +16,12 @@
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/scope.h"
+#include "api/privacy/bytea.h"
+#include "api/privacy/subject_key.h"
 #include "embedded/api_core.h"
 #include "shared/clock.h"
+#include "shared/column_cipher.h"
+#include "shared/data_key.h"
 #include "shared/json.h"
 #include "shared/pg.h"
 
@@ -202,37 +206,83 @@ static void write_text(struct osy_buffer *out, const char *name, const PGresult 
     write_text_if(true, out, name, rows, row, column);
 }
 
-/* What was recorded, as JSON; null for nothing, and for what nobody can read any more. */
-static bool open_value(const struct osy_keyring *keyring, const PGresult *rows, int row, int column,
-                       struct osy_buffer *json)
+/* Reads values. Those that tell of a person need the key of that person, whom mostly the next row tells of, too. */
+struct reader {
+    struct api_worker *worker;
+    const struct api_principal *principal; /* who reads */
+    struct api_db_scope scope;
+    struct osy_uuid person_id; /* whose key was looked for; nil: nobody's yet */
+    bool has_key;
+    struct osy_data_key person;
+};
+
+/* Each person's key is their own, so it is read in their scope. False: the database failed; a key that is not there (any
+ * more), or does not open, is no failure. */
+static bool find_person(struct reader *reader, const struct osy_uuid *person_id,
+                        struct osy_error *err)
+{
+    struct osy_error problem = {0};
+    if (osy_uuid_equal(&reader->person_id, person_id))
+        return true;
+    reader->person_id = *person_id;
+    reader->scope.user_id = &reader->person_id;
+    osy_data_key_wipe(&reader->person);
+    reader->has_key =
+        api_subject_key_find(reader->worker->pg, &reader->scope, reader->worker->context->keyring,
+                             person_id, &reader->person, &problem);
+    return reader->has_key || problem.code != OSY_ERR_IO ||
+           osy_error_set(err, problem.code, "%s", problem.message);
+}
+
+/* Appends nothing when nobody can read it any more. False: the database failed. */
+static bool open_value(struct reader *reader, const struct osy_uuid *subject_id, const char *column,
+                       const void *stored, size_t length, struct osy_buffer *json,
+                       struct osy_error *err)
+{
+    const struct osy_keyring *keyring = reader->worker->context->keyring;
+    const struct osy_data_key *person = NULL;
+    if (osy_column_version(stored, length) == OSY_COLUMN_SEALED) {
+        if (!find_person(reader, subject_id, err))
+            return false;
+        person = reader->has_key ? &reader->person : NULL;
+    }
+    if (!api_audit_value_open(keyring, person, column, subject_id, stored, length, json, NULL))
+        osy_buffer_clear(json);
+    return true;
+}
+
+static bool read_value(struct reader *reader, const PGresult *rows, int row, int column,
+                       struct osy_buffer *json, struct osy_error *err)
 {
     struct osy_uuid subject_id;
     size_t length = 0;
     const char *subject = PQgetvalue(rows, row, ROW_SUBJECT_ID);
-    uint8_t *stored = PQunescapeBytea((const uint8_t *)PQgetvalue(rows, row, column), &length);
-    bool ok = stored && osy_uuid_parse(subject, strlen(subject), &subject_id) &&
-              api_audit_value_open(keyring, column == ROW_OLD ? API_AUDIT_OLD : API_AUDIT_NEW,
-                                   &subject_id, stored, length, json, NULL);
+    unsigned char *stored = api_bytea_read(rows, row, column, &length);
+    bool ok = !stored || !osy_uuid_parse(subject, strlen(subject), &subject_id) ||
+              open_value(reader, &subject_id, column == ROW_OLD ? API_AUDIT_OLD : API_AUDIT_NEW,
+                         stored, length, json, err);
     PQfreemem(stored);
     return ok;
 }
 
-static void write_value(struct osy_buffer *out, const char *name, const struct osy_keyring *keyring,
-                        const PGresult *rows, int row, int column)
+/* What was recorded, as JSON; null for nothing, and for what nobody can read any more. */
+static bool write_value(struct osy_buffer *out, const char *name, struct reader *reader,
+                        const PGresult *rows, int row, int column, struct osy_error *err)
 {
     struct osy_buffer json = OSY_BUFFER_INIT;
+    bool ok = read_value(reader, rows, row, column, &json, err);
+    json_t *value =
+        ok ? json_loadb(json.length ? json.bytes : "", json.length, JSON_DECODE_ANY, NULL) : NULL;
     osy_buffer_texts(out, ",\"", name, "\":", NULL);
-    json_t *value = NULL;
-    if (!PQgetisnull(rows, row, column) && open_value(keyring, rows, row, column, &json))
-        value = json_loadb(json.bytes, json.length, JSON_DECODE_ANY, NULL);
     if (value)
         osy_buffer_append(out, json.bytes, json.length);
     else
         osy_buffer_text(out, "null");
     json_decref(value);
     if (json.bytes)
-        OPENSSL_cleanse(json.bytes, json.length);
+        OPENSSL_cleanse(json.bytes, json.capacity);
     osy_buffer_deinit(&json);
+    return ok;
 }
 
 /* Where a guest or a customer was, and in which session, is none of the restaurant's business; an erased customer's
@@ -244,10 +294,10 @@ static bool may_see_origin(const struct api_principal *reader, const PGresult *r
     return !is_customer || reader->claims.role == OSY_ROLE_ADMIN;
 }
 
-static void write_row(struct osy_buffer *out, const struct osy_keyring *keyring,
-                      const struct api_principal *reader, const PGresult *rows, int row)
+static bool write_row(struct osy_buffer *out, struct reader *reader, const PGresult *rows, int row,
+                      struct osy_error *err)
 {
-    bool shows_origin = may_see_origin(reader, rows, row);
+    bool shows_origin = may_see_origin(reader->principal, rows, row);
     osy_buffer_texts(out, row > 0 ? ",{" : "{", "\"id\":\"", PQgetvalue(rows, row, ROW_ID),
                      "\",\"at\":\"", PQgetvalue(rows, row, ROW_AT), "\"", NULL);
     write_text(out, "action", rows, row, ROW_ACTION);
@@ -257,29 +307,46 @@ static void write_row(struct osy_buffer *out, const struct osy_keyring *keyring,
     write_text_if(shows_origin, out, "session_id", rows, row, ROW_SESSION_ID);
     write_text_if(shows_origin, out, "address", rows, row, ROW_ADDRESS);
     write_text(out, "trace_id", rows, row, ROW_TRACE_ID);
-    write_value(out, "old", keyring, rows, row, ROW_OLD);
-    write_value(out, "new", keyring, rows, row, ROW_NEW);
+    bool ok = write_value(out, "old", reader, rows, row, ROW_OLD, err) &&
+              write_value(out, "new", reader, rows, row, ROW_NEW, err);
     osy_buffer_char(out, '}');
+    return ok;
+}
+
+static bool write_page(struct osy_buffer *body, struct reader *reader, const struct query *query,
+                       const PGresult *rows, struct osy_error *err)
+{
+    bool has_more = PQntuples(rows) > query->limit;
+    int shown = has_more ? query->limit : PQntuples(rows);
+    bool ok = true;
+    osy_buffer_text(body, "{\"entries\":[");
+    for (int row = 0; ok && row < shown; row++)
+        ok = write_row(body, reader, rows, row, err);
+    osy_buffer_text(body, "],\"next\":");
+    if (has_more)
+        osy_buffer_texts(body, "\"", PQgetvalue(rows, shown - 1, ROW_AT_US), ".",
+                         PQgetvalue(rows, shown - 1, ROW_ID), "\"", NULL);
+    else
+        osy_buffer_text(body, "null");
+    osy_buffer_char(body, '}');
+    return ok;
 }
 
 static void reply_page(struct api_worker *worker, struct api_request *request,
                        const struct query *query, const PGresult *rows)
 {
+    struct reader reader = {.worker = worker, .principal = api_request_principal(request)};
     struct osy_buffer body = OSY_BUFFER_INIT;
-    bool has_more = PQntuples(rows) > query->limit;
-    int shown = has_more ? query->limit : PQntuples(rows);
-    osy_buffer_text(&body, "{\"entries\":[");
-    for (int row = 0; row < shown; row++)
-        write_row(&body, worker->context->keyring, api_request_principal(request), rows, row);
-    osy_buffer_text(&body, "],\"next\":");
-    if (has_more)
-        osy_buffer_texts(&body, "\"", PQgetvalue(rows, shown - 1, ROW_AT_US), ".",
-                         PQgetvalue(rows, shown - 1, ROW_ID), "\"", NULL);
-    else
-        osy_buffer_text(&body, "null");
-    osy_buffer_char(&body, '}');
-    api_reply_header(request, "Cache-Control", "no-store");
-    api_reply_json(request, 200, &body);
+    struct osy_error err = {0};
+    api_db_scope_fill(&reader.scope, request, &query->restaurant_id);
+    if (write_page(&body, &reader, query, rows, &err)) {
+        api_reply_header(request, "Cache-Control", "no-store");
+        api_reply_json(request, 200, &body);
+    } else {
+        api_reply_database_error(request, &err);
+    }
+    osy_buffer_deinit(&body);
+    osy_data_key_wipe(&reader.person);
 }
 
 /* Who looked, and for what. The platform has no id: it is the nil UUID. */

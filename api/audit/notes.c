@@ -157,8 +157,8 @@ static bool write_note(struct api_audit_notes *notes, const struct note *note)
     osy_buffer_text(&value, "{\"route\":");
     osy_buffer_json_string(&value, note->route);
     osy_buffer_printf(&value, ",\"status\":%d,\"count\":%u}", note->status, note->unwritten);
-    bool ok =
-        api_audit_value_seal(notes->keyring, API_AUDIT_NEW, actor, value.bytes, &sealed, NULL);
+    bool ok = api_audit_value_seal(notes->keyring, NULL, API_AUDIT_NEW, actor, value.bytes, &sealed,
+                                   NULL);
     if (ok) {
         osy_buffer_printf(out, "%s{\"at_ms\":%lld", out->length > 0 ? "," : "[",
                           (long long)note->first_ms);

@@ -131,6 +131,13 @@ static bool erase_orders_of(struct osy_pg *pg, const struct api_erasure *how, co
     return ok;
 }
 
+static bool erase_replies(struct osy_pg *pg, const char *user_id, struct osy_error *err)
+{
+    PGresult *result = osy_pg_query(pg, sql_erase_replies, 1, (const char *const[]){user_id}, err);
+    PQclear(result);
+    return result != NULL;
+}
+
 static bool destroy_key(struct osy_pg *pg, const char *user_id, bool *was_there,
                         struct osy_error *err)
 {
@@ -163,8 +170,8 @@ static bool erase_person(struct osy_pg *pg, const struct api_erasure *how,
     char id[OSY_UUID_TEXT_BYTES];
     bool had_key = false, had_account = false;
     osy_uuid_format(user_id, id);
-    return erase_orders_of(pg, how, id, erased, err) && destroy_key(pg, id, &had_key, err) &&
-           erase_account(pg, id, erased, &had_account, err) &&
+    return erase_orders_of(pg, how, id, erased, err) && erase_replies(pg, id, err) &&
+           destroy_key(pg, id, &had_key, err) && erase_account(pg, id, erased, &had_account, err) &&
            (erased->orders > 0 || had_key || had_account ||
             osy_error_set(err, OSY_ERR_NOT_FOUND, "there is no such user"));
 }

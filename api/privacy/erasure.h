@@ -5,7 +5,8 @@
  * That is decrypted one last time and goes into statutory_records, under a key of its own, where only an administrator
  * finds it; the note does not. Then the order's personal columns and its phone index are emptied and its data key, or the
  * customer's, is destroyed: copies of the columns elsewhere, in backups too, have become noise. With the customer go the
- * account and everything that hangs on it; a revocation of the user ends all tokens, in every process.
+ * account and everything that hangs on it, and the replies that were stored for repeated requests; what the audit log says of
+ * the person was under the same key. A revocation of the user ends all tokens, in every process.
  *
  * It is one transaction: nothing of it has happened, or all. Orders are locked without waiting, because order writers
  * hold a restaurant's stream before they touch its orders and this does not: whoever waited could wait in a circle.

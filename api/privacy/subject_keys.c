@@ -7,8 +7,7 @@
 #include "api/context.h"
 #include "api/db/scope.h"
 #include "api/http/workers.h"
-#include "api/privacy/bytea.h"
-#include "embedded/api_core.h"
+#include "api/privacy/subject_key.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/pg.h"
@@ -16,7 +15,6 @@
 #define PLACES   4096 /* a power of two; a newer key takes the place of another user's */
 #define LIFE_MS  60000
 #define FETCH_MS 3000
-#define TRIES    2 /* another process may be making it in this very moment */
 
 struct place {
     struct osy_uuid user_id;
@@ -94,59 +92,13 @@ static void remember(struct api_subject_keys *keys, const struct fetch *fetch)
 
 /* ---- on a worker ---- */
 
-/* The key that the row has, which need not be the one that was offered. */
-static bool read_key(const struct osy_keyring *keyring, const PGresult *row,
-                     struct osy_data_key *key, struct osy_error *err)
-{
-    struct osy_column place = {.table = "subject_keys", .column = "wrapped"};
-    size_t length = 0;
-    unsigned char *wrapped = api_bytea_read(row, 0, 1, &length);
-    if (!wrapped)
-        return osy_error_set(err, OSY_ERR_DENIED, "the account has been erased");
-    osy_uuid_parse(PQgetvalue(row, 0, 0), OSY_UUID_TEXT_BYTES - 1, &place.row_id);
-    bool ok = osy_data_key_unwrap(keyring, &place, wrapped, length, key, err);
-    PQfreemem(wrapped);
-    return ok;
-}
-
-/* Offers a new key for the case that there is none; one row with the key that counts. */
-static PGresult *ask(struct api_worker *worker, const struct osy_uuid *user_id,
-                     struct osy_error *err)
-{
-    const struct api_db_scope scope = {.user_id = user_id, .actor_role = "customer"};
-    const struct osy_column place = {
-        .table = "subject_keys", .column = "wrapped", .row_id = osy_uuid_v7()};
-    struct osy_buffer wrapped = OSY_BUFFER_INIT, literal = OSY_BUFFER_INIT;
-    struct osy_data_key offered;
-    char user[OSY_UUID_TEXT_BYTES], id[OSY_UUID_TEXT_BYTES];
-    PGresult *row = NULL;
-    osy_uuid_format(user_id, user);
-    osy_uuid_format(&place.row_id, id);
-    if (osy_data_key_make(worker->context->keyring, &place, &offered, &wrapped, err)) {
-        osy_data_key_wipe(&offered); /* what the table says is read back */
-        api_bytea_append(&literal, wrapped.bytes, wrapped.length);
-        row = api_db_query(worker->pg, &scope, sql_ensure_subject_key, 3,
-                           (const char *const[]){user, id, literal.bytes}, err);
-    }
-    osy_buffer_deinit(&wrapped);
-    osy_buffer_deinit(&literal);
-    return row;
-}
-
 static void on_work(struct api_worker *worker, struct api_job *job)
 {
     struct fetch *fetch = (struct fetch *)job;
+    const struct api_db_scope scope = {.user_id = &fetch->user_id, .actor_role = "customer"};
     osy_pg_set_deadline(worker->pg, osy_clock_monotonic_ms() + FETCH_MS);
-    PGresult *row = ask(worker, &fetch->user_id, &fetch->err);
-    for (int tries = 1; row && PQntuples(row) == 0 && tries < TRIES; tries++) {
-        PQclear(row);
-        row = ask(worker, &fetch->user_id, &fetch->err);
-    }
-    if (row && PQntuples(row) == 1)
-        fetch->ok = read_key(worker->context->keyring, row, &fetch->key, &fetch->err);
-    else if (row)
-        osy_error_set(&fetch->err, OSY_ERR_IO, "the customer's key is being made");
-    PQclear(row);
+    fetch->ok = api_subject_key_take(worker->pg, &scope, worker->context->keyring, &fetch->user_id,
+                                     &fetch->key, &fetch->err);
 }
 
 /* ---- on the loop ---- */

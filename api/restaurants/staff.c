@@ -134,6 +134,7 @@ static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
         .restaurant_id = &user->restaurants[0],
         .subject_id = &user->id,
         .new_json = value.bytes,
+        .is_personal = true,
     };
     bool ok = api_db_enter(worker->pg, &own, err) &&
               api_user_insert(worker->pg, keyring, user, is_taken, err) &&
@@ -242,6 +243,7 @@ static bool record(struct api_worker *worker, const struct removal *removal, str
         .restaurant_id = &removal->restaurant_id,
         .subject_id = &removal->user.id,
         .old_json = value.bytes,
+        .is_personal = true,
     };
     bool ok = api_audit_record(worker->pg, worker->context->keyring, &change, err);
     osy_buffer_deinit(&value);

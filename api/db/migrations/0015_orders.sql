@@ -9,6 +9,7 @@ CREATE TABLE request_replies (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX request_replies_by_age ON request_replies (created_at);
+CREATE INDEX request_replies_by_user ON request_replies (user_id) WHERE user_id IS NOT NULL; -- who is erased
 
 -- On which of the restaurant's devices a change was made, as the device says. Not part of the public data.
 ALTER TABLE order_events ADD COLUMN device text CHECK (device ~ '^[A-Za-z0-9_-]{1,64}$');

@@ -115,7 +115,7 @@ SELECT protect('idempotency', restaurant => 'restaurant_id'),
        allow('idempotency', api => 'SELECT, INSERT', worker => 'SELECT, INSERT, DELETE, UPDATE');
 
 -- What a request was answered: its caller's. A guest's is found by a hash that only the guest can make.
-SELECT protect('request_replies'), allow('request_replies', api => 'SELECT, INSERT, UPDATE', worker => 'SELECT, DELETE, UPDATE');
+SELECT protect('request_replies'), allow('request_replies', api => 'SELECT, INSERT, UPDATE, DELETE', worker => 'SELECT, DELETE, UPDATE');
 CREATE POLICY of_caller ON request_replies TO ordersync_api USING (user_id IS NOT DISTINCT FROM (SELECT scope_user()));
 
 -- ---- people ----

@@ -50,6 +50,7 @@ const GUARDED = {
   'DROP INDEX idempotency_by_age': 'api/background/delete_expired_keys.sql',
   'ALTER TABLE request_replies DROP CONSTRAINT request_replies_pkey': 'api/db/find_reply.sql',
   'DROP INDEX request_replies_by_age': 'api/background/delete_old_replies.sql',
+  'DROP INDEX request_replies_by_user': 'api/privacy/erase_replies.sql',
   'DROP INDEX sessions_by_user, sessions_by_expiry': 'api/auth/list_sessions.sql',
   'DROP INDEX sessions_by_expiry': 'api/background/delete_old_sessions.sql',
   'DROP INDEX login_attempts_by_age': 'api/background/delete_old_attempts.sql',

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { meet } from '../api/hold.mjs';
 import { PROGRAM, until } from '../api/own.mjs';
-import { logIn, post, signUp, signUpOwner } from '../api/people.mjs';
+import { anywhere, logIn, newEmail, PASSWORD, post, signUp, signUpOwner } from '../api/people.mjs';
 import { env, makeRestaurant, mintToken, newOrder, program, request, sql } from '../api/stack.mjs';
 
 const restaurant = await makeRestaurant();
@@ -119,6 +119,54 @@ test('a token that was left open erases nobody: it takes a login of the last min
   }
   const { body: anew } = await logIn(person);
   assert.equal((await eraseMe(anew.access_token)).status, 204);
+});
+
+/** Somebody whom an owner has taken in, signed in. */
+async function hire(owner) {
+  const who = { email: newEmail(), name: 'CANARY 직원', password: PASSWORD };
+  const reply = await post('/api/v1/restaurants/me/staff', who, { token: owner.access_token });
+  assert.equal(reply.status, 201, JSON.stringify(reply.body));
+  return { id: reply.body.user_id, ...who, token: (await logIn(who)).body.access_token };
+}
+
+test('what the audit log says of somebody ends with the key, and the chains hold', async () => {
+  const owner = await signUpOwner();
+  const [leaver, colleague] = [await hire(owner), await hire(owner)];
+  const fire = ({ id }) => request('DELETE', `/api/v1/restaurants/me/staff/${id}`, { token: owner.access_token, headers: anywhere() });
+  for (const who of [leaver, colleague]) assert.equal((await fire(who)).status, 204);
+  const told = async ({ id }) => {
+    const { status, body } = await request('GET', `/api/v1/audit?subject_id=${id}`, { token: owner.access_token, headers: anywhere() });
+    assert.equal(status, 200);
+    return body.entries.filter(({ action }) => action.startsWith('staff.')).map(({ action, old, new: fresh }) => [action, (old ?? fresh)?.name, (old ?? fresh)?.email]);
+  };
+  const both = ({ name, email }) => [['staff.removed', name, email], ['staff.added', name, email]];
+  assert.deepEqual(await told(leaver), both(leaver));
+
+  // Tokens of the second in which the place was taken away are void as well.
+  await until('erased', async () => (await eraseMe((await logIn(leaver)).body.access_token)).status === 204);
+  assert.deepEqual(await told(leaver), both({}));
+  assert.deepEqual(await told(colleague), both(colleague));
+  // Under nothing but the data key: the wrapping key, which is still there, is of no use.
+  const keys = `SELECT string_agg(coalesce(wrapping_key_of(coalesce(old_value, new_value)), 'data key'), ' ') FROM audit_logs WHERE subject_id = '${leaver.id}' AND action LIKE 'staff.%'`;
+  assert.equal(await sql(keys), 'data key data key');
+  assert.equal(await sql(`SELECT wrapped IS NULL FROM subject_keys WHERE user_id = '${leaver.id}'`), 't');
+  const { code, stdout } = await run('audit', 'verify', '--json');
+  assert.equal(code, 0, stdout);
+});
+
+test('the replies that were kept for repetitions go as well', async () => {
+  const owner = await signUpOwner();
+  const [leaver, colleague] = [await hire(owner), await hire(owner)];
+  const kept = ({ id }) => sql(`SELECT count(*) FROM request_replies WHERE user_id = '${id}'`);
+  for (const who of [leaver, colleague]) {
+    const { status } = await request('POST', '/api/v1/restaurants/me/resume', { token: who.token, key: randomUUID(), body: {}, headers: anywhere() });
+    assert.equal(status, 200);
+    assert.equal(await kept(who), '1');
+  }
+  assert.equal((await eraseMe(leaver.token)).status, 204);
+  assert.deepEqual([await kept(leaver), await kept(colleague)], ['0', '1']);
+  assert.equal((await run('privacy', 'erase', '--user', colleague.id, '--yes')).code, 0); // as an administrator
+  assert.equal(await kept(colleague), '0');
 });
 
 test('the last owner of a restaurant stays until it has another', async () => {
