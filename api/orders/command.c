@@ -21,6 +21,7 @@ static const char *const outcome_names[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_REPLAY] = "replay",
     [API_ORDER_RETRY] = "retry",
     [API_ORDER_KEY_REUSED] = "key_reused",
+    [API_ORDER_CUSTOMER_ERASED] = "customer_erased",
     [API_ORDER_RESTAURANT_NOT_FOUND] = "restaurant_not_found",
     [API_ORDER_RESTAURANT_CLOSED] = "restaurant_closed",
     [API_ORDER_RESTAURANT_UNREACHABLE] = "restaurant_unreachable",

@@ -30,6 +30,7 @@ enum api_order_outcome {
     API_ORDER_REPLAY,     /* an earlier request with this key did it: its result */
     API_ORDER_RETRY,      /* depends on others of its batch: decided in the next one */
     API_ORDER_KEY_REUSED, /* the key came with another body before */
+    API_ORDER_CUSTOMER_ERASED,
     API_ORDER_RESTAURANT_NOT_FOUND,
     API_ORDER_RESTAURANT_CLOSED,
     API_ORDER_RESTAURANT_UNREACHABLE,

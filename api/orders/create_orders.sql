@@ -42,6 +42,10 @@ WITH moment AS MATERIALIZED (
                WHEN c.key_hash IS NOT NULL
                     AND row_number() OVER (PARTITION BY c.restaurant_id, c.key_hash ORDER BY c.n) > 1
                     THEN 'retry'
+               -- Their key was read before they were erased, and is gone: nobody could read the order.
+               WHEN c.actor_role = 'customer'
+                    AND EXISTS (SELECT FROM revocations gone WHERE gone.kind = 'user' AND gone.id = c.actor_id AND gone.erased)
+                    THEN 'customer_erased'
                WHEN stream.seq IS NULL THEN 'restaurant_not_found'
                WHEN NOT restaurant.accepting OR restaurant.paused_until > now()
                     OR NOT restaurant.open_times @> now() THEN 'restaurant_closed' -- null: no pause, no hours

@@ -15,6 +15,7 @@ struct problem {
 static const struct problem problems[API_ORDER_OUTCOME_COUNT] = {
     [API_ORDER_KEY_REUSED] = {422, "IDEMPOTENCY_KEY_REUSED",
                               "This Idempotency-Key came with another request before."},
+    [API_ORDER_CUSTOMER_ERASED] = {401, "UNAUTHENTICATED", "The account has been erased."},
     [API_ORDER_RESTAURANT_NOT_FOUND] = {404, "RESTAURANT_NOT_FOUND",
                                         "There is no such restaurant."},
     [API_ORDER_RESTAURANT_CLOSED] = {409, "RESTAURANT_CLOSED",

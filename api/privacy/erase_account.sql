@@ -13,9 +13,10 @@ WITH orphaned AS MATERIALIZED (
     DELETE FROM users USING orphaned WHERE id = $1::uuid AND NOT orphaned.is_one
     RETURNING id
 ), revoked AS (
-    INSERT INTO revocations (kind, id, revoked_at, reason)
-    SELECT 'user', $1::uuid, clock_timestamp(), 'erased' FROM orphaned WHERE NOT is_one
-    ON CONFLICT (kind, id) DO UPDATE SET revoked_at = greatest(revocations.revoked_at, excluded.revoked_at)
+    INSERT INTO revocations (kind, id, revoked_at, reason, erased)
+    SELECT 'user', $1::uuid, clock_timestamp(), 'erased', true FROM orphaned WHERE NOT is_one
+    ON CONFLICT (kind, id) DO UPDATE
+       SET revoked_at = greatest(revocations.revoked_at, excluded.revoked_at), reason = excluded.reason, erased = true
     RETURNING revoked_at
 )
 SELECT EXISTS (SELECT FROM gone), (SELECT floor(extract(epoch FROM revoked_at))::bigint FROM revoked), is_one,

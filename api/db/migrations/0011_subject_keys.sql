@@ -38,3 +38,6 @@ CREATE INDEX statutory_records_by_end ON statutory_records (keep_until);
 -- The wrapping key that a stored value depends on, by its kid; null: a data key (shared/column_cipher.h).
 CREATE FUNCTION wrapping_key_of(stored bytea) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN CASE get_byte(stored, 0) WHEN 1 THEN convert_from(substring(stored FROM 3 FOR get_byte(stored, 1)), 'UTF8') END;
+
+-- Whoever was erased places no order any more, also not with a request that was let in before the news of it.
+ALTER TABLE revocations ADD COLUMN erased boolean NOT NULL DEFAULT false;

@@ -18,6 +18,7 @@
 #include "api/orders/command.h"
 #include "api/orders/status.h"
 #include "api/orders/writer.h"
+#include "api/privacy/account.h"
 #include "shared/alloc.h"
 #include "shared/clock.h"
 #include "shared/error.h"
@@ -392,6 +393,38 @@ static void a_refused_request_leaves_no_record_of_its_key(void **state)
     wait_for_answers(f);
     assert_int_equal(refused->outcome, API_ORDER_OUT_OF_STOCK);
     assert_int_equal(again->outcome, API_ORDER_DONE);
+}
+
+static struct api_order_command *new_order_of(struct fixture *f, const struct osy_uuid *customer)
+{
+    struct api_order_command *command = new_order(f, 0, 1);
+    command->actor_role = "customer";
+    command->actor_id = *customer;
+    command->has_actor = true;
+    return command;
+}
+
+/* Their data key was read, and the order sealed with it, before it was destroyed. */
+static void a_customer_who_is_erased_meanwhile_places_no_order(void **state)
+{
+    struct fixture *f = *state;
+    const struct osy_uuid erased = osy_uuid_v7(), other = osy_uuid_v7();
+    char id[OSY_UUID_TEXT_BYTES];
+    struct api_account_end end;
+    osy_uuid_format(&erased, id);
+    struct answer *before = submit(f, with_key(new_order_of(f, &erased), 9, 1));
+    wait_for_answers(f);
+    struct api_order_command *late = new_order_of(f, &erased);
+    assert_true(api_account_erase(f->pg, id, &end, NULL));
+    struct answer *refused = submit(f, late);
+    struct answer *again = submit(f, with_key(new_order_of(f, &erased), 9, 1));
+    struct answer *others = submit(f, new_order_of(f, &other));
+    wait_for_answers(f);
+    assert_int_equal(before->outcome, API_ORDER_DONE);
+    assert_int_equal(refused->outcome, API_ORDER_CUSTOMER_ERASED);
+    assert_int_equal(again->outcome, API_ORDER_REPLAY); /* what was done was done */
+    assert_int_equal(others->outcome, API_ORDER_DONE);
+    assert_int_equal(ask(f, "SELECT count(*) FROM orders WHERE restaurant_id = $1::uuid"), 2);
 }
 
 static void the_first_step_wins_inside_a_batch(void **state)
@@ -791,6 +824,7 @@ int main(void)
         TEST(an_order_that_fits_no_frame_is_refused_alone),
         TEST(a_key_that_comes_often_makes_one_order),
         TEST(a_refused_request_leaves_no_record_of_its_key),
+        TEST(a_customer_who_is_erased_meanwhile_places_no_order),
         TEST(the_first_step_wins_inside_a_batch),
         TEST(a_step_that_names_another_version_is_a_conflict),
         TEST(an_order_of_another_restaurant_is_not_found),
