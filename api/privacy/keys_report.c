@@ -20,7 +20,7 @@ struct tools {
     struct osy_pg *pg;
 };
 
-/* Losing the last moments of this work costs doing them again, so it does not wait for the disk. */
+/* A value encrypted anew does not wait for the disk: to lose the last of them costs doing them again. */
 static bool open_tools(const struct api_config *config, struct tools *tools, struct osy_error *err)
 {
     tools->keyring = api_keyring_load(config, OSY_KEYS_DATA, err);
@@ -37,6 +37,20 @@ static void close_tools(struct tools *tools)
 {
     osy_pg_destroy(tools->pg);
     osy_keyring_destroy(tools->keyring);
+}
+
+/*
+ * Sees to it that all that was committed so far is on the disk: a commit that waits for it, and with it for everything
+ * before. Whoever is told that a key has nothing left deletes it, and no crash may bring a value of it back.
+ */
+static bool make_durable(struct osy_pg *pg, struct osy_error *err)
+{
+    PGresult *row = osy_pg_query(pg,
+                                 "SELECT set_config('synchronous_commit', 'on', true),"
+                                 " pg_logical_emit_message(true, 'ordersync', '')",
+                                 0, NULL, err);
+    PQclear(row);
+    return row != NULL;
 }
 
 /* ---- status ---- */
@@ -112,7 +126,8 @@ bool api_keys_status(const struct api_config *config, struct osy_error *err)
     usage.key_count = osy_keyring_count(tools.keyring, OSY_KEY_DATA);
     usage.values = osy_alloc_array(usage.key_count, sizeof *usage.values);
     usage.fixed = osy_alloc_array(usage.key_count, sizeof *usage.fixed);
-    bool ok = api_wrapped_columns_count(tools.pg, add_usage, &usage, err);
+    bool ok =
+        api_wrapped_columns_count(tools.pg, add_usage, &usage, err) && make_durable(tools.pg, err);
     if (ok)
         print_usage(&usage);
     free(usage.values);
@@ -129,7 +144,8 @@ bool api_keys_rewrap(const struct api_config *config, struct osy_error *err)
     struct api_rewrapped rewrapped;
     if (!open_tools(config, &tools, err))
         return false;
-    bool ok = api_wrapped_columns_rewrap(tools.pg, tools.keyring, &rewrapped, err);
+    bool ok = api_wrapped_columns_rewrap(tools.pg, tools.keyring, &rewrapped, err) &&
+              make_durable(tools.pg, err);
     close_tools(&tools);
     if (!ok)
         return false;
