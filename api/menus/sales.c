@@ -30,13 +30,18 @@ struct counted {
     uint64_t seq;
 };
 
+/* Where a task's next look at the streams begins; "": at all of them. */
+struct pass {
+    char since[48];
+};
+
 struct api_sales {
     struct osy_pg *pg; /* owned, as is all the rest */
     struct osy_redis_blocking_shards *redis;
     struct api_task_thread *thread;
     struct counted *counted;
     struct osy_buffer moved; /* restaurants, as a PostgreSQL array; of the present pass */
-    char since[48];          /* "": look at all */
+    struct pass counts, warnings;
 };
 
 /* Columns of find_changed_streams.sql. */
@@ -165,17 +170,36 @@ static bool tell_low_stock(struct api_sales *sales, const PGresult *streams, str
 
 /* ---- the clockwork ---- */
 
-static bool look(void *context, bool *more, struct osy_error *err)
+static PGresult *find_moved(struct api_sales *sales, const struct pass *pass, struct osy_error *err)
+{
+    const char *values[] = {*pass->since ? pass->since : NULL, GRACE_MS_TEXT};
+    return osy_pg_query(sales->pg, sql_find_changed_streams, 2, values, err);
+}
+
+static void end_pass(struct pass *pass, const PGresult *streams)
+{
+    snprintf(pass->since, sizeof pass->since, "%s", PQgetvalue(streams, 0, STREAM_SINCE));
+}
+
+static bool count_sales(void *context, bool *more, struct osy_error *err)
 {
     struct api_sales *sales = context;
-    const char *values[] = {sales->since[0] ? sales->since : NULL, GRACE_MS_TEXT};
-    PGresult *streams = osy_pg_query(sales->pg, sql_find_changed_streams, 2, values, err);
-    if (!streams)
-        return false;
-    bool is_told = tell_low_stock(sales, streams, err);
-    bool ok = count_all(sales, streams, more, err) && is_told;
+    PGresult *streams = find_moved(sales, &sales->counts, err);
+    bool ok = streams && count_all(sales, streams, more, err);
     if (ok && !*more)
-        snprintf(sales->since, sizeof sales->since, "%s", PQgetvalue(streams, 0, STREAM_SINCE));
+        end_pass(&sales->counts, streams);
+    PQclear(streams);
+    return ok;
+}
+
+static bool watch_stock(void *context, bool *more, struct osy_error *err)
+{
+    struct api_sales *sales = context;
+    PGresult *streams = find_moved(sales, &sales->warnings, err);
+    bool ok = streams && tell_low_stock(sales, streams, err);
+    (void)more;
+    if (ok)
+        end_pass(&sales->warnings, streams);
     PQclear(streams);
     return ok;
 }
@@ -195,7 +219,9 @@ static void free_sales(struct api_sales *sales)
 
 struct api_sales *api_sales_start(const struct api_config *config, struct osy_error *err)
 {
-    const struct api_task tasks[] = {{"look_at_sales", config->sales_interval_ms, look}, {0}};
+    const struct api_task tasks[] = {{"watch_stock", config->stock_interval_ms, watch_stock},
+                                     {"count_sales", config->sales_interval_ms, count_sales},
+                                     {0}};
     struct api_sales *sales = osy_alloc(sizeof *sales);
     sales->redis = osy_redis_blocking_shards_create(config->redis, REDIS_TIMEOUT_MS, err);
     if (!sales->redis)

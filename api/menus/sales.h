@@ -1,8 +1,8 @@
 /*
  * What has been sold, seen afterwards, so that taking an order costs nothing more: a thread of `ordersync-api work` looks at
- * restaurants whose streams have moved, counts what was ordered (popular.h), and tells of what there is little of
- * (menu.low_stock), once for each time that it runs low. Any number of workers may look: each count and each warning is
- * one's alone.
+ * restaurants whose streams have moved, tells of what there is little of (menu.low_stock), once for each time that it runs
+ * low, and counts what was ordered (popular.h): seldom, because a count costs as much for one order of a restaurant as for
+ * many. Any number of workers may look: each count and each warning is one's alone.
  */
 #pragma once
 #include "shared/error.h"

@@ -44,7 +44,8 @@ WITH moment AS MATERIALIZED (
                     THEN 'retry'
                -- Their key was read before they were erased, and is gone: nobody could read the order.
                WHEN c.actor_role = 'customer'
-                    AND EXISTS (SELECT FROM revocations gone WHERE gone.kind = 'user' AND gone.id = c.actor_id AND gone.erased)
+                    AND EXISTS (SELECT FROM revocations gone WHERE gone.kind = 'user' AND gone.id = c.actor_id AND gone.erased
+                                OFFSET 0) -- a probe, and no hash of them all
                     THEN 'customer_erased'
                WHEN stream.seq IS NULL THEN 'restaurant_not_found'
                WHEN NOT restaurant.accepting OR restaurant.paused_until > now()

@@ -500,7 +500,7 @@ test('what is ordered most is counted once, whoever counts', async () => {
 
 test('a restaurant is told once of what there is little of, and again when it runs low again', async () => {
   const restaurant = await open();
-  const others = [await start('work', { ORDERSYNC_SALES_INTERVAL_MS: '10' }), await start('work', { ORDERSYNC_SALES_INTERVAL_MS: '10' })];
+  const others = [await start('work', { ORDERSYNC_STOCK_INTERVAL_MS: '10' }), await start('work', { ORDERSYNC_STOCK_INTERVAL_MS: '10' })];
   const { id } = await restaurant.make('/items', { category_id: (await restaurant.make('/categories', { name: 'A' })).id, name: 'Soup', unit_amount: 1, stock: 5, low_stock: 3 });
   const told = async () => (await sql(`SELECT data FROM order_events WHERE restaurant_id = '${restaurant.id}' AND type = 'menu.low_stock' ORDER BY seq`)).split('\n').filter(Boolean).map(JSON.parse);
   const take = async (quantity) => assert.equal((await order(restaurant, [{ item_id: id, quantity }])).status, 201);
