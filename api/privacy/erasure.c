@@ -15,8 +15,7 @@
 #include "embedded/api_core.h"
 #include "shared/pg.h"
 
-#define PAGE      200
-#define PAGE_TEXT "200"
+#define PAGE "200"
 
 /* Columns of find_order_to_erase.sql and find_orders_of_user.sql. */
 enum {
@@ -116,14 +115,15 @@ static bool erase_page(struct osy_pg *pg, const struct api_erasure *how, const P
 
 /* ---- all of a person ---- */
 
+/* Until there are none: erasing a page takes a while, in which another device may have placed one. */
 static bool erase_orders_of(struct osy_pg *pg, const struct api_erasure *how, const char *user_id,
                             struct api_erased *erased, struct osy_error *err)
 {
-    int count = PAGE;
+    int count = 1;
     bool ok = true;
-    while (ok && count == PAGE) {
-        PGresult *page = osy_pg_query(pg, sql_find_orders_of_user, 2,
-                                      (const char *const[]){user_id, PAGE_TEXT}, err);
+    while (ok && count > 0) {
+        PGresult *page =
+            osy_pg_query(pg, sql_find_orders_of_user, 2, (const char *const[]){user_id, PAGE}, err);
         count = page ? PQntuples(page) : 0;
         ok = page && erase_page(pg, how, page, erased, err);
         PQclear(page);
@@ -163,6 +163,11 @@ static bool erase_account(struct osy_pg *pg, const char *user_id, struct api_era
            osy_error_set(err, OSY_ERR_CONFLICT, "a restaurant has no other owner");
 }
 
+/*
+ * The account first. Whoever holds it is waited for, and what happens meanwhile has to be seen: another device places an
+ * order, which is found afterwards. Who lets staff go locks the account before the key, too: no circle. The key last,
+ * because the orders are read with it.
+ */
 static bool erase_person(struct osy_pg *pg, const struct api_erasure *how,
                          const struct osy_uuid *user_id, struct api_erased *erased,
                          struct osy_error *err)
@@ -170,8 +175,9 @@ static bool erase_person(struct osy_pg *pg, const struct api_erasure *how,
     char id[OSY_UUID_TEXT_BYTES];
     bool had_key = false, had_account = false;
     osy_uuid_format(user_id, id);
-    return erase_orders_of(pg, how, id, erased, err) && erase_replies(pg, id, err) &&
-           destroy_key(pg, id, &had_key, err) && erase_account(pg, id, erased, &had_account, err) &&
+    return erase_account(pg, id, erased, &had_account, err) &&
+           erase_orders_of(pg, how, id, erased, err) && erase_replies(pg, id, err) &&
+           destroy_key(pg, id, &had_key, err) &&
            (erased->orders > 0 || had_key || had_account ||
             osy_error_set(err, OSY_ERR_NOT_FOUND, "there is no such user"));
 }

@@ -10,6 +10,7 @@
  *
  * It is one transaction: nothing of it has happened, or all. Orders are locked without waiting, because order writers
  * hold a restaurant's stream before they touch its orders and this does not: whoever waited could wait in a circle.
+ * What may have to wait (for the account) comes before them, so an order that was placed meanwhile is not overlooked.
  * An order that somebody still works on is not erased: OSY_ERR_CONFLICT, as for what another transaction holds just now.
  * Blocking: for worker threads and commands.
  */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
-import { meet } from '../api/hold.mjs';
+import { hold, meet } from '../api/hold.mjs';
 import { PROGRAM, until } from '../api/own.mjs';
 import { anywhere, logIn, newEmail, PASSWORD, post, signUp, signUpOwner } from '../api/people.mjs';
 import { env, makeRestaurant, mintToken, newOrder, program, request, sql } from '../api/stack.mjs';
@@ -182,6 +182,24 @@ test('of two owners who leave at once one stays', async () => {
   const leave = `SELECT FROM restaurants WHERE id = '${place}' FOR NO KEY UPDATE; DELETE FROM users WHERE id = '${other.user.id}'`;
   const { status, body } = await meet(leave, () => eraseMe(owner.access_token));
   assert.deepEqual([status, body.code], [409, 'LAST_OWNER']);
+});
+
+test('an order that another device places meanwhile is not overlooked, and nobody waits in a circle', async () => {
+  const { access_token: token, user } = await signUp();
+  await place(token); // from now on the key is known
+  const signsIn = await hold(`SELECT FROM users WHERE id = '${user.id}' FOR NO KEY UPDATE`);
+  const erased = eraseMe(token);
+  await until('the erasure waits for the account', signsIn.isMet);
+  // Who lets staff go has the account, too, and wants the key next.
+  await sql(`SELECT FROM subject_keys WHERE user_id = '${user.id}' FOR UPDATE NOWAIT`);
+  const order = await place(token, { end: false });
+  await signsIn.release();
+  const { status, body } = await erased;
+  assert.deepEqual([status, body.code], [409, 'ORDER_UNDER_WAY']);
+  assert.deepEqual((await read(order)).customer, customer);
+  await finish(order);
+  assert.equal((await eraseMe(token)).status, 204);
+  assert.equal(await left(order), '0');
 });
 
 test('who was never here has nothing to erase, and only people can be erased', async () => {
