@@ -265,13 +265,21 @@ static bool remove_membership(struct api_worker *worker, const struct removal *r
     return ok;
 }
 
+/* Under the lock: somebody may be made an owner in this very moment. OSY_ERR_DENIED: an owner. */
+static bool check_is_staff(const struct api_user *user, struct osy_error *err)
+{
+    return user->role == OSY_ROLE_STAFF ||
+           osy_error_set(err, OSY_ERR_DENIED, "owners are not staff");
+}
+
 /* Who is signing in has locked the account: it is waited for, so that the session is there to be ended. */
 static bool remove_member(struct api_worker *worker, struct removal *removal, struct osy_error *err)
 {
     if (api_db_begin(worker->pg, &removal->scope, err) &&
         api_user_lock(worker->pg, worker->context->keyring, &removal->scope, &removal->user, err) &&
-        remove_membership(worker, removal, err) && end_sessions(worker, removal, err) &&
-        record(worker, removal, err) && api_db_commit(worker->pg, err))
+        check_is_staff(&removal->user, err) && remove_membership(worker, removal, err) &&
+        end_sessions(worker, removal, err) && record(worker, removal, err) &&
+        api_db_commit(worker->pg, err))
         return true;
     api_db_rollback(worker->pg);
     return false;
@@ -303,11 +311,11 @@ static void reply_removed(struct api_worker *worker, struct api_request *request
                           struct removal *removal)
 {
     struct osy_error err = {0};
-    if (removal->user.role != OSY_ROLE_STAFF) {
-        api_reply_error(request, 409, "OWNER_STAYS", "Owners are not staff.", NULL);
-    } else if (remove_member(worker, removal, &err)) {
+    if (remove_member(worker, removal, &err)) {
         announce(worker, removal);
         api_reply_json(request, 204, NULL);
+    } else if (err.code == OSY_ERR_DENIED) {
+        api_reply_error(request, 409, "OWNER_STAYS", "Owners are not staff.", NULL);
     } else if (err.code == OSY_ERR_NOT_FOUND) {
         reply_not_found(request);
     } else {

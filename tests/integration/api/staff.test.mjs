@@ -66,6 +66,16 @@ test('who is let go while signing in has lost that session, too', async () => {
   assert.equal(await sql(`SELECT count(*), count(ended_at) FROM sessions WHERE user_id = '${staff.user_id}'`), '2|2');
 });
 
+test('who is made an owner in the moment in which they are let go stays', async () => {
+  const owner = await signUpOwner();
+  const staff = await take(owner);
+  const isMade = `UPDATE users SET role = 'owner' WHERE id = '${staff.user_id}'`;
+  const { status, body } = await meet(isMade, () => send('DELETE', `${STAFF}/${staff.user_id}`, owner.access_token));
+  assert.deepEqual([status, body.code], [409, 'OWNER_STAYS']);
+  assert.equal((await send('GET', STAFF, owner.access_token)).body.staff.length, 2);
+  assert.equal((await logIn(staff)).body.user.role, 'owner');
+});
+
 test('nobody is taken in whose address has an account, and nobody finds out whose it is', async () => {
   const [owner, customer] = [await signUpOwner(), await signUp()];
   const refused = await send('POST', STAFF, owner.access_token, person({ email: customer.email }));
