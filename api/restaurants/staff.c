@@ -144,7 +144,7 @@ static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
     return ok;
 }
 
-/* For a request that another answers nothing was found out. */
+/* Nothing was found out: another request has answered, or nobody could. */
 static void give_back(struct api_worker *worker, const struct api_db_scope *scope,
                       const struct api_login_attempt *attempt)
 {
@@ -154,20 +154,20 @@ static void give_back(struct api_worker *worker, const struct api_db_scope *scop
 }
 
 static void reply_added(struct api_worker *worker, struct api_request *request,
-                        const struct api_user *user, const struct api_login_attempt *attempt)
+                        const struct api_db_scope *scope, const struct api_user *user,
+                        const struct api_login_attempt *attempt)
 {
     struct osy_error err = {0};
-    struct api_db_scope scope;
     struct api_idempotency once;
     struct osy_buffer body = OSY_BUFFER_INIT;
     bool is_taken = false;
-    api_db_scope_fill(&scope, request, &user->restaurants[0]);
-    if (!api_idempotency_begin(&once, worker, request, &scope)) {
-        give_back(worker, &scope, attempt);
+    if (!api_idempotency_begin(&once, worker, request, scope)) {
+        give_back(worker, scope, attempt);
         return;
     }
-    if (!insert(worker, &scope, user, attempt, &is_taken, &err)) {
+    if (!insert(worker, scope, user, attempt, &is_taken, &err)) {
         api_idempotency_fail(&once, &err);
+        give_back(worker, scope, attempt);
     } else if (is_taken) {
         api_idempotency_abandon(&once);
         api_reply_email_taken(request);
@@ -177,22 +177,37 @@ static void reply_added(struct api_worker *worker, struct api_request *request,
     }
 }
 
+/* A repetition finds nothing out either, so it is answered before attempts are counted. True: a reply was given. */
+static bool was_answered(struct api_worker *worker, struct api_request *request,
+                         const struct api_db_scope *scope)
+{
+    struct api_idempotency once;
+    if (!api_idempotency_begin(&once, worker, request, scope))
+        return true;
+    api_idempotency_abandon(&once); /* a password takes long to hash: not in a transaction */
+    return false;
+}
+
 static void add(struct api_worker *worker, struct api_request *request, struct api_user *user,
                 const char *password)
 {
     const struct api_context *context = worker->context;
     struct api_login_attempt attempt;
+    struct api_db_scope scope;
     struct osy_error err = {0};
-    if (!api_account_count(worker, request, user, &attempt))
+    api_db_scope_fill(&scope, request, &user->restaurants[0]);
+    if (was_answered(worker, request, &scope) ||
+        !api_account_count(worker, request, user, &attempt))
         return;
     user->id = osy_uuid_v7();
     user->role = OSY_ROLE_STAFF;
     user->restaurant_count = 1;
     if (api_password_hash(context->keyring, context->password_method, password, user->password_hash,
                           &err)) {
-        reply_added(worker, request, user, &attempt);
+        reply_added(worker, request, &scope, user, &attempt);
         return;
     }
+    give_back(worker, &scope, &attempt);
     OSY_ERROR("password_not_hashed", OSY_ERR(&err));
     api_reply_error(request, 500, "INTERNAL_ERROR", NULL, NULL);
 }

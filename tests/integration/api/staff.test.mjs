@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Hub } from '../hub/hub.mjs';
-import { meet } from './hold.mjs';
+import { hold, meet } from './hold.mjs';
 import { anywhere, logIn, newEmail, PASSWORD, signUp, signUpOwner } from './people.mjs';
 import { mintToken, request, sql } from './stack.mjs';
 
@@ -99,6 +99,19 @@ test('addresses are not tried out by way of staff, and who takes people in uses 
     assert.ok(Number(locked.headers.get('retry-after')) >= 1);
   }
   assert.equal((await add(newEmail())).body.code, 'TOO_MANY_ATTEMPTS', 'thirty lock the client, whatever was asked for');
+  assert.equal((await add(staff, key)).status, 201, 'the same reply again tells nothing');
+});
+
+test('what fails on our side is no attempt', async () => {
+  const [owner, customer] = [await signUpOwner(), await signUp()];
+  const headers = anywhere();
+  const add = () => request('POST', STAFF, { token: owner.access_token, body: person({ email: customer.email }), headers });
+  for (let i = 0; i < 4; i++) assert.equal((await add()).body.code, 'EMAIL_TAKEN');
+  const inTheWay = await hold(`SELECT FROM restaurants WHERE id = '${restaurantOf(owner)}' FOR UPDATE`);
+  assert.equal((await add()).body.code, 'DATABASE_UNAVAILABLE');
+  await inTheWay.release();
+  assert.equal((await add()).body.code, 'EMAIL_TAKEN', 'the fifth');
+  assert.equal((await add()).body.code, 'TOO_MANY_ATTEMPTS');
 });
 
 test('an owner can neither leave nor see or let go another restaurant’s people', async () => {
