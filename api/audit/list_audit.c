@@ -338,7 +338,7 @@ static void reply_page(struct api_worker *worker, struct api_request *request,
     struct reader reader = {.worker = worker, .principal = api_request_principal(request)};
     struct osy_buffer body = OSY_BUFFER_INIT;
     struct osy_error err = {0};
-    api_db_scope_fill(&reader.scope, request, &query->restaurant_id);
+    api_db_scope_fill(&reader.scope, request, restaurant_of(query));
     if (write_page(&body, &reader, query, rows, &err)) {
         api_reply_header(request, "Cache-Control", "no-store");
         api_reply_json(request, 200, &body);
