@@ -93,6 +93,18 @@ test('the document is valid OpenAPI', async () => {
   assert.ok(result.valid, JSON.stringify(result.errors, null, 1));
 });
 
+/** `{description: so many (3,000), to all}`: YAML takes what stands behind a comma for another name, without a value. */
+test('no comma has broken a description', () => {
+  const isData = new Set(['example', 'examples', 'default', 'enum', 'const']);
+  const broken = (node, path) =>
+    Object.entries(node).flatMap(([name, value]) => {
+      if (isData.has(name)) return [];
+      if (value === null) return [`${path}/${name}`];
+      return typeof value === 'object' ? broken(value, `${path}/${name}`) : [];
+    });
+  assert.deepEqual(broken(spec, ''), []);
+});
+
 test('every operation has a name of its own, a summary and its errors', () => {
   const names = operations.map(({ operationId }) => operationId);
   assert.equal(new Set(names).size, names.length);
@@ -119,6 +131,14 @@ test('every request body has an example, and examples fit their schemas', () => 
         assert.equal(schemaProblemOf(reply.schema, example), null, `${method} ${template} ${status}: the reply's example`);
     }
   }
+});
+
+test('a token that is shown must be good, also where none is needed', async () => {
+  for (const operation of operations.filter((one) => !needsToken(one))) {
+    const { status } = await request(operation.method, targetOf(operation), { token: 'no-token', headers });
+    assert.equal(status, 401, operation.name);
+  }
+  assert.ok(spec.paths['/api/v1/orders'].post.responses['401'], 'whoever orders has to deal with it');
 });
 
 // ---- the examples ----
