@@ -378,12 +378,22 @@ static bool record_look(struct api_worker *worker, const struct query *query, st
     return ok;
 }
 
+/* A restaurant's rows may be gone through for what is rare in them, the platform's may not: they are everybody's. */
+static const char *choose_statement(const struct query *query)
+{
+    if (query->values[PARAM_SUBJECT])
+        return sql_list_by_subject;
+    if (!query->is_of_platform)
+        return sql_list_by_restaurant;
+    if (query->values[PARAM_ACTOR])
+        return sql_list_platform_by_actor;
+    return query->values[PARAM_ACTION] ? sql_list_platform_by_action : sql_list_platform;
+}
+
 static PGresult *find_page(struct api_worker *worker, struct api_request *request,
                            const struct query *query, struct osy_error *err)
 {
-    const char *sql = query->values[PARAM_SUBJECT] ? sql_list_by_subject
-                      : query->is_of_platform      ? sql_list_platform
-                                                   : sql_list_by_restaurant;
+    const char *sql = choose_statement(query);
     struct api_db_scope scope;
     PGresult *rows = NULL;
     api_db_scope_fill(&scope, request, restaurant_of(query));

@@ -52,7 +52,12 @@ ALTER TABLE audit_logs
     ADD PRIMARY KEY (chain_id, number, at);
 -- What auditors page through. The steps of orders, which are most rows by far, are found by their order.
 CREATE INDEX audit_logs_by_restaurant ON audit_logs (restaurant_id, at, id) WHERE action NOT LIKE 'order.%';
-CREATE INDEX audit_logs_by_time ON audit_logs (at, id) WHERE action NOT LIKE 'order.%';
+-- What is no restaurant's is found by who did it, and by what was done, too: it is everybody's, and rare may be anything in it.
+CREATE INDEX audit_logs_of_platform ON audit_logs (at, id) WHERE restaurant_id IS NULL AND action NOT LIKE 'order.%';
+CREATE INDEX audit_logs_of_platform_by_actor ON audit_logs (actor_id, at, id)
+    WHERE restaurant_id IS NULL AND action NOT LIKE 'order.%';
+CREATE INDEX audit_logs_of_platform_by_action ON audit_logs (action, at, id)
+    WHERE restaurant_id IS NULL AND action NOT LIKE 'order.%';
 
 -- A chain for this session. The lock is not the transaction's: it stays when that rolls back, and is taken again.
 CREATE FUNCTION take_audit_chain() RETURNS integer LANGUAGE plpgsql AS $$

@@ -92,6 +92,13 @@ test('what is no restaurant’s an administrator pages through, and each look is
   assert.equal(new Set(ids).size, 6);
   const [look] = (await list(`&action=audit.read&actor_id=${claimsOf(admin).sub}`)).entries;
   assert.deepEqual([look.subject_id, look.new.limit], ['00000000-0000-0000-0000-000000000000', 3]);
+  const looks = await list('&action=audit.read&limit=2');
+  assert.ok(looks.entries.every(({ action }) => action === 'audit.read'));
+  const earlier = await list(`&action=audit.read&limit=2&after=${looks.next}`);
+  assert.equal(new Set([...looks.entries, ...earlier.entries].map(({ id }) => id)).size, 4);
+  const own = await list(`&actor_id=${who.user.id}`);
+  assert.ok(own.entries.length > 1 && own.entries.every(({ actor_id }) => actor_id === who.user.id));
+  assert.ok(own.entries.some(({ id }) => id === login.id));
 });
 
 test('what is no restaurant’s nobody else reads, and nothing of a restaurant is among it', async () => {

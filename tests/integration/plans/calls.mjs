@@ -14,6 +14,8 @@ export const USER = `'01890000-0000-7000-8000-0000000000aa'`;
 const EVERYTHING = `'{${Array.from({ length: 2000 }, (_, index) => restaurantId(index))}}'`; // a hub that has all topics
 const SOME = `'{${Array.from({ length: 32 }, (_, index) => restaurantId(index))}}'`; // a dashboard's
 
+// Of the audit log's lists, from $5 on: the newest page of all times.
+const UNBOUNDED = ['NULL', 'NULL', 'NULL', 'NULL', '51'];
 // Of list_orders.sql, from $5 on: id, from, to, least and greatest total, code.
 const [FIRST, DAY, NEXT_DAY] = [`'01941f29-7c00-7000-8000-000000000000'`, `'2025-01-01T00:00:00Z'`, `'2025-01-02T00:00:00Z'`];
 const ANY = Array(6).fill('NULL');
@@ -40,7 +42,12 @@ export const calls = {
   ],
   'api/audit/list_by_subject.sql': [[RESTAURANT, ORDER, 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', '51']],
   'api/audit/list_platform.sql': [
-    ['NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', 'NULL', '51'],
+    ['NULL', 'NULL', 'NULL', 'NULL', ...UNBOUNDED],
+    ['NULL', 'NULL', 'NULL', 'NULL', `now() - interval '1 day'`, 'now()', '1735689600000000', USER, '51'],
+  ],
+  'api/audit/list_platform_by_action.sql': [['NULL', 'NULL', 'NULL', `'key.rewrapped'`, ...UNBOUNDED]],
+  'api/audit/list_platform_by_actor.sql': [
+    ['NULL', 'NULL', USER, 'NULL', ...UNBOUNDED],
     ['NULL', 'NULL', USER, `'auth.login'`, `now() - interval '1 day'`, 'now()', '1735689600000000', USER, '51'],
   ],
   'api/audit/read_rows.sql': [['NULL', 'NULL']],

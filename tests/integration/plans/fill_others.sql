@@ -10,6 +10,14 @@ SELECT sha256(n::text::bytea), sha256('body'), 201, '\x00', now() - random() * i
 INSERT INTO audit_logs (id, at, restaurant_id, actor_role, action, subject_id, chain_id, number, digest)
 SELECT gen_random_uuid(), created_at, restaurant_id, 'guest', 'order.created', id, 1 + n % 8, 1 + n / 8, sha256('')
   FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM orders) numbered;
+-- Sign-ins, which are no restaurant's, and after them what the restaurants did, who have been busy since.
+INSERT INTO audit_logs (id, at, restaurant_id, actor_role, actor_id, action, subject_id, chain_id, number, digest)
+SELECT gen_random_uuid(), timestamptz '2025-06-01 00:00Z', NULL, 'customer', md5('user ' || n)::uuid, 'auth.login', md5('user ' || n)::uuid, 9, n, sha256('')
+  FROM generate_series(1, 40000) AS n
+UNION ALL
+SELECT gen_random_uuid(), timestamptz '2025-06-02 00:00Z', restaurants.id, 'owner', restaurants.id, 'menu.item_set', restaurants.id, 10,
+       row_number() OVER (ORDER BY restaurants.id, n), sha256('')
+  FROM restaurants CROSS JOIN generate_series(1, 20) AS n;
 
 -- The stack's hub, a lease that has run out, and ten devices of each restaurant: one that is here, and nine that were.
 INSERT INTO hub_leases (incarnation, hub_id, expires_at)

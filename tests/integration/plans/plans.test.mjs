@@ -54,6 +54,8 @@ const GUARDED = {
   'DROP INDEX sessions_by_user, sessions_by_expiry': 'api/auth/list_sessions.sql',
   'DROP INDEX sessions_by_expiry': 'api/background/delete_old_sessions.sql',
   'DROP INDEX login_attempts_by_age': 'api/background/delete_old_attempts.sql',
+  'DROP INDEX audit_logs_of_platform_by_action': 'api/audit/list_platform_by_action.sql',
+  'DROP INDEX audit_logs_of_platform_by_actor': 'api/audit/list_platform_by_actor.sql',
   'DROP INDEX audit_logs_by_subject': 'api/orders/find_timeline.sql',
   'ALTER TABLE devices DROP CONSTRAINT devices_pkey': 'api/restaurants/list_devices.sql',
   'ALTER TABLE menu_items DROP CONSTRAINT menu_items_pkey': 'api/menus/find_menu.sql',
@@ -120,7 +122,7 @@ async function explain(text, { mode, settings, values, runs = false }, role, cha
     ...settings.map(([name, value]) => `SET ${name} = ${value};`),
     `SET plan_cache_mode = force_${mode}_plan;`,
     `BEGIN; ${change ?? ''};`,
-    `SET LOCAL ROLE ${role}; SET LOCAL app.restaurants = '{${SCOPE}}'; SET LOCAL app.user_id = ${USER};`,
+    `SET LOCAL ROLE ${role}; SET LOCAL app.restaurants = '{${SCOPE}}'; SET LOCAL app.user_id = ${USER}; SET LOCAL app.actor_role = 'admin';`, // who may see most
     `PREPARE statement AS ${text};`,
     `EXPLAIN (FORMAT JSON, ANALYZE ${runs}, TIMING off) EXECUTE statement ${list};`,
     'ROLLBACK;',
