@@ -211,6 +211,7 @@ static bool start_redis(struct process *process, struct osy_error *err)
 static struct api_workers *start_workers(struct process *process,
                                          struct api_workers_options options, struct osy_error *err)
 {
+    options.deadline_ms = (uint32_t)process->config.request_ms;
     options.database_url = process->config.database_url;
     options.redis = process->config.redis;
     options.metrics = process->context.metrics;

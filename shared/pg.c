@@ -25,7 +25,7 @@ struct osy_pg {
     struct osy_buffer settings; /* command-line options for the server process */
     char *application_name;     /* owned */
     char connect_timeout_s[12];
-    uint32_t answer_ms;
+    uint32_t answer_ms, little_ms;
     int64_t until_ms;            /* 0: no limit */
     struct osy_breaker *breaker; /* borrowed; NULL: none */
     bool has_leave;              /* the breaker allows what is asked now, since */
@@ -49,6 +49,12 @@ static const char *url_value(const struct osy_pg *pg, const char *keyword)
     return NULL;
 }
 
+/* Whoever has a short deadline has little time always: to them a server that does not answer within half of it is slow. */
+static uint32_t little_of(uint32_t deadline_ms)
+{
+    return deadline_ms != 0 && deadline_ms < 2 * LITTLE_MS ? deadline_ms / 2 : LITTLE_MS;
+}
+
 struct osy_pg *osy_pg_create(const struct osy_pg_options *options)
 {
     struct osy_pg *pg = osy_alloc(sizeof *pg);
@@ -60,6 +66,7 @@ struct osy_pg *osy_pg_create(const struct osy_pg_options *options)
     pg->breaker = options->breaker;
     pg->answer_ms =
         (statement_timeout_ms ? statement_timeout_ms : STATEMENT_TIMEOUT_MS) + ANSWER_GRACE_MS;
+    pg->little_ms = little_of(options->deadline_ms);
     pg->application_name = osy_strdup(options->application_name ? options->application_name : "");
     snprintf(pg->connect_timeout_s, sizeof pg->connect_timeout_s, "%u",
              connect_timeout_s ? connect_timeout_s : CONNECT_TIMEOUT_S);
@@ -181,7 +188,8 @@ static bool is_in_transaction(const struct osy_pg *pg)
 /* Whether nobody answered because the caller had little time left to wait. */
 static bool was_hasty(const struct osy_pg *pg, int64_t now_ms)
 {
-    return pg->until_ms != 0 && now_ms >= pg->until_ms && pg->until_ms - pg->asked_ms < LITTLE_MS;
+    return pg->until_ms != 0 && now_ms >= pg->until_ms &&
+           pg->until_ms - pg->asked_ms < pg->little_ms;
 }
 
 void osy_pg_note(struct osy_pg *pg, bool was_answered)

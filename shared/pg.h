@@ -25,6 +25,8 @@ struct osy_pg_options {
     bool read_only;                /* default_transaction_read_only */
     struct osy_breaker *breaker;   /* asked before each statement outside a transaction, and told
                                       how it ended; borrowed; NULL: none */
+    uint32_t deadline_ms;          /* how far ahead its user sets deadlines, at most
+                                      (osy_pg_set_deadline); 0: seconds */
     const char *settings;          /* more of them, as "-c name=value ..."; copied; NULL: none */
 };
 
@@ -68,7 +70,7 @@ int64_t osy_pg_answer_deadline(const struct osy_pg *pg);
 OSY_MUST_CHECK bool osy_pg_next_result(PGconn *connection, int64_t deadline_ms, PGresult **result,
                                        struct osy_error *err);
 /* For those who ask through the connection itself: whether it was answered, be it with an error. Who had little time
- * for an answer, and got none, has learned nothing of the server. */
+ * for an answer (1 s, or half of deadline_ms when that is less), and got none, has learned nothing of the server. */
 void osy_pg_note(struct osy_pg *pg, bool was_answered);
 /* After a failure in the middle of a pipeline or transaction: drop the connection; the next use
  * makes a new one. */

@@ -165,6 +165,7 @@ static bool init_worker(struct api_worker *worker, const struct api_workers_opti
         .url = options->database_url,
         .application_name = name,
         .breaker = options->breakers ? api_breakers_postgresql(options->breakers) : NULL,
+        .deadline_ms = options->deadline_ms,
         .settings = OSY_PG_PROBES_ONLY};
 
     snprintf(name, sizeof name, "ordersync-api %s", options->name);

@@ -37,6 +37,7 @@ struct api_workers_options {
     uint32_t threads;
     uint32_t queue_max;            /* jobs that wait */
     int niceness;                  /* 0: as the process; up to 19: gives way to the other threads */
+    uint32_t deadline_ms;          /* as in osy_pg_options; 0: jobs have none, or seconds */
     const char *database_url;      /* copied */
     const char *redis;             /* as osy_redis_map_create reads it; copied; NULL: no Redis */
     struct osy_metrics *metrics;   /* NULL: none */

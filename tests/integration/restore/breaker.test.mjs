@@ -103,6 +103,19 @@ test('a request on a worker ends at its deadline, those that wait for a worker t
   await api.stop();
 });
 
+test('where requests have less than a second, a PostgreSQL that does not answer opens the breaker as well', async () => {
+  const api = await start('serve', { ...settings, ORDERSYNC_REQUEST_MS: '300' });
+  assert.equal((await read(api)).status, 200);
+  const release = await holdRestaurants();
+  await until('the breaker is open', async () => {
+    isUnavailable(await read(api));
+    return (await breaker(api, 'postgresql')) === OPEN;
+  });
+  await release();
+  await until('restaurants are read again', async () => (await read(api)).status === 200);
+  await api.stop();
+});
+
 test('a Redis that hangs is asked no more by workers, and asked again when it goes on', async () => {
   const redis = await Redis.start();
   const api = await start('serve', { ...settings, ORDERSYNC_REDIS_URL: redis.url, ORDERSYNC_REDIS_URLS: '' });
