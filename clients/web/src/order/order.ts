@@ -69,6 +69,7 @@ class OrderPage {
       this.repick(this.menu.items);
     } catch {
       this.menuFailed = this.menu === null;
+      if (this.opening) this.setOpening(this.opening); /* whoever waited for it to open, waits on */
     }
     this.draw();
   }
