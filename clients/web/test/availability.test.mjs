@@ -25,7 +25,7 @@ async function setUp({ items = [there('soup')], options = [there('egg')] } = {})
   };
   const availability = new Availability({ api, restaurantId: 'r1', now: () => NOW, onChange() {}, onFailed: (part, error) => failed.push([part.id, error.code]) });
   await availability.load();
-  return { availability, sent, answers, failed, served };
+  return { availability, api, sent, answers, failed, served };
 }
 
 test('a tap shows before it is answered, and stays when it was done', async () => {
@@ -64,6 +64,24 @@ test('an answer that was lost may have been a yes: the menu is asked again', asy
   await change;
   await new Promise(setImmediate);
   assert.deepEqual(availability.soldOut(SOUP), { until: null });
+});
+
+test('a menu that was on its way while a change was made is asked for again', async () => {
+  const { availability, api, answers, served } = await setUp();
+  const asked = [];
+  api.getOwnMenu = () => new Promise((resolve) => asked.push(resolve));
+  const load = availability.load();
+  const change = availability.set(SOUP, { until: null });
+  const before = structuredClone(served);
+  answers[0]();
+  await change;
+  asked[0](before);
+  await new Promise(setImmediate);
+  assert.deepEqual(availability.soldOut(SOUP), { until: null });
+  assert.equal(asked.length, 2);
+  asked[1]({ items: [soldOut('soup')], options: [soldOut('egg')] }); // meanwhile another tablet's egg
+  await load;
+  assert.deepEqual([SOUP, EGG].map((part) => availability.soldOut(part)), [{ until: null }, { until: null }]);
 });
 
 test('a second tap waits for the first one’s answer, and what is sold out until then is there afterwards', async () => {

@@ -31,16 +31,19 @@ export class Availability {
   /** The menu could not be loaded. */
   failure: ApiError | null = null;
   private readonly sending = new Map<string, SoldOut>();
-  /* Of several loads the last one that was begun counts. */
+  /* Of several loads the last one that was begun counts, unless something was written since: its menu may be older. */
   private loads = 0;
+  private writes = 0;
 
   constructor(private readonly options: AvailabilityOptions) {}
 
   async load(): Promise<void> {
     const load = ++this.loads;
+    const { writes } = this;
     try {
       const menu = await this.options.api.getOwnMenu(this.options.restaurantId);
       if (load !== this.loads) return;
+      if (writes !== this.writes) return await this.load();
       this.menu = menu;
       this.failure = null;
     } catch (error) {
@@ -82,7 +85,7 @@ export class Availability {
   }
 
   private write({ kind, id }: Part, soldOut: SoldOut): void {
-    this.loads++; /* a menu that is on its way may be older than this */
+    this.writes++;
     for (const part of this.menu?.[kind] ?? [])
       if (part.id === id) Object.assign(part, { available: soldOut === null, sold_out_until: soldOut?.until ?? null });
   }
