@@ -3,11 +3,13 @@
  * `ordersync-api audit verify` finds and names it. Each test has a copy of one database.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { PROGRAM, start, until } from '../api/own.mjs';
 import { env, sql } from '../api/stack.mjs';
@@ -223,12 +225,16 @@ describe('what only signed heads show', TIMEOUT, () => {
     assert.equal((await verify(database, '--heads', folder)).status, 0);
   });
 
+  /** A month of long ago, with a chain, the third, that has no later row. */
+  const OLD_MONTH = `
+    CREATE TABLE audit_logs_202001 PARTITION OF audit_logs FOR VALUES FROM ('2020-01-01 00:00Z') TO ('2020-02-01 00:00Z');
+    SET app.audit_chain = 3;
+    SELECT record_audits(ARRAY[ROW (gen_random_uuid(), '2020-01-31 00:00Z', NULL, 'system', NULL, NULL, NULL, 'settings.set',
+                                    gen_random_uuid(), '', NULL, NULL)::audit_entry]) FROM generate_series(1, 4)`;
+
   test('a month that is too old is dropped, and no chain is missed', async () => {
     const database = await tampered();
-    await sql(`CREATE TABLE audit_logs_202001 PARTITION OF audit_logs FOR VALUES FROM ('2020-01-01 00:00Z') TO ('2020-02-01 00:00Z');
-               SET app.audit_chain = 3;
-               SELECT record_audits(ARRAY[ROW (gen_random_uuid(), '2020-01-31 00:00Z', NULL, 'system', NULL, NULL, NULL, 'settings.set',
-                                               gen_random_uuid(), '', NULL, NULL)::audit_entry]) FROM generate_series(1, 4)`, database);
+    await sql(OLD_MONTH, database);
     const folder = await signHeads(database);
     assert.equal((await verify(database, '--heads', folder)).status, 0);
     await sql('DROP TABLE audit_logs_202001', database);
@@ -247,6 +253,27 @@ describe('what only signed heads show', TIMEOUT, () => {
     assert.deepEqual([rest.status, told(rest), rest.summary.chains], [0, [], 3]);
     await sql(`SET session_replication_role = replica; DELETE FROM audit_logs WHERE chain_id = 3 AND at > '2020-02-01'`, database);
     assert.deepEqual(told(await verify(database)), ['truncated 3:1-5']);
+  });
+
+  test('a chain that a session holds and does not write is named before the drop, and goes on when that has ended', async () => {
+    const [question] = /^SELECT head\.id[^;]+/m.exec(readFileSync(fileURLToPath(new URL('../../../docs/operations.md', import.meta.url)), 'utf8'));
+    const database = await tampered();
+    const ask = () => sql(question.replace('YYYYMM', '202001'), database);
+    await sql(OLD_MONTH, database);
+    const holder = spawn('psql', ['-XAtq', database], { env: { ...process.env, PGAPPNAME: 'holder' }, stdio: ['pipe', 'pipe', 'ignore'] });
+    atEnd(() => holder.kill());
+    holder.stdin.write(`SELECT pg_backend_pid() FROM pg_advisory_lock(hashtext('audit_chains'), 3);\n`);
+    const held = String((await once(holder.stdout, 'data'))[0]).trim();
+    const folder = await signHeads(database);
+    assert.equal(await ask(), `3|${held}|holder`);
+
+    const ended = once(holder, 'exit');
+    await sql(`SELECT pg_terminate_backend(${held})`, database);
+    holder.stdin.end();
+    await ended;
+    await signHeads(database, { folder, whileUp: () => until('the worker goes on with it', async () => (await ask()) === '') });
+    await sql('DROP TABLE audit_logs_202001', database);
+    assert.equal((await verify(database, '--heads', folder, '--since', '2020-02-01T00:00:00.000Z')).status, 0);
   });
 
   for (const [what, remains] of [['nothing', ''], ['a part of a line', '{"time":"20']])
