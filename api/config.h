@@ -39,7 +39,8 @@ struct api_config {
     int64_t audit_heads_ms;
     int64_t reconcile_interval_ms, watch_interval_ms;
     int64_t webhook_timeout_ms, webhook_retry_ms;
-    int64_t presence_interval_ms, presence_grace_ms, stock_interval_ms, sales_interval_ms, receipt_days, device_days;
+    int64_t presence_interval_ms, presence_grace_ms, stock_interval_ms, sales_interval_ms,
+        receipt_days, device_days;
     int64_t statutory_days;
 };
 
