@@ -557,9 +557,14 @@ test('a tablet whose token is revoked shows no orders any more, and asks for ano
 test('an order for a restaurant whose tablets are all gone is refused, until one is back', async (t) => {
   const isReachable = (answer) => async () =>
     (await sql(stack, `SELECT reachable FROM restaurant_reachability WHERE restaurant_id = '${stack.restaurantId}'`)) === answer;
+  const isOnRecord = `SELECT count(*) > 0 FROM devices WHERE restaurant_id = '${stack.restaurantId}' AND left_at IS NULL`;
+  const last = await openTablet(t, browser, stack);
+  /* From here on the restaurant stays reachable until this tablet leaves, whatever was judged of those before it. */
+  await until(async () => (await sql(stack, isOnRecord)) === 't');
+  await until(isReachable('t'));
   await changeRestaurant({ offline_after_s: 10, refuse_when_unreachable: 'true' });
   t.after(() => changeRestaurant({ offline_after_s: 'DEFAULT', refuse_when_unreachable: 'false' }));
-  await (await openTablet(t, browser, stack)).close();
+  await last.close();
   await until(isReachable('f'));
   const phone = await openMenu(t, browser, stack);
   await orderDishes(phone);
