@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util'
 
 import { Stack } from '../chaos/stack.mjs'
 import { root, run } from '../chaos/tools.mjs'
-import { holds, rounded, searchRate, tableOf } from './capacity_figures.mjs'
+import { probeDisk, DiskWatch } from './capacity_disk.mjs'
+import { diskLine, holds, rounded, searchRate, tableOf } from './capacity_figures.mjs'
 import { cpuSeconds, groupsOf, KernelWatch, proportionalBytes } from './capacity_machine.mjs'
 
 const CASES = {
@@ -21,7 +22,7 @@ const CASES = {
   overload: { command: 'overload', what: 'three times what can be done: tests/bench/http overload' },
 }
 
-const usage = `usage: tests/bench/capacity [CASE...] [--runs N] [--seconds S] [--probe-seconds S] [--rate R] [--direct]
+const usage = `usage: tests/bench/capacity [CASE...] [--runs N] [--seconds S] [--probe-seconds S] [--rate R] [--rest S] [--direct]
                             [--out DIR] [--port-base P] [--bin DIR] [-- LOAD TEST'S OPTION...]
 
 Builds the release, and for each run of a case starts a stack of its own, loads it (loadtest/scenarios/CASE.json), stops
@@ -33,11 +34,13 @@ ${Object.entries(CASES).map(([name, { what }]) => `  ${name.padEnd(16)}${what}`)
 The peaks look for the highest rate that holds: short runs that halve the range, then the long ones, 10 % lower until
 every order of each is accepted, nothing is lost, twice or out of order, and in most of them p99 of a POST is below 50 ms
 and from commit to socket below 100 ms. PostgreSQL gets a write-ahead log to reuse, as one that has run for a day has. Nobody takes the orders on, so the stack's restaurants have them alerted in an hour only.
+What the disk does is told with each run: alone before it, and beside it, where a small write ten times a second is timed.
 
   --runs N           of each case (3)
   --seconds S        of load in each (the scenario's: 60, of sockets 90)
   --probe-seconds S  of load in the short runs of a search (10)
   --rate R           orders a second; of the peaks: the first to try, and the most (the scenario's)
+  --rest S           wait at most so many seconds before each run until the disk no longer stands still (0)
   --direct           to the API and to one hub themselves, without the edge
   --out DIR          where DIR/CASE/ gets figures.txt, figures.json (every run) and report.json and report.html of the
                      median run (build/capacity)
@@ -51,7 +54,10 @@ const SEARCH_DEPTH = 16 // a search gives up at the first rate by this
 const RUN_EXTRA_S = 400 // beside its load a run opens sockets and settles; what takes longer is ended
 const MAX_LOWERINGS = 4
 const LOG_FILES = 64 // of 16 MB: the write-ahead log of a minute, and what PostgreSQL keeps for reuse (min_wal_size)
+const DISK_PROBE_S = 10
+const STOOD_MOST = 5 // ms of a second: a disk that has rested
 const ownState = '.local-capacity'
+const diskFile = join(root, 'build/capacity-disk')
 
 const { values: options, positionals, wrong } = readArguments()
 if (options.help) {
@@ -76,6 +82,7 @@ function readArguments() {
         seconds: { type: 'string' },
         'probe-seconds': { type: 'string', default: '10' },
         rate: { type: 'string' },
+        rest: { type: 'string' },
         direct: { type: 'boolean', default: false },
         out: { type: 'string', default: 'build/capacity' },
         'port-base': { type: 'string', default: '19280' },
@@ -84,7 +91,7 @@ function readArguments() {
       },
     })
     const unknown = parsed.positionals.find((name) => !CASES[name])
-    const bad = ['runs', 'seconds', 'probe-seconds', 'rate', 'port-base'].find((name) => !number(parsed.values[name]))
+    const bad = ['runs', 'seconds', 'probe-seconds', 'rate', 'rest', 'port-base'].find((name) => !number(parsed.values[name]))
     const wrong = unknown ? `there is no case '${unknown}'` : bad && `--${bad} must be a number from 1 to 999999`
     return { ...parsed, wrong }
   } catch (error) {
@@ -127,6 +134,16 @@ async function ageWriteAheadLog(stack) {
   const fillOne = "SELECT pg_logical_emit_message(false, 'capacity', ''), pg_switch_wal();\n"
   await stack.queryAsSuperuser(fillOne.repeat(LOG_FILES) + 'CHECKPOINT; CHECKPOINT;')
   await run('sync', []) // what that wrote is not to be written while we measure
+}
+
+/** What the disk does without us, once it has rested or we have waited enough. */
+async function awaitDisk() {
+  const until = Date.now() + Number(options.rest ?? 0) * 1000
+  for (;;) {
+    const disk = await probeDisk(diskFile, DISK_PROBE_S)
+    say(`    disk alone: ${diskLine(disk)}`)
+    if (disk.stood <= STOOD_MOST || Date.now() >= until) return disk
+  }
 }
 
 const remove = () => run('deploy/local/down', ['--state', ownState, '--purge'])
@@ -181,9 +198,12 @@ async function measure(name, { rate, seconds }) {
     if (options.direct) args.push('--url', env.API_URLS.split(' ')[0], '--ws', env.HUB_URLS.split(' ')[0].replace('http', 'ws'))
     const groups = groupsOf(env)
     const machine = { before: await proportionalBytes(groups), cpuBefore: await cpuSeconds(groups) }
+    machine.diskAlone = await awaitDisk()
     const kernel = new KernelWatch()
+    const disk = new DiskWatch(diskFile)
     await load([...args, ...loadOptions], env, (seconds ?? loadSeconds(scenario)) + openingSeconds(scenario) + RUN_EXTRA_S)
     machine.kernel = kernel.stop()
+    machine.disk = await disk.stop()
     machine.cpuAfter = await cpuSeconds(groups)
     const figures = await readFile(join(folder, 'report.json'), 'utf8').then(JSON.parse, () => null)
     return { figures, machine, folder }
@@ -198,6 +218,7 @@ async function takeRun(name, label, load) {
   say(`  ${label}`)
   const result = await measure(name, load)
   const verdict = holds(result.figures)
+  say(`    disk beside it: ${diskLine(result.machine.disk)}`)
   say(`    ${verdict.holds ? 'holds' : `does not hold: ${verdict.why}`}`)
   return { ...result, ...verdict }
 }
@@ -255,7 +276,7 @@ async function keep(name, all) {
 
 /** The command that makes these figures again. */
 function commandOf(name) {
-  const given = ['runs', 'seconds', 'rate'].filter((key) => options[key]).map((key) => `--${key} ${options[key]}`)
+  const given = ['runs', 'seconds', 'rate', 'rest'].filter((key) => options[key]).map((key) => `--${key} ${options[key]}`)
   const more = [...(options.direct ? ['--direct'] : []), ...(loadOptions.length ? ['--', ...loadOptions] : [])]
   return ['tests/bench/capacity', name, ...given, ...more].join(' ')
 }
@@ -270,7 +291,7 @@ async function takeScenario(name) {
 /** tests/bench/http has a stack of its own, and tells its own medians. */
 async function takeHttp(name) {
   const args = ['--runs', options.runs, '--seconds', String(Math.min(10, Number(options.seconds ?? 10)))]
-  let text = ''
+  let text = `disk alone: ${diskLine(await awaitDisk())}\n`
   const onText = (more) => {
     text += more
     process.stdout.write(more)

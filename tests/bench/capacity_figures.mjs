@@ -115,6 +115,13 @@ const KERNEL = [
   ["the machine's free memory that it took, bytes a socket", (result) => -kernelGrown(result, 'available') / sockets(result.figures)],
 ]
 
+const disk = (title, of) => ['p50', 'p99', 'longest', 'stood'].map((key) => [`${title}, ${key === 'stood' ? 'ms of each second in writes of 50 ms and more' : `${key}, ms`}`, (result) => of(result)[key]])
+const DISK = [...disk('disk before the load: write and flush', ({ machine }) => machine.diskAlone), ...disk('disk beside the load: write and flush', ({ machine }) => machine.disk)]
+
+/** What a probe or watch of the disk has seen, in a line. */
+export const diskLine = ({ p50, p99, longest, stood }) =>
+  `write and flush p50 ${digits(p50)} ms, p99 ${digits(p99)} ms, longest ${digits(longest)} ms; stands of 50 ms and more: ${digits(stood)} ms of each second`
+
 function aligned(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])).join('  ').trimEnd()).join('\n')
@@ -126,5 +133,5 @@ export function tableOf(results) {
   const kept = results.filter(({ figures }) => holds(figures).holds).length
   const heading = `${kept} of ${results.length} hold; median (least to greatest) of ${results.length} run${results.length > 1 ? 's' : ''}`
   const warnings = [...new Set(results.map(({ figures }) => figures.generators.warning).filter(Boolean))]
-  return [heading, rows(RATES), '', rows(LATENCIES), '', aligned(partsTable(results)), '', rows(KERNEL), ...warnings.map((text) => `warning: ${text}`), ''].join('\n')
+  return [heading, rows(RATES), '', rows(LATENCIES), '', aligned(partsTable(results)), '', rows(KERNEL), '', rows(DISK), ...warnings.map((text) => `warning: ${text}`), ''].join('\n')
 }
