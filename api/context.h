@@ -23,8 +23,9 @@ struct osy_revocation_feed;
 
 struct api_context {
     uv_loop_t *loop;
-    const struct api_config *config;          /* any thread */
-    const struct osy_keyring *keyring;        /* any thread */
+    const struct api_config *config;   /* any thread */
+    const struct osy_keyring *keyring; /* any thread */
+    char *public_keys; /* loop; JWK Set; owned by serve.c, which replaces it when keys change */
     enum api_password_method password_method; /* any thread; these two: not in `work` */
     const char *
         decoy_password_hash; /* any thread; of a password that nobody knows: who has no account is asked as long */

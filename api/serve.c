@@ -34,6 +34,7 @@
 #include "api/privacy/subject_keys.h"
 #include "api/process.h"
 #include "api/routes.h"
+#include "shared/jwt.h"
 #include "shared/key_watch.h"
 #include "shared/log.h"
 #include "shared/metrics.h"
@@ -256,11 +257,20 @@ static bool make_decoy(struct process *process, struct osy_error *err)
                              process->decoy_password_hash, err);
 }
 
+static void write_public_keys(struct process *process)
+{
+    free(process->context.public_keys);
+    process->context.public_keys = osy_jwt_key_set(process->keyring);
+}
+
 static void on_keys_changed(void *context, const struct osy_error *err)
 {
     struct process *process = context;
     api_process_note_keys(NULL, err);
-    if (!err && process->authenticator)
+    if (err)
+        return;
+    write_public_keys(process);
+    if (process->authenticator)
         api_authenticator_forget(process->authenticator);
 }
 
@@ -279,6 +289,7 @@ static bool start_context(struct process *process, struct osy_error *err)
     context->keyring = process->keyring;
     if (!context->keyring || !make_decoy(process, err))
         return false;
+    write_public_keys(process);
     process->key_watch =
         osy_key_watch_create(&process->loop, process->keyring, on_keys_changed, process);
     context->breakers = api_breakers_create(config->redis, context->metrics, err);
@@ -401,6 +412,7 @@ static void stop(struct process *process)
     api_networks_destroy(process->proxies);
     api_networks_destroy(process->rate_exempt);
     api_cors_destroy(process->cors);
+    free(context->public_keys);
     osy_keyring_destroy(process->keyring);
     api_breakers_destroy(context->breakers);
     osy_metrics_destroy(context->metrics);

@@ -1,20 +1,14 @@
 #include "api/auth/routes.h"
 
-#include <stdlib.h>
-
 #include "api/auth/handlers.h"
 #include "api/context.h"
 #include "api/http/request.h"
-#include "shared/jwt.h"
 
 /* Public keys, for whoever verifies our tokens (RFC 7517): the old ones, and a new one before it signs. */
 static void handle_get_key_set(struct api_context *context, struct api_request *request)
 {
     struct osy_buffer body = OSY_BUFFER_INIT;
-    char *key_set = osy_jwt_key_set(context->keyring);
-
-    osy_buffer_text(&body, key_set);
-    free(key_set);
+    osy_buffer_text(&body, context->public_keys);
     api_reply_header(request, "Cache-Control", "public, max-age=300");
     api_reply_bytes(request, 200, "application/jwk-set+json", &body);
 }
