@@ -52,8 +52,11 @@ bool api_restaurant_find_public(struct api_worker *worker, const struct osy_uuid
     return row != NULL;
 }
 
-static bool lock(struct api_worker *worker, const char *id, int64_t *version, struct osy_error *err)
+bool api_restaurant_lock(struct api_worker *worker, const struct osy_uuid *restaurant_id,
+                         int64_t *version, struct osy_error *err)
 {
+    char id[OSY_UUID_TEXT_BYTES];
+    osy_uuid_format(restaurant_id, id);
     PGresult *row =
         osy_pg_query(worker->pg, sql_lock_restaurant, 1, (const char *const[]){id}, err);
     bool ok =
@@ -126,7 +129,7 @@ static void reply_not_found(struct api_request *request)
     api_reply_error(request, 404, "RESTAURANT_NOT_FOUND", "There is no such restaurant.", NULL);
 }
 
-static void fail(struct api_idempotency *once, const struct osy_error *err)
+void api_restaurant_fail(struct api_idempotency *once, const struct osy_error *err)
 {
     if (err->code != OSY_ERR_NOT_FOUND) {
         api_idempotency_fail(once, err);
@@ -154,9 +157,7 @@ static void run(struct api_idempotency *once, const struct osy_uuid *restaurant_
 {
     struct osy_error err = {0};
     struct outcome outcome = {.old_value = OSY_BUFFER_INIT, .new_value = OSY_BUFFER_INIT};
-    char id[OSY_UUID_TEXT_BYTES];
-    osy_uuid_format(restaurant_id, id);
-    bool is_locked = lock(once->worker, id, &outcome.version, &err);
+    bool is_locked = api_restaurant_lock(once->worker, restaurant_id, &outcome.version, &err);
     if (is_locked && expected && expected != outcome.version) {
         api_idempotency_abandon(once);
         api_version_reply_conflict(once->request, outcome.version);
@@ -164,7 +165,7 @@ static void run(struct api_idempotency *once, const struct osy_uuid *restaurant_
                carry_out(once->worker, once->request, restaurant_id, change, &outcome, &err)) {
         finish(once, restaurant_id, &outcome);
     } else {
-        fail(once, &err);
+        api_restaurant_fail(once, &err);
     }
     osy_buffer_deinit(&outcome.old_value);
     osy_buffer_deinit(&outcome.new_value);

@@ -12,6 +12,7 @@
 #include "shared/buffer.h"
 #include "shared/error.h"
 
+struct api_idempotency;
 struct api_request;
 struct api_worker;
 struct osy_uuid;
@@ -37,6 +38,11 @@ struct api_restaurant_change {
 void api_restaurant_change(struct api_worker *worker, struct api_request *request,
                            const struct osy_uuid *restaurant_id,
                            const struct api_restaurant_change *change);
+/* The two ends of that, for what is no change of the restaurant itself: in the transaction that is open, OSY_ERR_NOT_FOUND
+ * when there is no such restaurant; and, instead of a commit, 404 for that error and 503 or 500 for others. */
+bool api_restaurant_lock(struct api_worker *worker, const struct osy_uuid *restaurant_id,
+                         int64_t *version, struct osy_error *err);
+void api_restaurant_fail(struct api_idempotency *once, const struct osy_error *err);
 /* Replies with the state and its version as entity tag, or 404. */
 void api_restaurant_show(struct api_worker *worker, struct api_request *request,
                          const struct osy_uuid *restaurant_id, api_restaurant_find_fn find);

@@ -18,6 +18,7 @@
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/scope.h"
+#include "api/restaurants/change.h"
 #include "api/restaurants/handlers.h"
 #include "api/text.h"
 #include "embedded/api_core.h"
@@ -119,7 +120,8 @@ static bool read_fields(json_t *root, struct api_user *user, const char **passwo
     return api_sign_in_check_password("password", *password, user->email, err);
 }
 
-/* In the transaction. The account is the new person's own, so it is made in that scope. */
+/* In the transaction. The account is the new person's own, so it is made in that scope. OSY_ERR_NOT_FOUND: no such
+ * restaurant; an administrator may name any. */
 static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
                    const struct api_user *user, const struct api_login_attempt *attempt,
                    bool *is_taken, struct osy_error *err)
@@ -127,6 +129,7 @@ static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
     const struct osy_keyring *keyring = worker->context->keyring;
     struct api_db_scope own = *scope;
     struct osy_buffer value = OSY_BUFFER_INIT;
+    int64_t version;
     own.user_id = &user->id;
     append_member(&value, user, NULL);
     const struct api_audit_change change = {
@@ -136,7 +139,8 @@ static bool insert(struct api_worker *worker, const struct api_db_scope *scope,
         .new_json = value.bytes,
         .is_personal = true,
     };
-    bool ok = api_db_enter(worker->pg, &own, err) &&
+    bool ok = api_restaurant_lock(worker, change.restaurant_id, &version, err) &&
+              api_db_enter(worker->pg, &own, err) &&
               api_user_insert(worker->pg, keyring, user, is_taken, err) &&
               (*is_taken || (api_audit_record(worker->pg, keyring, &change, err) &&
                              api_login_guard_forgive(worker->pg, &own, attempt, err)));
@@ -166,7 +170,7 @@ static void reply_added(struct api_worker *worker, struct api_request *request,
         return;
     }
     if (!insert(worker, scope, user, attempt, &is_taken, &err)) {
-        api_idempotency_fail(&once, &err);
+        api_restaurant_fail(&once, &err);
         give_back(worker, scope, attempt);
     } else if (is_taken) {
         api_idempotency_abandon(&once);

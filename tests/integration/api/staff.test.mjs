@@ -125,6 +125,13 @@ test('an owner can neither leave nor see or let go another restaurant’s people
   assert.equal((await logIn(staff)).status, 200);
 });
 
+test('an administrator takes nobody into a restaurant that does not exist', async () => {
+  const who = person();
+  const { status, body } = await send('POST', `${STAFF}?restaurant_id=01890000-0000-7000-8000-00000000dead`, await mintToken('admin'), who);
+  assert.deepEqual([status, body.code], [404, 'RESTAURANT_NOT_FOUND']);
+  assert.equal((await logIn(who)).status, 401, 'and there is no account');
+});
+
 test('people that make no sense are refused by name', async () => {
   const owner = await signUpOwner();
   for (const [change, field] of [
