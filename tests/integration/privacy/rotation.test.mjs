@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -77,4 +77,28 @@ test('a wrapping key is rotated under traffic without one failure', async () => 
     assert.deepEqual([code, body.order.customer.name], [200, 'CANARY 손님']);
   }
   await Promise.all([...pair.apis, without].map((api) => api.stop()));
+});
+
+/** Binary columns that no wrapping key has to do with: hashes, blind indexes, and what the data key beside it encrypts. */
+const WITHOUT_WRAPPING_KEY = [
+  /^audit_(chains|logs)\.(digest|hash)$/,
+  /^(idempotency|request_replies)\.(key_hash|body_hash)$/,
+  /^(sessions|spent_tokens)\.(token_hash|previous_hash)$/,
+  /^(recovery_codes\.code_hash|login_attempts\.key)$/,
+  /^(user_emails\.email_index|orders\.phone_index)$/,
+  /^statutory_records\.record$/,
+];
+
+test('keys status and keys rewrap know every column that is encrypted with a wrapping key', async () => {
+  const database = await makeSchema();
+  const all = await sql(
+    `SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+      WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0
+        AND NOT attisdropped AND atttypid = 'bytea'::regtype`,
+    database,
+  );
+  const source = await readFile(new URL('../../../api/privacy/wrapped_columns.c', import.meta.url), 'utf8');
+  const known = [...source.matchAll(/\b(?:COLUMN|FIXED)\("(\w+)"(?:, "\w+")?,\s+"(\w+)"\)/g)].map(([, table, column]) => `${table}.${column}`);
+  const encrypted = all.split('\n').filter((column) => !WITHOUT_WRAPPING_KEY.some((pattern) => pattern.test(column)));
+  assert.deepEqual(known.sort(), encrypted.sort());
 });
