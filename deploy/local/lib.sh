@@ -21,9 +21,9 @@ load_config() {
     # shellcheck source=/dev/null
     source "$state/config"
     database_url=$(database_url_of owner)
-    # A stack of an older version has one Redis, and tells its port only.
+    # A stack of an older version has one Redis, and tells its port only; a benchmark's has nobody who signs in.
     : "${redis_count:=1}" "${redis_ports:=${redis_port:-}}" "${edge_workers:=2}" \
-        "${redis_cluster:=no}"
+        "${redis_cluster:=no}" "${demo_owner_password:=}"
     redis_url=$(redis_url_of 1)
     edge_url=http://127.0.0.1:$edge_port
     ws_url=ws://127.0.0.1:$edge_port
