@@ -57,7 +57,7 @@ const LOG_FILES = 64 // of 16 MB: the write-ahead log of a minute, and what Post
 const DISK_PROBE_S = 10
 const STOOD_MOST = 5 // ms of a second: a disk that has rested
 const ownState = '.local-capacity'
-const diskFile = join(root, 'build/capacity-disk')
+const diskFile = join(root, 'build/capacity-disk') // on the disk of this checkout, and most likely of PostgreSQL
 
 const { values: options, positionals, wrong } = readArguments()
 if (options.help) {
@@ -306,7 +306,7 @@ async function takeHttp(name) {
 /** Whoever ends us leaves no stack, no load and no folder behind. */
 function onSignal() {
   running?.child.kill(running.signal)
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const path of [...folders, diskFile]) rmSync(path, { recursive: true, force: true })
   spawnSync('deploy/local/down', ['--state', ownState, '--purge'], { cwd: root, stdio: 'ignore' })
   process.exit(130)
 }

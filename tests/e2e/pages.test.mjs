@@ -557,7 +557,8 @@ test('a tablet whose token is revoked shows no orders any more, and asks for ano
 test('an order for a restaurant whose tablets are all gone is refused, until one is back', async (t) => {
   const isReachable = (answer) => async () =>
     (await sql(stack, `SELECT reachable FROM restaurant_reachability WHERE restaurant_id = '${stack.restaurantId}'`)) === answer;
-  const isOnRecord = `SELECT count(*) > 0 FROM devices WHERE restaurant_id = '${stack.restaurantId}' AND left_at IS NULL`;
+  const isOnRecord = `SELECT count(*) > 0 FROM devices JOIN hub_leases USING (incarnation)
+                       WHERE restaurant_id = '${stack.restaurantId}' AND left_at IS NULL AND expires_at > now()`;
   const last = await openTablet(t, browser, stack);
   /* From here on the restaurant stays reachable until this tablet leaves, whatever was judged of those before it. */
   await until(async () => (await sql(stack, isOnRecord)) === 't');
