@@ -136,11 +136,17 @@ test('a timeline tells what happened to an order, who did it and which devices i
 
 test('a timeline tells of escalation, once', async () => {
   const restaurant = await open();
-  await put({ ...DEFAULTS, display_within_s: 1, accept_within_s: 3600, reject_after_s: 2 }, restaurant.owner);
+  await put({ ...DEFAULTS, display_within_s: 1, accept_within_s: 3600, reject_after_s: null }, restaurant.owner);
   const { order } = await place(restaurant);
+  const timeline = async () => (await get(`/api/v1/orders/${order.order_id}/timeline`, restaurant.staff)).body;
+  await until('alerted', async () => (await timeline()).entries.length === 2);
+  await put({ ...DEFAULTS, display_within_s: 1, accept_within_s: 3600, reject_after_s: 2 }, restaurant.owner);
+  /* A change of the limits is seen within a minute; a worker that was held up for long rejects without an alert. */
+  await until('it has waited for so long', async () => (await sql(`SELECT now() > created_at + interval '2 s' FROM orders WHERE id = '${order.order_id}'`, database)) === 't');
+  await sql(`UPDATE order_watches SET next_at = now() WHERE order_id = '${order.order_id}'`, database);
   const entries = await until('rejected', async () => {
-    const { body } = await get(`/api/v1/orders/${order.order_id}/timeline`, restaurant.staff);
-    return body.status === 'REJECTED' && body.entries;
+    const { status, entries } = await timeline();
+    return status === 'REJECTED' && entries;
   });
   assert.deepEqual(entries.map(({ kind, type, action }) => [kind, type ?? action]), [['event', 'order.created'], ['escalation', 'alert'], ['event', 'order.rejected']]);
   assert.equal(entries[1].reason, 'not_displayed');
