@@ -17,6 +17,13 @@ void osy_buffer_deinit(struct osy_buffer *buffer)
     *buffer = (struct osy_buffer)OSY_BUFFER_INIT;
 }
 
+void osy_buffer_wipe(struct osy_buffer *buffer)
+{
+    if (buffer->bytes)
+        explicit_bzero(buffer->bytes, buffer->capacity);
+    osy_buffer_deinit(buffer);
+}
+
 void osy_buffer_clear(struct osy_buffer *buffer)
 {
     buffer->length = 0;

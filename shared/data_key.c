@@ -30,9 +30,7 @@ bool osy_data_key_unwrap(const struct osy_keyring *keyring, const struct osy_col
         key->id = place->row_id;
         memcpy(key->secret, plain.bytes, sizeof key->secret);
     }
-    if (plain.bytes)
-        OPENSSL_cleanse(plain.bytes, plain.capacity);
-    osy_buffer_deinit(&plain);
+    osy_buffer_wipe(&plain);
     return ok;
 }
 

@@ -34,8 +34,7 @@ static char *make_url(const char *url, const char *address, size_t length)
     osy_buffer_printf(&text, "redis://%.*s%.*s", (int)(seeds_of(url) - user), user, (int)length,
                       address);
     char *copy = osy_strdup(text.bytes);
-    OPENSSL_cleanse(text.bytes, text.length);
-    osy_buffer_deinit(&text);
+    osy_buffer_wipe(&text);
     return copy;
 }
 

@@ -3,7 +3,6 @@
  * restaurant's: sign-ins, denials, accounts), with the values in the clear. Each look is on record, too.
  */
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +11,11 @@
 #include "api/audit/values.h"
 #include "api/auth/principal.h"
 #include "api/context.h"
+#include "api/db/bytea.h"
 #include "api/db/scope.h"
 #include "api/http/request.h"
 #include "api/http/workers.h"
 #include "api/orders/scope.h"
-#include "api/privacy/bytea.h"
 #include "api/privacy/subject_key.h"
 #include "embedded/api_core.h"
 #include "shared/clock.h"
@@ -257,7 +256,7 @@ static bool read_value(struct reader *reader, const PGresult *rows, int row, int
     struct osy_uuid subject_id;
     size_t length = 0;
     const char *subject = PQgetvalue(rows, row, ROW_SUBJECT_ID);
-    unsigned char *stored = api_bytea_read(rows, row, column, &length);
+    unsigned char *stored = api_db_bytea_read(rows, row, column, &length);
     bool ok = !stored || !osy_uuid_parse(subject, strlen(subject), &subject_id) ||
               open_value(reader, &subject_id, column == ROW_OLD ? API_AUDIT_OLD : API_AUDIT_NEW,
                          stored, length, json, err);
@@ -279,9 +278,7 @@ static bool write_value(struct osy_buffer *out, const char *name, struct reader 
     else
         osy_buffer_text(out, "null");
     json_decref(value);
-    if (json.bytes)
-        OPENSSL_cleanse(json.bytes, json.capacity);
-    osy_buffer_deinit(&json);
+    osy_buffer_wipe(&json);
     return ok;
 }
 

@@ -70,18 +70,15 @@ static bool append_secret(struct osy_buffer *body, const struct osy_keyring *key
 {
     const struct osy_column place = {
         .table = "sessions", .column = PQfname(rows, column), .row_id = *id};
-    struct osy_buffer stored = OSY_BUFFER_INIT, plain = OSY_BUFFER_INIT;
-    bool ok = true;
+    struct osy_buffer plain = OSY_BUFFER_INIT;
     if (PQgetisnull(rows, row, column)) {
         osy_buffer_text(body, "null");
         return true;
     }
-    ok = api_db_bytea_read(rows, row, column, &stored, err) &&
-         osy_column_decrypt(keyring, &place, stored.bytes, stored.length, &plain, err);
+    bool ok = api_db_bytea_decrypt(rows, row, column, keyring, &place, &plain, err);
     if (ok)
         osy_buffer_json_bytes(body, plain.bytes, plain.length);
-    osy_buffer_deinit(&stored);
-    osy_buffer_deinit(&plain);
+    osy_buffer_wipe(&plain);
     return ok;
 }
 

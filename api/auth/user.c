@@ -30,9 +30,8 @@ static bool read_secret(const struct osy_keyring *keyring, const PGresult *row, 
 {
     const struct osy_column place = {
         .table = "users", .column = PQfname(row, column), .row_id = *user_id};
-    struct osy_buffer stored = OSY_BUFFER_INIT, plain = OSY_BUFFER_INIT;
-    bool ok = api_db_bytea_read(row, 0, column, &stored, err) &&
-              osy_column_decrypt(keyring, &place, stored.bytes, stored.length, &plain, err) &&
+    struct osy_buffer plain = OSY_BUFFER_INIT;
+    bool ok = api_db_bytea_decrypt(row, 0, column, keyring, &place, &plain, err) &&
               (plain.length < size || osy_error_set(err, OSY_ERR_INVALID, "column '%s' is too long",
                                                     PQfname(row, column)));
     if (ok) {
@@ -40,10 +39,7 @@ static bool read_secret(const struct osy_keyring *keyring, const PGresult *row, 
         ((char *)out)[plain.length] = '\0';
         *length = plain.length;
     }
-    if (plain.bytes)
-        OPENSSL_cleanse(plain.bytes, plain.length);
-    osy_buffer_deinit(&stored);
-    osy_buffer_deinit(&plain);
+    osy_buffer_wipe(&plain);
     return ok;
 }
 

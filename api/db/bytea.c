@@ -1,6 +1,6 @@
 #include "api/db/bytea.h"
 
-#include <openssl/crypto.h>
+#include <stdlib.h>
 
 void api_db_bytea_append(struct osy_buffer *out, const void *bytes, size_t length)
 {
@@ -14,16 +14,24 @@ void api_db_bytea_append(struct osy_buffer *out, const void *bytes, size_t lengt
     }
 }
 
-bool api_db_bytea_read(const PGresult *result, int row, int column, struct osy_buffer *out,
-                       struct osy_error *err)
+unsigned char *api_db_bytea_read(const PGresult *result, int row, int column, size_t *length)
+{
+    if (PQgetisnull(result, row, column))
+        return NULL;
+    unsigned char *bytes =
+        PQunescapeBytea((const unsigned char *)PQgetvalue(result, row, column), length);
+    if (!bytes)
+        abort(); /* out of memory */
+    return bytes;
+}
+
+bool api_db_bytea_decrypt(const PGresult *result, int row, int column,
+                          const struct osy_keyring *keyring, const struct osy_column *place,
+                          struct osy_buffer *plain, struct osy_error *err)
 {
     size_t length = 0;
-    unsigned char *bytes =
-        PQunescapeBytea((const unsigned char *)PQgetvalue(result, row, column), &length);
-    if (!bytes)
-        return osy_error_set(err, OSY_ERR_IO, "out of memory");
-    osy_buffer_append(out, bytes, length);
-    OPENSSL_cleanse(bytes, length);
-    PQfreemem(bytes);
-    return true;
+    unsigned char *stored = api_db_bytea_read(result, row, column, &length);
+    bool ok = osy_column_decrypt(keyring, place, stored, length, plain, err);
+    PQfreemem(stored);
+    return ok;
 }

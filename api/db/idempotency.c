@@ -60,11 +60,11 @@ static PGresult *find_reply(struct api_idempotency *once, struct osy_error *err)
 
 static bool is_same_body(const struct api_idempotency *once, const PGresult *row)
 {
-    struct osy_buffer hash = OSY_BUFFER_INIT;
-    bool same = api_db_bytea_read(row, 0, REPLY_BODY_HASH, &hash, NULL) &&
-                hash.length == sizeof once->key.body_hash &&
-                memcmp(hash.bytes, once->key.body_hash, hash.length) == 0;
-    osy_buffer_deinit(&hash);
+    size_t length = 0;
+    unsigned char *hash = api_db_bytea_read(row, 0, REPLY_BODY_HASH, &length);
+    bool same = hash && length == sizeof once->key.body_hash &&
+                memcmp(hash, once->key.body_hash, length) == 0;
+    PQfreemem(hash);
     return same;
 }
 
@@ -79,17 +79,15 @@ static void give(struct api_request *request, int status, struct osy_buffer *bod
 static void repeat_reply(struct api_idempotency *once, const PGresult *row)
 {
     const struct osy_column place = place_of(once);
-    struct osy_buffer stored = OSY_BUFFER_INIT, body = OSY_BUFFER_INIT;
+    struct osy_buffer body = OSY_BUFFER_INIT;
     struct osy_error err = {0};
-    if (api_db_bytea_read(row, 0, REPLY_BODY, &stored, &err) &&
-        osy_column_decrypt(once->worker->context->keyring, &place, stored.bytes, stored.length,
-                           &body, &err)) {
+    if (api_db_bytea_decrypt(row, 0, REPLY_BODY, once->worker->context->keyring, &place, &body,
+                             &err)) {
         give(once->request, atoi(PQgetvalue(row, 0, REPLY_STATUS)), &body);
     } else {
         OSY_ERROR("decryption_failed", OSY_ERR(&err));
         api_reply_error(once->request, 500, "INTERNAL_ERROR", NULL, NULL);
     }
-    osy_buffer_deinit(&stored);
     osy_buffer_deinit(&body);
 }
 

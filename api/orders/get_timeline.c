@@ -34,18 +34,16 @@ static bool append_person(struct osy_buffer *out, const struct osy_keyring *keyr
                           const PGresult *people, int row, struct osy_error *err)
 {
     struct osy_column place = {.table = "users", .column = "name"};
-    struct osy_buffer stored = OSY_BUFFER_INIT, name = OSY_BUFFER_INIT;
+    struct osy_buffer name = OSY_BUFFER_INIT;
     const char *id = PQgetvalue(people, row, PERSON_ID);
     bool ok = osy_uuid_parse(id, strlen(id), &place.row_id) &&
-              api_db_bytea_read(people, row, PERSON_NAME, &stored, err) &&
-              osy_column_decrypt(keyring, &place, stored.bytes, stored.length, &name, err);
+              api_db_bytea_decrypt(people, row, PERSON_NAME, keyring, &place, &name, err);
     if (ok) {
         osy_buffer_texts(out, "{\"user_id\":\"", id, "\",\"name\":", NULL);
         osy_buffer_json_bytes(out, name.bytes, name.length);
         osy_buffer_char(out, '}');
     }
-    osy_buffer_deinit(&stored);
-    osy_buffer_deinit(&name);
+    osy_buffer_wipe(&name);
     return ok;
 }
 

@@ -87,8 +87,7 @@ static void add_header(struct curl_slist **headers, const char *name, const char
     if (!longer)
         abort(); /* out of memory, as osy_alloc has it */
     *headers = longer;
-    OPENSSL_cleanse(line.bytes, line.length);
-    osy_buffer_deinit(&line);
+    osy_buffer_wipe(&line);
 }
 
 static void wipe_headers(struct curl_slist *headers)
@@ -278,8 +277,7 @@ static json_t *call(const struct aws_kms *kms, const char *target, const struct 
         answer = osy_json_parse(attempt.answer.bytes, attempt.answer.length, JSON_OBJECT, NULL);
     if (ok && !answer)
         osy_error_set(err, OSY_ERR_IO, "KMS' answer cannot be read");
-    OPENSSL_cleanse(attempt.answer.bytes, attempt.answer.capacity);
-    osy_buffer_deinit(&attempt.answer);
+    osy_buffer_wipe(&attempt.answer);
     return answer;
 }
 

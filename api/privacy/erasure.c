@@ -1,7 +1,6 @@
 #include "api/privacy/erasure.h"
 
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 #include "api/db/scope.h"
 #include "api/orders/status.h"
 #include "api/privacy/account.h"
-#include "api/privacy/bytea.h"
 #include "api/privacy/order_cipher.h"
 #include "api/privacy/statutory_record.h"
 #include "embedded/api_core.h"
@@ -64,8 +62,7 @@ static bool seal_record(const struct osy_keyring *keyring, const PGresult *page,
     struct osy_buffer record = OSY_BUFFER_INIT;
     write_record(keyring, page, row, order_id, &record);
     bool ok = api_statutory_seal(keyring, order_id, record.bytes, record.length, seal, err);
-    OPENSSL_cleanse(record.bytes, record.capacity);
-    osy_buffer_deinit(&record);
+    osy_buffer_wipe(&record);
     return ok;
 }
 

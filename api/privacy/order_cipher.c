@@ -1,9 +1,7 @@
 #include "api/privacy/order_cipher.h"
 
-#include <openssl/crypto.h>
-
+#include "api/db/bytea.h"
 #include "api/orders/new_order.h"
-#include "api/privacy/bytea.h"
 #include "shared/column_cipher.h"
 
 /* ---- sealing ---- */
@@ -62,7 +60,7 @@ static bool unwrap(struct api_order_opener *opener, const struct osy_column *pla
                    const PGresult *result, int row, int column, struct osy_error *err)
 {
     size_t length = 0;
-    unsigned char *wrapped = api_bytea_read(result, row, column, &length);
+    unsigned char *wrapped = api_db_bytea_read(result, row, column, &length);
     if (!wrapped)
         return true;
     opener->has_key =
@@ -99,7 +97,7 @@ bool api_order_opener_read(const struct api_order_opener *opener, const PGresult
     const struct osy_column place = {
         .table = "orders", .column = PQfname(result, column), .row_id = opener->order_id};
     size_t length = 0;
-    unsigned char *stored = api_bytea_read(result, row, column, &length);
+    unsigned char *stored = api_db_bytea_read(result, row, column, &length);
     bool ok = true;
     *is_there = false;
     if (!stored)
@@ -125,8 +123,6 @@ bool api_order_opener_append_json(const struct api_order_opener *opener, const P
         osy_buffer_json_bytes(out, plain.bytes, plain.length);
     else if (ok)
         osy_buffer_text(out, "null");
-    if (plain.bytes)
-        OPENSSL_cleanse(plain.bytes, plain.capacity);
-    osy_buffer_deinit(&plain);
+    osy_buffer_wipe(&plain);
     return ok;
 }

@@ -1,6 +1,6 @@
 #include "api/privacy/statutory_record.h"
 
-#include "api/privacy/bytea.h"
+#include "api/db/bytea.h"
 #include "shared/column_cipher.h"
 #include "shared/data_key.h"
 
@@ -21,8 +21,8 @@ bool api_statutory_seal(const struct osy_keyring *keyring, const struct osy_uuid
               osy_column_seal(&key, &record_place, json, length, &stored, err);
     osy_data_key_wipe(&key);
     if (ok) {
-        api_bytea_append(&seal->data_key, wrapped.bytes, wrapped.length);
-        api_bytea_append(&seal->record, stored.bytes, stored.length);
+        api_db_bytea_append(&seal->data_key, wrapped.bytes, wrapped.length);
+        api_db_bytea_append(&seal->record, stored.bytes, stored.length);
     }
     osy_buffer_deinit(&wrapped);
     osy_buffer_deinit(&stored);
@@ -42,8 +42,8 @@ bool api_statutory_open(const struct osy_keyring *keyring, const struct osy_uuid
     const struct osy_column key_place = place_of("data_key", order_id),
                             record_place = place_of("record", order_id);
     size_t key_length = 0, record_length = 0;
-    unsigned char *wrapped = api_bytea_read(result, row, data_key_column, &key_length);
-    unsigned char *stored = api_bytea_read(result, row, record_column, &record_length);
+    unsigned char *wrapped = api_db_bytea_read(result, row, data_key_column, &key_length);
+    unsigned char *stored = api_db_bytea_read(result, row, record_column, &record_length);
     struct osy_data_key key;
     bool ok = wrapped && stored; /* both are NOT NULL */
     ok = ok && osy_data_key_unwrap(keyring, &key_place, wrapped, key_length, &key, err) &&

@@ -1,7 +1,7 @@
 #include "api/privacy/subject_key.h"
 
+#include "api/db/bytea.h"
 #include "api/db/scope.h"
-#include "api/privacy/bytea.h"
 #include "embedded/api_core.h"
 #include "shared/pg.h"
 
@@ -20,7 +20,7 @@ static bool read_key(const struct osy_keyring *keyring, const PGresult *row,
 {
     struct osy_column place = {.table = "subject_keys", .column = "wrapped"};
     size_t length = 0;
-    unsigned char *wrapped = api_bytea_read(row, 0, 1, &length);
+    unsigned char *wrapped = api_db_bytea_read(row, 0, 1, &length);
     if (!wrapped)
         return osy_error_set(err, OSY_ERR_DENIED, "the account has been erased");
     osy_uuid_parse(PQgetvalue(row, 0, 0), OSY_UUID_TEXT_BYTES - 1, &place.row_id);
@@ -43,7 +43,7 @@ static PGresult *offer(struct osy_pg *pg, const struct api_db_scope *scope,
     osy_uuid_format(&place.row_id, id);
     if (osy_data_key_make(keyring, &place, &offered, &wrapped, err)) {
         osy_data_key_wipe(&offered); /* what the table says is read back */
-        api_bytea_append(&literal, wrapped.bytes, wrapped.length);
+        api_db_bytea_append(&literal, wrapped.bytes, wrapped.length);
         row = query(pg, scope, sql_ensure_subject_key, 3,
                     (const char *const[]){user_id, id, literal.bytes}, err);
     }

@@ -1,11 +1,10 @@
 #include "api/privacy/wrapped_columns.h"
 
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/privacy/bytea.h"
+#include "api/db/bytea.h"
 #include "shared/buffer.h"
 #include "shared/column_cipher.h"
 #include "shared/keys.h"
@@ -81,17 +80,12 @@ static bool encrypt_anew(const struct osy_keyring *keyring, const struct osy_col
                          const PGresult *page, int row, struct osy_buffer *literal)
 {
     struct osy_buffer plain = OSY_BUFFER_INIT, stored = OSY_BUFFER_INIT;
-    size_t length = 0;
-    unsigned char *bytes = api_bytea_read(page, row, 1, &length);
-    bool ok = osy_column_decrypt(keyring, place, bytes, length, &plain, NULL) &&
+    bool ok = api_db_bytea_decrypt(page, row, 1, keyring, place, &plain, NULL) &&
               osy_column_encrypt(keyring, place, plain.bytes, plain.length, &stored, NULL);
     if (ok)
-        api_bytea_append(literal, stored.bytes, stored.length);
-    if (plain.bytes)
-        OPENSSL_cleanse(plain.bytes, plain.capacity);
-    osy_buffer_deinit(&plain);
+        api_db_bytea_append(literal, stored.bytes, stored.length);
+    osy_buffer_wipe(&plain);
     osy_buffer_deinit(&stored);
-    PQfreemem(bytes);
     return ok;
 }
 
