@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "api/audit/verify.h"
+#include "api/command.h"
 #include "api/config.h"
 #include "api/main.h"
 #include "shared/buffer.h"
@@ -149,10 +150,8 @@ int api_audit_main(int argc, char **argv)
     struct osy_error err = {0};
     int exit_code = 2;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     if (argc < 2 || strcmp(argv[1], "verify") != 0) {
         fputs(usage, stderr);
         return 2;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/command.h"
 #include "api/config.h"
 #include "api/main.h"
 #include "api/privacy/keyring.h"
@@ -161,22 +162,13 @@ int api_keys_main(int argc, char **argv)
     const bool with_kms = argc > 2 && strcmp(argv[argc - 1], "--kms") == 0;
     bool ok;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     if (!is_usage_right(argc - with_kms, argv, with_kms)) {
         fputs(usage, stderr);
         return 2;
     }
-    if (!api_config_load(&config, find_needs(argv[1]), &err)) {
-        fprintf(stderr, "ordersync-api keys: %s\n", err.message);
-        return 2;
-    }
-    ok = run(&config, argv, with_kms, &err);
+    ok = api_config_load(&config, find_needs(argv[1]), &err) && run(&config, argv, with_kms, &err);
     api_config_deinit(&config);
-    if (ok)
-        return 0;
-    fprintf(stderr, "ordersync-api keys: %s\n", err.message);
-    return err.code == OSY_ERR_INVALID ? 2 : 1;
+    return api_command_end("keys", ok, &err);
 }

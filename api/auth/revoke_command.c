@@ -6,6 +6,7 @@
 
 #include "api/auth/revocation.h"
 #include "api/auth/session.h"
+#include "api/command.h"
 #include "api/config.h"
 #include "api/db/scope.h"
 #include "api/main.h"
@@ -155,16 +156,11 @@ int api_revoke_main(int argc, char **argv)
     struct osy_error err = {0};
     bool ok;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     ok = parse_options(argc, argv, &options, &err) &&
          api_config_load(&config, API_CONFIG_DATABASE | API_CONFIG_KEYS | API_CONFIG_REDIS, &err) &&
          run(&config, &options, &err);
     api_config_deinit(&config);
-    if (ok)
-        return 0;
-    fprintf(stderr, "ordersync-api revoke: %s\n", err.message);
-    return err.code == OSY_ERR_INVALID ? 2 : 1;
+    return api_command_end("revoke", ok, &err);
 }

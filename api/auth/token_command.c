@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/command.h"
 #include "api/config.h"
 #include "api/main.h"
 #include "embedded/api_core.h"
@@ -249,15 +250,10 @@ int api_token_main(int argc, char **argv)
     struct osy_error err = {0};
     bool ok;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     ok = parse_options(argc, argv, &options, &err) &&
          api_config_load(&config, API_CONFIG_KEYS, &err) && run(&config, &options, &err);
     api_config_deinit(&config);
-    if (ok)
-        return 0;
-    fprintf(stderr, "ordersync-api token: %s\n", err.message);
-    return err.code == OSY_ERR_INVALID ? 2 : 1;
+    return api_command_end("token", ok, &err);
 }

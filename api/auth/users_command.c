@@ -10,6 +10,7 @@
 #include "api/auth/revocation.h"
 #include "api/auth/session.h"
 #include "api/auth/user.h"
+#include "api/command.h"
 #include "api/config.h"
 #include "api/db/bytea.h"
 #include "api/db/scope.h"
@@ -408,10 +409,8 @@ int api_users_main(int argc, char **argv)
     struct users users = {0};
     struct osy_error err = {0};
     const struct verb *verb = find_verb(argc > 1 ? argv[1] : NULL);
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     if (!verb) {
         fputs(usage, stderr);
         return 2;
@@ -420,8 +419,5 @@ int api_users_main(int argc, char **argv)
     bool ok = parse_options(argc - 1, argv + 1, &users, &err) && open_users(&users, &err) &&
               verb->run(&users, &err);
     close_users(&users);
-    if (ok)
-        return 0;
-    fprintf(stderr, "ordersync-api users: %s\n", err.message);
-    return err.code == OSY_ERR_INVALID ? 2 : 1;
+    return api_command_end("users", ok, &err);
 }

@@ -1,11 +1,11 @@
 /* `ordersync-api privacy`: erases people and orders, and looks after what is kept of them (api/privacy/erasure.h). */
 #include <getopt.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/auth/revocation.h"
+#include "api/command.h"
 #include "api/config.h"
 #include "api/db/scope.h"
 #include "api/main.h"
@@ -150,9 +150,7 @@ static bool print_record(const struct tools *tools, const struct osy_uuid *order
                PQgetvalue(row, 0, 0), PQgetisnull(row, 0, 1) ? "null" : "\"", PQgetvalue(row, 0, 1),
                PQgetisnull(row, 0, 1) ? "" : "\"", PQgetvalue(row, 0, 2), PQgetvalue(row, 0, 3),
                json.bytes);
-    if (json.bytes)
-        OPENSSL_cleanse(json.bytes, json.capacity);
-    osy_buffer_deinit(&json);
+    osy_buffer_wipe(&json);
     return ok;
 }
 
@@ -215,16 +213,11 @@ int api_privacy_main(int argc, char **argv)
     struct osy_error err = {0};
     bool ok;
 
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     ok = parse_options(argc, argv, &options, &err) &&
          api_config_load(&config, API_CONFIG_DATABASE | API_CONFIG_REDIS | API_CONFIG_KEYS, &err) &&
          run(&config, &options, &err);
     api_config_deinit(&config);
-    if (ok)
-        return 0;
-    fprintf(stderr, "ordersync-api privacy: %s\n", err.message);
-    return err.code == OSY_ERR_INVALID ? 2 : 1;
+    return api_command_end("privacy", ok, &err);
 }
