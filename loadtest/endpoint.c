@@ -5,7 +5,9 @@
 #include <netdb.h>
 #include <string.h>
 
-#define SLOTS_PER_SOURCE 20000u /* below the 28,232 ephemeral ports of Linux's default */
+/* Linux has 28,232 ephemeral ports, but connect() takes every second one first: once most of that half are in use, each
+ * socket has it look through thousands. */
+#define SLOTS_PER_SOURCE 5000u
 
 static bool resolve(struct load_endpoint *endpoint, const char *host, const char *port,
                     struct osy_error *err)
@@ -67,7 +69,7 @@ static bool is_loopback(const struct load_endpoint *endpoint)
            ntohl(endpoint->address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-/* 127.0.0.(1 + slot / 20,000). The port is chosen at connect, so one port serves many destinations. */
+/* 127.0.0.(1 + slot / 5,000). The port is chosen at connect, so one port serves many destinations. */
 static int bind_source(uv_tcp_t *tcp, size_t slot)
 {
     struct sockaddr_in source = {
