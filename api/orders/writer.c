@@ -22,9 +22,9 @@ enum {
     BACKOFF_FIRST_MS = 10,
     BACKOFF_MOST_MS = 500,
     GROUPS = 1024,
-    SPREAD_FROM = 64, /* pending commands from which on all lanes work */
-    COMPANY_MS = 10,  /* who comes so long after the last batch has none to wait for */
-    ENOUGH = 32,      /* so many wait for nobody: a transaction costs as much as ten orders in it */
+    SPREAD_FROM = 160, /* pending commands from which on all lanes work */
+    COMPANY_MS = 10,   /* who comes so long after the last batch has none to wait for */
+    ENOUGH = 64,      /* so many wait for nobody: a transaction costs as much as ten orders in it */
     LONGER_EVERY = 4, /* for so many commands in the last batch the next one waits as long again, */
     LONGEST = 8,      /* up to so many times as long as at least */
     STUCK_MS = 200,   /* a lane that gives nothing back for so long gets no more */
