@@ -13,6 +13,7 @@
 #include "embedded/api_core.h"
 #include "shared/alloc.h"
 #include "shared/buffer.h"
+#include "shared/clock.h"
 #include "shared/pg.h"
 #include "shared/redis_blocking_shards.h"
 
@@ -20,6 +21,9 @@ enum {
     REDIS_TIMEOUT_MS = 2000,
     AT_ONCE =
         1000, /* events of a restaurant; of one that nobody has counted for long, only the last so many */
+    /* Orders that come while thousands of restaurants are counted are more urgent: of a processor it takes a quarter. */
+    SLICE_MS = 50,
+    SLICE_EVERY_MS = 200,
 };
 #define GRACE_MS_TEXT "0"
 
@@ -35,13 +39,26 @@ struct pass {
     char since[48];
 };
 
+/* A pass over the streams that have moved, in slices. */
+struct counting {
+    struct pass pass;
+    PGresult *streams; /* owned; NULL between two passes */
+    int row;           /* the next of them */
+    uint64_t away;     /* Redis servers that have failed in this pass: a bit for each place */
+    bool has_more;     /* some restaurant has more events than are counted at once */
+    int64_t due_ms;    /* monotonic: the next pass; */
+    int64_t interval_ms;
+    struct osy_error why; /* of the present pass' first failure, or of the whole one before it */
+};
+
 struct api_sales {
     struct osy_pg *pg; /* owned, as is all the rest */
     struct osy_redis_blocking_shards *redis;
     struct api_task_thread *thread;
     struct counted *counted;
     struct osy_buffer moved; /* restaurants, as a PostgreSQL array; of the present pass */
-    struct pass counts, warnings;
+    struct counting counting;
+    struct pass warnings;
 };
 
 /* Columns of find_changed_streams.sql. */
@@ -99,24 +116,25 @@ static bool count_restaurant(struct api_sales *sales, const struct osy_uuid *res
 }
 
 /* The first failure of a server is enough for the rest of its restaurants, and no other's. */
-static bool count_all(struct api_sales *sales, const PGresult *streams, bool *more,
-                      struct osy_error *err)
+static void count_row(struct api_sales *sales, int row)
 {
-    uint64_t away = 0; /* a bit for each place */
-    for (int row = 0; row < PQntuples(streams); row++) {
-        struct osy_uuid restaurant_id;
-        const char *id = PQgetvalue(streams, row, STREAM_RESTAURANT);
-        if (PQgetisnull(streams, row, STREAM_RESTAURANT))
-            continue; /* nothing has moved */
-        bool ok = osy_uuid_parse(id, strlen(id), &restaurant_id);
-        assert(ok); /* the column's type is uuid */
-        (void)ok;
-        uint64_t bit = UINT64_C(1) << osy_redis_blocking_shards_find(sales->redis, &restaurant_id);
-        uint64_t seq = strtoull(PQgetvalue(streams, row, STREAM_SEQ), NULL, 10);
-        if (!(away & bit) && !count_restaurant(sales, &restaurant_id, seq, more, err))
-            away |= bit;
-    }
-    return away == 0;
+    struct counting *counting = &sales->counting;
+    struct osy_uuid restaurant_id;
+    struct osy_error err = {0};
+    const char *id = PQgetvalue(counting->streams, row, STREAM_RESTAURANT);
+    if (PQgetisnull(counting->streams, row, STREAM_RESTAURANT))
+        return; /* nothing has moved */
+    bool ok = osy_uuid_parse(id, strlen(id), &restaurant_id);
+    assert(ok); /* the column's type is uuid */
+    (void)ok;
+    uint64_t bit = UINT64_C(1) << osy_redis_blocking_shards_find(sales->redis, &restaurant_id);
+    uint64_t seq = strtoull(PQgetvalue(counting->streams, row, STREAM_SEQ), NULL, 10);
+    if ((counting->away & bit) ||
+        count_restaurant(sales, &restaurant_id, seq, &counting->has_more, &err))
+        return;
+    if (counting->away == 0)
+        counting->why = err;
+    counting->away |= bit;
 }
 
 /* ---- what there is little of ---- */
@@ -181,15 +199,53 @@ static void end_pass(struct pass *pass, const PGresult *streams)
     snprintf(pass->since, sizeof pass->since, "%s", PQgetvalue(streams, 0, STREAM_SINCE));
 }
 
+static bool begin_counting(struct api_sales *sales)
+{
+    struct counting *counting = &sales->counting;
+    counting->streams = find_moved(sales, &counting->pass, &counting->why);
+    counting->row = 0;
+    counting->away = 0;
+    counting->has_more = false;
+    return counting->streams != NULL;
+}
+
+/* What has failed, or has more, is looked at again by the next pass. */
+static void end_counting(struct api_sales *sales)
+{
+    struct counting *counting = &sales->counting;
+    int64_t now_ms = osy_clock_monotonic_ms();
+    bool is_whole = counting->streams && counting->away == 0;
+    if (is_whole)
+        counting->why = (struct osy_error){0};
+    if (is_whole && !counting->has_more)
+        end_pass(&counting->pass, counting->streams);
+    counting->due_ms = is_whole && counting->has_more ? now_ms : now_ms + counting->interval_ms;
+    PQclear(counting->streams);
+    counting->streams = NULL;
+}
+
+static void count_slice(struct api_sales *sales, int64_t until_ms)
+{
+    struct counting *counting = &sales->counting;
+    while (counting->row < PQntuples(counting->streams) && osy_clock_monotonic_ms() < until_ms)
+        count_row(sales, counting->row++);
+}
+
+/* Between two passes, and within one, it tells again how the last one went. */
 static bool count_sales(void *context, bool *more, struct osy_error *err)
 {
     struct api_sales *sales = context;
-    PGresult *streams = find_moved(sales, &sales->counts, err);
-    bool ok = streams && count_all(sales, streams, more, err);
-    if (ok && !*more)
-        end_pass(&sales->counts, streams);
-    PQclear(streams);
-    return ok;
+    struct counting *counting = &sales->counting;
+    int64_t now_ms = osy_clock_monotonic_ms();
+    (void)more;
+    if (counting->streams || now_ms >= counting->due_ms) {
+        if (counting->streams || begin_counting(sales))
+            count_slice(sales, now_ms + SLICE_MS);
+        if (!counting->streams || counting->row == PQntuples(counting->streams))
+            end_counting(sales);
+    }
+    *err = counting->why;
+    return counting->why.code == OSY_OK;
 }
 
 static bool watch_stock(void *context, bool *more, struct osy_error *err)
@@ -211,6 +267,7 @@ static void free_sales(struct api_sales *sales)
         HASH_DEL(sales->counted, counted);
         free(counted);
     }
+    PQclear(sales->counting.streams);
     osy_buffer_deinit(&sales->moved);
     osy_redis_blocking_shards_destroy(sales->redis);
     osy_pg_destroy(sales->pg);
@@ -219,10 +276,14 @@ static void free_sales(struct api_sales *sales)
 
 struct api_sales *api_sales_start(const struct api_config *config, struct osy_error *err)
 {
-    const struct api_task tasks[] = {{"watch_stock", config->stock_interval_ms, watch_stock},
-                                     {"count_sales", config->sales_interval_ms, count_sales},
-                                     {0}};
+    int64_t interval_ms = config->sales_interval_ms;
+    const struct api_task tasks[] = {
+        {"watch_stock", config->stock_interval_ms, watch_stock},
+        {"count_sales", interval_ms < SLICE_EVERY_MS ? interval_ms : SLICE_EVERY_MS, count_sales},
+        {0},
+    };
     struct api_sales *sales = osy_alloc(sizeof *sales);
+    sales->counting.interval_ms = interval_ms;
     sales->redis = osy_redis_blocking_shards_create(config->redis, REDIS_TIMEOUT_MS, err);
     if (!sales->redis)
         goto failed;
