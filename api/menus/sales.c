@@ -21,7 +21,7 @@ enum {
     REDIS_TIMEOUT_MS = 2000,
     AT_ONCE =
         1000, /* events of a restaurant; of one that nobody has counted for long, only the last so many */
-    /* Orders that come while thousands of restaurants are counted are more urgent: of a processor it takes a quarter. */
+    /* Orders that come while thousands of restaurants are counted are more urgent: so it takes a fifth of the time. */
     SLICE_MS = 50,
     SLICE_EVERY_MS = 200,
 };
