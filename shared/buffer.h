@@ -20,9 +20,8 @@ struct osy_buffer {
 /* clang-format on */
 
 void osy_buffer_deinit(struct osy_buffer *buffer); /* frees; the buffer may be used again */
-void osy_buffer_wipe(
-    struct osy_buffer *buffer); /* the same, and leaves nothing of what was in it */
-void osy_buffer_clear(struct osy_buffer *buffer); /* length 0, keeps the memory */
+void osy_buffer_wipe(struct osy_buffer *buffer);   /* the same, and leaves nothing of its content */
+void osy_buffer_clear(struct osy_buffer *buffer);  /* length 0, keeps the memory */
 void osy_buffer_reserve(struct osy_buffer *buffer, size_t more);
 void osy_buffer_append(struct osy_buffer *buffer, const void *bytes, size_t length);
 void osy_buffer_text(struct osy_buffer *buffer, const char *text);
