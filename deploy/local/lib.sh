@@ -341,8 +341,8 @@ start_api() {
         # A benchmark's choice; a hub would not know the setting.
         [ -z "${api_password_hash:-}" ] || export ORDERSYNC_PASSWORD_HASH=$api_password_hash
         ORDERSYNC_LISTEN=127.0.0.1:$(nth "$1" "$api_ports")
-        # All clients of a local stack have this machine's address, load generators too.
-        export ORDERSYNC_LISTEN ORDERSYNC_RATE_EXEMPT=${ORDERSYNC_RATE_EXEMPT-127.0.0.1,::1}
+        # All clients of a local stack have this machine's addresses; load generators have many of them.
+        export ORDERSYNC_LISTEN ORDERSYNC_RATE_EXEMPT=${ORDERSYNC_RATE_EXEMPT-127.0.0.0/8,::1}
         launch "api-$1" "$bin_dir/ordersync-api" serve
     )
 }
