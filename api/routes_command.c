@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/command.h"
 #include "api/main.h"
 #include "api/routes.h"
 #include "shared/buffer.h"
@@ -48,10 +49,8 @@ int api_routes_main(int argc, char **argv)
 {
     struct osy_buffer out = OSY_BUFFER_INIT;
     bool is_json = argc == 2 && strcmp(argv[1], "--json") == 0;
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
+    if (api_command_helps(argc, argv, usage))
         return 0;
-    }
     if (argc > 1 && !is_json) {
         fputs(usage, stderr);
         return 2;

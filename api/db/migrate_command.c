@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/command.h"
 #include "api/config.h"
 #include "api/db/migrate.h"
 #include "api/main.h"
@@ -48,10 +49,11 @@ int api_migrate_main(int argc, char **argv)
     struct api_config config = {0};
     struct osy_error err = {0};
     bool status_only = argc == 2 && strcmp(argv[1], "--status") == 0;
-    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
-    if (help || (argc > 1 && !status_only)) {
-        fputs(usage, help ? stdout : stderr);
-        return help ? 0 : 2;
+    if (api_command_helps(argc, argv, usage))
+        return 0;
+    if (argc > 1 && !status_only) {
+        fputs(usage, stderr);
+        return 2;
     }
     if (!api_config_load(&config, API_CONFIG_DATABASE, &err)) {
         fprintf(stderr, "ordersync-api migrate: %s\n", err.message);
